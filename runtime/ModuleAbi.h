@@ -1,0 +1,91 @@
+//===- ModuleAbi.h - contract between generated code and the runtime ------===//
+//
+// A compiled model exports one object, `cinch_module`, of type
+// `cinch_module_v1`. Generated code calls nothing by name: everything it needs
+// arrives through `cinch_host_v1`. Both sides include this header; the compiler
+// mirrors the field order in lib/Lowering/ExecToLLVM. Any change of layout or
+// meaning raises CINCH_MODULE_ABI_VERSION.
+//
+//===----------------------------------------------------------------------===//
+#ifndef CINCH_RUNTIME_MODULEABI_H
+#define CINCH_RUNTIME_MODULEABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CINCH_MODULE_ABI_VERSION 1
+#define CINCH_MODULE_SYMBOL "cinch_module"
+/// ELF note: owner name and type. Its descriptor is a JSON object with the keys
+/// "abi", "target", "cpu", "features" (array of names as in
+/// llvm::sys::getHostCPUFeatures), "weights_checksum", "weights_bytes".
+#define CINCH_NOTE_OWNER "Cinch"
+#define CINCH_NOTE_SECTION ".note.cinch"
+#define CINCH_NOTE_TYPE 1
+
+/// Base pointers in `cinch_frame_v1::bases`, by memory space.
+enum { CINCH_SPACE_ARENA = 0, CINCH_SPACE_WEIGHTS = 1, CINCH_SPACE_STATE = 2, CINCH_SPACE_COUNT = 3 };
+
+/// A kernel: computes the tiles [begin, end) of its tile space. `args` holds, in
+/// the order of the kernel function's arguments, one word per tensor (its
+/// address) followed by one word per dynamic dimension of it, and one word per
+/// index scalar. Tensors are contiguous, row-major. `microkernels` is the
+/// module's table of resolved microkernels. A kernel may be called from several
+/// threads at once on disjoint ranges; it allocates nothing and cannot fail.
+typedef void (*cinch_kernel_fn)(const int64_t *args, void *const *microkernels,
+                                int64_t begin, int64_t end);
+
+struct cinch_host_v1;
+
+/// What one run of one session hands to generated code.
+typedef struct cinch_frame_v1 {
+  const struct cinch_host_v1 *host;
+  void *const *bases;      ///< [CINCH_SPACE_COUNT]
+  const int64_t *offsets;  ///< byte offset of each arena slot (the plan)
+  int64_t *symbols;        ///< value of each symbol, in manifest order
+  void *const *caller;     ///< inputs, then outputs, in signature order
+  void *const *microkernels;
+  void *run;               ///< opaque to generated code
+} cinch_frame_v1;
+
+/// Services of the runtime. `size` is sizeof(cinch_host_v1).
+typedef struct cinch_host_v1 {
+  int64_t size;
+  /// Runs kernel number `kernel` (its index in the manifest's "kernels") over
+  /// `tiles` tiles. `grain`: fewest tiles worth one thread; tiles <= grain runs on the
+  /// calling thread. Returns when all tiles are done.
+  void (*parallel_for)(cinch_frame_v1 *frame, int64_t kernel, cinch_kernel_fn fn,
+                       const int64_t *args, int64_t tiles, int64_t grain);
+  /// Records a run-time failure (an index out of range, a shape that does not
+  /// match) and returns the status for the entry to return.
+  int32_t (*fail)(cinch_frame_v1 *frame, int32_t status, const char *message);
+  /// Copies `bytes` bytes (regions do not overlap).
+  void (*copy)(cinch_frame_v1 *frame, void *to, const void *from, int64_t bytes);
+} cinch_host_v1;
+
+/// A single precision GEMM microkernel to be made when the model is loaded:
+/// C[m,n] (+)= A[m,k] * B[k,n], all row-major with the given row strides in
+/// elements; beta is 0 or 1. Called as fn(A, B, C).
+typedef struct cinch_microkernel_v1 {
+  int32_t m, n, k, lda, ldb, ldc, beta, reserved;
+} cinch_microkernel_v1;
+typedef void (*cinch_microkernel_fn)(const float *a, const float *b, float *c);
+
+/// The entry program. Returns 0, or what `fail` returned.
+typedef int32_t (*cinch_entry_fn)(cinch_frame_v1 *frame);
+
+typedef struct cinch_module_v1 {
+  int64_t abi_version;
+  cinch_entry_fn entry;
+  const char *manifest; ///< JSON text, see docs/formats.md; not NUL-terminated
+  int64_t manifest_bytes;
+  const cinch_microkernel_v1 *microkernels;
+  int64_t microkernel_count;
+} cinch_module_v1;
+
+#ifdef __cplusplus
+}
+#endif
+#endif // CINCH_RUNTIME_MODULEABI_H
