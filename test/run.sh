@@ -29,21 +29,11 @@ suite() {
   [ -s "$results/$name.xml" ] || : >"$results/$name.xml"
 }
 
-format() {
-  local folders=(dialects include lib passes runtime tools python test)
-  local present=()
-  for folder in "${folders[@]}"; do
-    [ ! -d "$folder" ] || present+=("$folder")
-  done
-  find "${present[@]}" -name '*.cpp' -o -name '*.h' -o -name '*.c' |
-    xargs -r clang-format-22 --dry-run -Werror
-}
-
 tools/setup.sh
 rm -rf "$results"
 mkdir -p "$results"
 
-check format format
+check format tools/format.sh --check
 check lint $python tools/lint.py
 check reference-docs $python tools/generate_docs.py --check
 check clang-tidy $python tools/tidy.py --seconds "${CINCH_TIDY_SECONDS:-900}"
