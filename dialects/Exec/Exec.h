@@ -1,0 +1,28 @@
+//===- Exec.h - the exec dialect ---------------------------------------------===//
+#ifndef CINCH_DIALECTS_EXEC_EXEC_H
+#define CINCH_DIALECTS_EXEC_EXEC_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "runtime/Plan/Expr.h"
+
+#include "dialects/Exec/ExecDialect.h.inc"
+#include "dialects/Exec/ExecEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Exec/ExecAttrs.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/Exec/ExecOps.h.inc"
+
+namespace cinch::exec {
+/// Unit attribute of functions that are kernel bodies.
+inline constexpr llvm::StringLiteral kernelBodyAttrName = "exec.kernel_body";
+} // namespace cinch::exec
+
+#endif // CINCH_DIALECTS_EXEC_EXEC_H

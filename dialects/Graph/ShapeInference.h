@@ -1,0 +1,49 @@
+//===- ShapeInference.h - running the shape interface ------------------------===//
+#ifndef CINCH_DIALECTS_GRAPH_SHAPEINFERENCE_H
+#define CINCH_DIALECTS_GRAPH_SHAPEINFERENCE_H
+
+#include "dialects/Graph/Shape.h"
+#include "llvm/ADT/DenseMap.h"
+#include <string>
+#include <vector>
+
+namespace cinch::graph {
+
+/// Something that must hold for the sizes of a run: `zero` evaluates to 0.
+struct Requirement {
+  plan::Expr zero;
+  std::string message;
+};
+
+/// Shapes of the values of one function, filled operation by operation in
+/// program order. Used by the importer while it builds and by
+/// `SymbolicShapeAnalysis` afterwards.
+class ShapeInference {
+public:
+  /// Declares a value whose shape is given: a function argument, a constant.
+  void set(mlir::Value value, ValueShape shape);
+  /// Infers and stores the shapes of the results of `op`, whose operands are known.
+  /// Result types are refined in place: same element type, dimensions from the
+  /// shapes (an unranked result type is legal before). Emits an error and
+  /// fails when operands do not fit.
+  llvm::LogicalResult infer(mlir::Operation *op);
+  /// The shape of a known value; nullptr if never set.
+  const ValueShape *get(mlir::Value value) const;
+
+  /// Makes a symbol that is not in use: `hint`, made a C identifier and unique.
+  plan::Expr makeSymbol(llvm::StringRef hint);
+  /// Reserves a symbol name given from outside.
+  void reserveSymbol(llvm::StringRef name);
+  llvm::ArrayRef<Requirement> getRequirements() const { return requirements; }
+  /// Symbols made by `makeSymbol` during `infer`: known only while running.
+  llvm::ArrayRef<std::string> getDataSymbols() const { return dataSymbols; }
+
+private:
+  llvm::DenseMap<mlir::Value, ValueShape> shapes;
+  std::vector<Requirement> requirements;
+  std::vector<std::string> symbols, dataSymbols;
+};
+
+} // namespace cinch::graph
+
+#endif // CINCH_DIALECTS_GRAPH_SHAPEINFERENCE_H
