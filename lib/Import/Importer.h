@@ -62,6 +62,7 @@ private:
   const onnx::FunctionProto *findFunction(const onnx::NodeProto &node) const;
   std::string getDisplayName(StringRef name);
   bool importInputs(const onnx::GraphProto &graph, mlir::func::FuncOp function);
+  bool checkOptions();
   bool importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes);
   bool importNode(const onnx::NodeProto &proto);
   bool resolveInputs(Node &node, bool &poisoned);

@@ -190,8 +190,10 @@ SmallVector<Value> Node::finish(Operation *op) {
   for (unsigned i = 0; i < op->getNumResults(); ++i)
     names.push_back(importer.makeUnique(importer.nodeName + "/" + kind.str()));
   importer.setNames(op, names);
-  if (succeeded(importer.inference.infer(op)))
+  if (succeeded(importer.inference.infer(op))) {
+    created.insert(op->result_begin(), op->result_end());
     return SmallVector<Value>(op->getResults());
+  }
   failed = true;
   SmallVector<Value> results;
   for (Value result : op->getResults())

@@ -35,6 +35,8 @@ public:
   SmallVector<Value> inputs; ///< null where an optional input is left out
   SmallVector<Value> outputs;
   bool failed = false;
+  bool inlined = false;                  ///< outputs are named by the body of a function
+  mlir::DenseSet<Value> created;         ///< results of operations made for this node
 
   // -- Inputs --
   bool has(size_t index) const { return index < inputs.size() && inputs[index]; }
