@@ -141,5 +141,5 @@ endfunction()
 # add_public_tablegen_target.
 macro(cinch_tablegen td output)
   set(LLVM_TARGET_DEFINITIONS ${td})
-  mlir_tablegen(${output} ${ARGN} -I ${CMAKE_SOURCE_DIR} -I ${MLIR_MAIN_INCLUDE_DIR})
+  mlir_tablegen(${output} ${ARGN} -I ${CMAKE_SOURCE_DIR} -I ${MLIR_INCLUDE_DIRS})
 endmacro()
