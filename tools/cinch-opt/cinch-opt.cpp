@@ -15,11 +15,6 @@ namespace cl = llvm::cl;
 
 enum ExitCode { Done = 0, Failed = 1, WrongUsage = 2 };
 
-/// The value of a string option that MlirOptMain registered for itself.
-static std::string getValue(cl::Option *option) {
-  return static_cast<cl::opt<std::string> *>(option)->getValue();
-}
-
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
@@ -30,12 +25,13 @@ int main(int argc, char **argv) {
   cinch::registerPasses();
   std::string help =
       registerCLIOptions("Cinch's modular optimizer driver", registry);
+  cl::opt<std::string> input(cl::Positional, cl::desc("<input file>"),
+                             cl::init("-"));
+  cl::opt<std::string> output("o", cl::desc("Output file"),
+                              cl::value_desc("file"), cl::init("-"));
   // With an error stream, a wrong command line is returned instead of exit(1).
   if (!cl::ParseCommandLineOptions(argc, argv, help, &llvm::errs()))
     return WrongUsage;
-  cl::SubCommand &options = cl::SubCommand::getTopLevel();
-  std::string input = getValue(options.PositionalOpts.front());
-  std::string output = getValue(options.OptionsMap.lookup("o"));
   return succeeded(MlirOptMain(argc, argv, input, output, registry)) ? Done
                                                                      : Failed;
 }

@@ -182,5 +182,6 @@ TEST(Expr, BoundsFollowTheSymbols) {
   EXPECT_EQ(bounds("floordiv(s, u)"), Pair(0, 512));
   EXPECT_EQ(bounds("ceildiv(s, u)"), Pair(1, 512));
   EXPECT_EQ(bounds("x*x"), Pair(0, std::nullopt));
+  EXPECT_EQ(bounds("s + 9223372036854775807"), Pair());
   EXPECT_EQ(bounds("9223372036854775807*s"), Pair(INT64_MAX, std::nullopt));
 }

@@ -96,8 +96,8 @@ TEST(ExprText, SurvivesHostileText) {
     nest = "min(x" + std::to_string(i) + "*y+t," + nest + ")";
   EXPECT_TRUE(Expr::parse(nest).has_value());
   std::string wide = sum.substr(0, 5000);
-  wide = "(" + wide.substr(0, wide.rfind('+')) + ")" + repeat("*1", 8000);
-  EXPECT_TRUE(Expr::parse(wide.substr(0, 16384)).has_value());
+  wide = "(" + wide.substr(0, wide.rfind('+')) + ")" + repeat("*1", 5000);
+  EXPECT_TRUE(Expr::parse(wide).has_value());
   double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
           .count();
