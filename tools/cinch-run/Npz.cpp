@@ -74,8 +74,8 @@ static bool findDirectory(const Archive &archive, uint64_t &at,
     if (signature != endSignature || !archive.read(end + 20, commentBytes) ||
         commentBytes != back - endBytes)
       continue;
-    uint16_t shortCount;
-    uint32_t shortAt;
+    uint16_t shortCount = 0;
+    uint32_t shortAt = 0;
     archive.read(end + 10, shortCount);
     archive.read(end + 16, shortAt);
     at = shortAt;
