@@ -134,6 +134,9 @@ cinch_status_t planSlots(const Manifest &manifest, SizePlan &out) {
   options.alignment = manifest.alignment;
   plan::Plan plan =
       manifest.plan ? *manifest.plan : plan::makePlan(buffers, options);
+  if (plan.offsets.size() != buffers.size())
+    return fail(CINCH_ERROR_OUT_OF_MEMORY,
+                "the memory of the model overflows at these sizes");
   plan.peak = 0;
   for (size_t index = 0; index < buffers.size(); ++index) {
     int64_t end;

@@ -61,7 +61,7 @@ LogicalResult KernelOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SmallVector<Type> expected(getInputs().getTypes());
   expected.append(getScalars().size(), IndexType::get(getContext()));
   llvm::append_range(expected, getResultTypes());
-  if (body.getArgumentTypes() != ArrayRef<Type>(expected) || body.getResultTypes() != getResultTypes())
+  if (body.getArgumentTypes() != ArrayRef<Type>(expected) || !llvm::equal(body.getResultTypes(), getResultTypes()))
     return emitOpError() << "expected " << getCalleeAttr() << " of type "
                          << FunctionType::get(getContext(), expected, getResultTypes()) << ", but it has "
                          << body.getFunctionType();

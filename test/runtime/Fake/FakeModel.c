@@ -10,23 +10,34 @@
 \*===----------------------------------------------------------------------===*/
 #include "runtime/ModuleAbi.h"
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
 #ifndef NOTE_ABI
-#define NOTE_ABI "1"
+#define NOTE_ABI 1
 #endif
-#ifndef FEATURES
+#ifdef OTHER_CPU
+#define FEATURES "\"sse2\",\"quantum\",\"warp\""
+#else
 #define FEATURES "\"sse2\""
 #endif
-#ifndef CHECKSUM
-#define CHECKSUM "xxh64:3f62cce4ff8d1421"
+#ifdef OTHER_WEIGHTS
+#define CHECKSUM "xxh64:0000000000000000"
+#else
+#define CHECKSUM "xxh64:deb636ebe6fb6b44"
 #endif
-#ifndef BATCH_MAX
+#if defined(PLAN_PEAK)
+#define BATCH_MAX "8"
+#define PLAN                                                                   \
+  "{\"offsets\":[0," TEXT(PLAN_OFFSET) "],\"peak\":" TEXT(PLAN_PEAK)           \
+  ",\"lower_bound\":256,\"method\":\"hand\"}"
+#else
 #define BATCH_MAX "null"
-#endif
-#ifndef PLAN
+#ifdef EMPTY_PLAN
+#define PLAN "{}"
+#else
 #define PLAN "null"
 #endif
-#ifndef INPUT
-#define INPUT "x"
 #endif
 #ifndef MICROKERNEL_LDC
 #define MICROKERNEL_LDC 4
@@ -37,8 +48,7 @@ static const char manifest[] =
     "\"producer\":\"hand\","
     "\"symbols\":[{\"name\":\"batch\",\"min\":1,\"max\":" BATCH_MAX
     ",\"input\":0,\"axis\":0}],"
-    "\"inputs\":[{\"name\":\"" INPUT
-    "\",\"dtype\":\"f32\",\"dims\":[\"batch\",4]}],"
+    "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\",\"dims\":[\"batch\",4]}],"
     "\"outputs\":[{\"name\":\"y\",\"dtype\":\"f32\",\"dims\":[\"batch\",4]}],"
     "\"slots\":[{\"name\":\"doubled\",\"bytes\":\"16*batch\",\"first\":0,"
     "\"last\":1},{\"name\":\"biased\",\"bytes\":\"16*batch\",\"first\":1,"
@@ -55,7 +65,7 @@ static const char manifest[] =
     "\"32*batch\",\"bytes\":\"32*batch+64\"}]}";
 
 #define NOTE                                                                   \
-  "{\"abi\":" NOTE_ABI ",\"target\":\"cpu\",\"cpu\":\"x86-64\","                 \
+  "{\"abi\":" TEXT(NOTE_ABI) ",\"target\":\"cpu\",\"cpu\":\"x86-64\","                 \
   "\"features\":[" FEATURES "],\"weights_checksum\":\"" CHECKSUM                \
   "\",\"weights_bytes\":128}"
 
@@ -91,9 +101,14 @@ static void addRows(const int64_t *args, void *const *microkernels,
   float *result = (float *)args[3];
   for (int64_t i = begin * 4; i < end * 4; ++i)
     result[i] = doubled[i] + bias[i % 4];
+#ifdef WRITE_PAST_SLOT
+  if (end == args[1])
+    for (int i = 0; i < 4; ++i)
+      result[4 * args[1] + i] = 1;
+#endif
 #ifdef READ_UNWRITTEN
   if (end == args[1]) /* past the end of slot 0, into its padding */
-    result[0] += doubled[4 * args[1]];
+    result[1] += doubled[4 * args[1]];
 #endif
 }
 

@@ -34,7 +34,7 @@ inline std::string makeSafetensors(std::string header, const std::string &data) 
 }
 
 inline std::string fakeHeader() {
-  return "{\"__metadata__\":{\"cinch_checksum\":\"xxh64:3f62cce4ff8d1421\"},"
+  return "{\"__metadata__\":{\"cinch_checksum\":\"xxh64:deb636ebe6fb6b44\"},"
          "\"w0\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},"
          "\"pad\":{\"dtype\":\"U8\",\"shape\":[48],\"data_offsets\":[16,64]},"
          "\"w1\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[64,128]}}";
