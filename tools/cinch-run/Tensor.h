@@ -30,7 +30,7 @@ using Bytes = std::string_view;
 /// Reads a whole file; on failure sets `error`.
 bool readFile(const std::string &path, std::string &out, std::string &error);
 /// Writes `pieces` to `path` through a temporary file beside it, so that `path`
-/// is complete or untouched.
+/// is complete or untouched; to a device or pipe directly.
 bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
                std::string &error);
 
