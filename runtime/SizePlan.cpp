@@ -1,4 +1,4 @@
-//===- SizePlan.cpp - everything that depends on the sizes of one run ---------===//
+//===- SizePlan.cpp - everything that depends on the sizes of one run -----===//
 #include "runtime/SizePlan.h"
 
 #include <algorithm>
@@ -66,9 +66,10 @@ static cinch_status_t evaluateShape(const Manifest &manifest,
   for (size_t axis = 0; axis < value.dims.size(); ++axis) {
     std::optional<int64_t> dim = manifest.evaluate(value.dims[axis], symbols);
     if (!dim || *dim < 0)
-      return fail(CINCH_ERROR_SHAPE,
-                  "dimension %zu of '%s' (%s) has no valid value at these sizes",
-                  axis, value.name.c_str(), value.dimTexts[axis].c_str());
+      return fail(
+          CINCH_ERROR_SHAPE,
+          "dimension %zu of '%s' (%s) has no valid value at these sizes", axis,
+          value.name.c_str(), value.dimTexts[axis].c_str());
     out.dims.push_back(*dim);
     isEmpty |= *dim == 0;
     overflows |= __builtin_mul_overflow(out.elements, *dim, &out.elements);
@@ -163,8 +164,7 @@ cinch_status_t planSlots(const Manifest &manifest, SizePlan &out) {
 }
 
 cinch_status_t checkShape(const Value &value, const Extent &expected,
-                          int32_t rank, const int64_t *dims,
-                          const char *kind) {
+                          int32_t rank, const int64_t *dims, const char *kind) {
   bool equal = rank == static_cast<int32_t>(expected.dims.size()) &&
                (rank == 0 || dims) &&
                std::equal(expected.dims.begin(), expected.dims.end(), dims);

@@ -1,4 +1,4 @@
-//===- Tensor.cpp - tensors and files ----------------------------------------------===//
+//===- Tensor.cpp - tensors and files -------------------------------------===//
 #include "tools/cinch-run/Tensor.h"
 
 #include <cerrno>
@@ -88,8 +88,7 @@ static bool writeAll(int descriptor, const std::vector<Bytes> &pieces) {
 bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
                std::string &error) {
   struct stat status;
-  bool isSpecial =
-      stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+  bool isSpecial = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
   std::string temporary = path + ".XXXXXX";
   int descriptor = isSpecial ? open(path.c_str(), O_WRONLY | O_CLOEXEC)
                              : mkstemp(temporary.data());
@@ -102,8 +101,7 @@ bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
     isWritten = false;
     reason = errno;
   }
-  if (isWritten && !isSpecial &&
-      rename(temporary.c_str(), path.c_str())) {
+  if (isWritten && !isSpecial && rename(temporary.c_str(), path.c_str())) {
     isWritten = false;
     reason = errno;
   }

@@ -1,4 +1,4 @@
-//===- AllocationTest.cpp - a run of planned sizes allocates nothing -----------===//
+//===- AllocationTest.cpp - a run of planned sizes allocates nothing ------===//
 //
 // This executable defines malloc, its relatives and mmap, which the dynamic
 // linker then uses for every library of the process, OpenMP's included.

@@ -1,13 +1,13 @@
-/*===- FakeModel.c - a compiled model written by hand ----------------------===*\
-|*                                                                            *|
-|* What the compiler would make of                                            *|
-|*   doubled[b, :] = 2 * x[b, :]        kernel 0, slot 0                      *|
-|*   biased[b, :] = doubled[b, :] + w0  kernel 1, slot 1                      *|
-|*   y[b, :] = biased[b, :] * w1        kernel 2, one 1x4x4 microkernel per b *|
-|* so that the runtime is tested without the compiler. Macros make the        *|
-|* variants that tests need: other notes, other plans, broken kernels.        *|
-|*                                                                            *|
-\*===----------------------------------------------------------------------===*/
+/* FakeModel.c - a compiled model written by hand
+ *
+ * What the compiler would make of
+ *   doubled[b, :] = 2 * x[b, :]        kernel 0, slot 0
+ *   biased[b, :] = doubled[b, :] + w0  kernel 1, slot 1
+ *   y[b, :] = biased[b, :] * w1        kernel 2, one 1x4x4 microkernel per b
+ * so that the runtime is tested without the compiler. Macros make the
+ * variants that tests need: other notes, other plans, broken kernels.
+ *
+ */
 #include "runtime/ModuleAbi.h"
 
 #define TEXT_OF(x) #x
@@ -29,8 +29,8 @@
 #if defined(PLAN_PEAK)
 #define BATCH_MAX "8"
 #define PLAN                                                                   \
-  "{\"offsets\":[0," TEXT(PLAN_OFFSET) "],\"peak\":" TEXT(PLAN_PEAK)           \
-  ",\"lower_bound\":256,\"method\":\"hand\"}"
+  "{\"offsets\":[0," TEXT(PLAN_OFFSET) "],\"peak\":" TEXT(                     \
+      PLAN_PEAK) ",\"lower_bound\":256,\"method\":\"hand\"}"
 #else
 #define BATCH_MAX "null"
 #ifdef EMPTY_PLAN
@@ -65,12 +65,13 @@ static const char manifest[] =
     "\"32*batch\",\"bytes\":\"32*batch+64\"}]}";
 
 #define NOTE                                                                   \
-  "{\"abi\":" TEXT(NOTE_ABI) ",\"target\":\"cpu\",\"cpu\":\"x86-64\","                 \
-  "\"features\":[" FEATURES "],\"weights_checksum\":\"" CHECKSUM                \
-  "\",\"weights_bytes\":128}"
+  "{\"abi\":" TEXT(NOTE_ABI) ",\"target\":\"cpu\",\"cpu\":\"x86-64\","         \
+                             "\"features\":[" FEATURES                         \
+                             "],\"weights_checksum\":\"" CHECKSUM              \
+                             "\",\"weights_bytes\":128}"
 
-__attribute__((section(CINCH_NOTE_SECTION), used, aligned(4)))
-static const struct {
+__attribute__((section(CINCH_NOTE_SECTION), used,
+               aligned(4))) static const struct {
   uint32_t nameBytes, textBytes, type;
   char name[8];
   char text[sizeof(NOTE)];
@@ -150,5 +151,5 @@ static const cinch_microkernel_v1 microkernels[] = {
     {1, 4, 4, 4, 4, MICROKERNEL_LDC, 0, 0}};
 
 __attribute__((visibility("default"))) const cinch_module_v1 cinch_module = {
-    CINCH_MODULE_ABI_VERSION,     run,          manifest,
-    sizeof(manifest) - 1,         microkernels, 1};
+    CINCH_MODULE_ABI_VERSION, run,          manifest,
+    sizeof(manifest) - 1,     microkernels, 1};

@@ -1,4 +1,4 @@
-//===- Fixture.h - fake models in a folder of their own -----------------------===//
+//===- Fixture.h - fake models in a folder of their own -------------------===//
 #ifndef CINCH_TEST_RUNTIME_FAKE_FIXTURE_H
 #define CINCH_TEST_RUNTIME_FAKE_FIXTURE_H
 
@@ -25,8 +25,10 @@ inline std::string fakeWeights() {
   return std::string(reinterpret_cast<const char *>(data), sizeof(data));
 }
 
-/// A safetensors file with `header` (padded with spaces to 64 bytes) and `data`.
-inline std::string makeSafetensors(std::string header, const std::string &data) {
+/// A safetensors file with `header` (padded with spaces to 64 bytes) and
+/// `data`.
+inline std::string makeSafetensors(std::string header,
+                                   const std::string &data) {
   while ((8 + header.size()) % 64)
     header += ' ';
   uint64_t size = header.size();
@@ -37,7 +39,8 @@ inline std::string fakeHeader() {
   return "{\"__metadata__\":{\"cinch_checksum\":\"xxh64:deb636ebe6fb6b44\"},"
          "\"w0\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},"
          "\"pad\":{\"dtype\":\"U8\",\"shape\":[48],\"data_offsets\":[16,64]},"
-         "\"w1\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[64,128]}}";
+         "\"w1\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[64,128]}"
+         "}";
 }
 
 inline std::string readAll(const std::string &path) {
@@ -78,10 +81,9 @@ protected:
   /// Copies the variant to the test's folder and returns its path.
   std::string copyModel(const std::string &variant) const {
     std::string path = folder + "/" + variant + ".so";
-    std::filesystem::copy_file(std::string(CINCH_FAKE_MODELS) + "/" + variant +
-                                   ".so",
-                               path,
-                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(
+        std::string(CINCH_FAKE_MODELS) + "/" + variant + ".so", path,
+        std::filesystem::copy_options::overwrite_existing);
     return path;
   }
   /// Loads the variant into `model`.

@@ -1,4 +1,4 @@
-//===- LoadTest.cpp - good models load, bad ones are refused -------------------===//
+//===- LoadTest.cpp - good models load, bad ones are refused --------------===//
 #include "test/runtime/Fake/Fixture.h"
 
 #include <cstring>
@@ -164,9 +164,9 @@ TEST_F(WeightsTest, ChecksumIsXxh64) {
 TEST_F(WeightsTest, RefusesMissingOrForeignWeights) {
   std::filesystem::remove(weightsPath());
   EXPECT_FAILS(load("dynamic"), CINCH_ERROR_IO, "fake.safetensors");
-  expectRefused(makeSafetensors(replace(fakeHeader(), "deb6", "deb7"),
-                                fakeWeights()),
-                "belongs to another model");
+  expectRefused(
+      makeSafetensors(replace(fakeHeader(), "deb6", "deb7"), fakeWeights()),
+      "belongs to another model");
   writeAll(weightsPath(), makeSafetensors(fakeHeader(), fakeWeights()));
   EXPECT_FAILS(load("other_weights"), CINCH_ERROR_WEIGHTS,
                "belongs to another model");
@@ -190,7 +190,8 @@ TEST_F(WeightsTest, RefusesDamagedHeaders) {
                 "outside of the data");
   expectRefused(makeSafetensors(replace(header, "[16,64]", "[15,63]"), data),
                 "overlap");
-  expectRefused(makeSafetensors(header, data + "more"), "after the last tensor");
+  expectRefused(makeSafetensors(header, data + "more"),
+                "after the last tensor");
   expectRefused(makeSafetensors(replace(header, "F32", "F33"), data),
                 "unknown dtype");
   expectRefused(makeSafetensors(header, data).substr(0, 300),

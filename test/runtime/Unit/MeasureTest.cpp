@@ -1,4 +1,4 @@
-//===- MeasureTest.cpp - memory as seen from outside ----------------------------===//
+//===- MeasureTest.cpp - memory as seen from outside ----------------------===//
 #include "test/runtime/Fake/Fixture.h"
 
 using namespace cinch::test;

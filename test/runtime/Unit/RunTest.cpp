@@ -1,4 +1,4 @@
-//===- RunTest.cpp - sessions, shapes and the caller's buffers ------------------===//
+//===- RunTest.cpp - sessions, shapes and the caller's buffers ------------===//
 #include "test/runtime/Fake/Fixture.h"
 
 #include <cstring>
@@ -141,7 +141,9 @@ TEST_F(RunTest, RefusesBadBuffers) {
   open("dynamic");
   Rows x(3), y(3), big(7);
   cinch_tensor_t input = x.view(), output = y.view();
-  auto run = [&]() { return cinch_session_run(session, &input, 1, &output, 1); };
+  auto run = [&]() {
+    return cinch_session_run(session, &input, 1, &output, 1);
+  };
   EXPECT_FAILS(cinch_session_run(session, &input, 0, &output, 1),
                CINCH_ERROR_INVALID_ARGUMENT, "1 inputs, but 0");
   EXPECT_FAILS(cinch_session_run(session, &input, 1, &output, 2),

@@ -1,4 +1,4 @@
-//===- ThreadsTest.cpp - parallel runs, many sessions, fork ---------------------===//
+//===- ThreadsTest.cpp - parallel runs, many sessions, fork ---------------===//
 #include "test/runtime/Fake/Fixture.h"
 
 #include <atomic>
@@ -124,9 +124,9 @@ TEST_F(ThreadsTest, ForkedChildRunsAlone) {
   pid_t child = fork();
   if (child == 0) {
     alarm(20); // a hang is a failure
-    bool isGood = cinch_get_threads() == 1 && cinch_set_threads(2) != CINCH_OK &&
-                  cinch_set_threads(1) == CINCH_OK &&
-                  countWrong(session, 100, 2) == 0;
+    bool isGood =
+        cinch_get_threads() == 1 && cinch_set_threads(2) != CINCH_OK &&
+        cinch_set_threads(1) == CINCH_OK && countWrong(session, 100, 2) == 0;
     _exit(isGood ? 0 : 1);
   }
   int status = 0;
