@@ -15,7 +15,10 @@ def Graph_WeightAttr : AttrDef<GraphDialect, "Weight", [TypedAttrInterface]> {
     `length` bytes at byte `offset` of `file`, little endian, row-major,
     contiguous; unaligned is legal. Bytes are reached through the dialect's
     `WeightFiles` table only; printing writes the reference, never the bytes.
-    `checksum` is the FNV-1a 64 hash of the bytes, 0 when not computed.
+    `checksum` is the FNV-1a 64 hash of the bytes, 0 when not computed. A bool is
+    one byte; elements narrower than a byte are packed, the first in the low bits.
+    - C1: the shape is static.
+    - C2: `length` is the number of bytes that the type takes.
 
     Example: `#graph.weight<"model.onnx", 4096, 2359296, 0> : tensor<768x768xf32>`
   }];
@@ -24,6 +27,7 @@ def Graph_WeightAttr : AttrDef<GraphDialect, "Weight", [TypedAttrInterface]> {
                         "uint64_t":$checksum,
                         AttributeSelfTypeParameter<"", "::mlir::RankedTensorType">:$type);
   let assemblyFormat = "`<` $file `,` $offset `,` $length `,` $checksum `>`";
+  let genVerifyDecl = 1;
 }
 
 class Graph_I32Enum<string name, string summary, list<string> cases>

@@ -16,9 +16,9 @@ def Graph_IndexTensor : RankedTensorOf<[I32, I64]>;
 /// A one-dimensional tensor of sizes, positions or axes.
 def Graph_ShapeTensor : 1DTensorOf<[I64]>;
 
-class Graph_Op<string mnemonic, list<Trait> traits = []>
+class Graph_Op<string mnemonic, list<Trait> traits = [], list<string> costMethods = []>
     : Op<GraphDialect, mnemonic, !listconcat(traits, [Pure,
         DeclareOpInterfaceMethods<Graph_ShapeInterface>,
-        DeclareOpInterfaceMethods<Graph_CostInterface>])>;
+        DeclareOpInterfaceMethods<Graph_CostInterface, costMethods>])>;
 
 #endif // CINCH_DIALECTS_GRAPH_GRAPHBASE

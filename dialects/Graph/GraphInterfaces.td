@@ -18,6 +18,7 @@ def Graph_ShapeInterface : OpInterface<"ShapeInterface"> {
       `context.emitError`) what does not fit, with the shapes involved.
     }], "::llvm::LogicalResult", "inferShapes", (ins "::cinch::graph::ShapeContext &":$context)>,
   ];
+  let verify = "return ::cinch::graph::detail::verifyShapes($_op);";
 }
 
 def Graph_CostInterface : OpInterface<"CostInterface"> {

@@ -41,6 +41,11 @@ struct ShapeContext {
   /// Records that `expression` must be zero for the program to be valid with
   /// the sizes of a run; checked before the run. `message` says what it means.
   llvm::function_ref<void(plan::Expr expression, llvm::StringRef message)> requireZero;
+  /// The values that a symbol may have.
+  llvm::function_ref<plan::Interval(std::string_view symbol)> bounds;
+  /// Set by the verifier, which knows no more than the types: dimensions that
+  /// depend on unknown contents are then taken from the result type.
+  bool verifying = false;
 
   mlir::InFlightDiagnostic emitError() { return op->emitOpError(); }
 };
@@ -57,6 +62,23 @@ std::string toString(llvm::ArrayRef<plan::Expr> dims);
 /// Dims attribute (ArrayAttr of i64 or expression text) to expressions and back.
 mlir::ArrayAttr getDimsAttr(mlir::MLIRContext *context, llvm::ArrayRef<plan::Expr> dims);
 std::optional<Dims> parseDimsAttr(mlir::ArrayAttr attribute);
+
+
+/// True if `expression` is never negative for symbols within their bounds.
+bool isNonNegative(const plan::Expr &expression, const ShapeContext &context);
+/// True if `a` can equal `b`; records the requirement where only the sizes of a
+/// run decide.
+bool requireEqual(const plan::Expr &a, const plan::Expr &b, ShapeContext &context, llvm::StringRef message);
+/// The static sizes; nullopt if a dimension is not constant.
+std::optional<llvm::SmallVector<int64_t, 4>> getStaticDims(llvm::ArrayRef<plan::Expr> dims);
+/// True for the value of an overflow or of a division by zero.
+bool isUndefined(const plan::Expr &expression);
+
+namespace detail {
+/// Verifier of the shape interface: runs it on the operand types and compares
+/// with the result types.
+llvm::LogicalResult verifyShapes(mlir::Operation *op);
+} // namespace detail
 
 } // namespace cinch::graph
 

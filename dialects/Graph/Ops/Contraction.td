@@ -4,7 +4,7 @@
 
 include "dialects/Graph/GraphBase.td"
 
-def Graph_MatmulOp : Graph_Op<"matmul"> {
+def Graph_MatmulOp : Graph_Op<"matmul", [], ["getFlops"]> {
   let summary = "Multiplies matrices, with numpy's broadcasting of batch dimensions";
   let description = [{
     `lhs` [..., M, K] times `rhs` [..., K, N] gives [..., M, N]; one-dimensional
@@ -24,7 +24,7 @@ def Graph_MatmulOp : Graph_Op<"matmul"> {
   }];
 }
 
-def Graph_ConvOp : Graph_Op<"conv"> {
+def Graph_ConvOp : Graph_Op<"conv", [], ["getFlops"]> {
   let summary = "Convolves in any number of spatial dimensions";
   let description = [{
     `input` [N, C, spatial...], `filter` [M, C / group, kernel...] give
@@ -43,7 +43,7 @@ def Graph_ConvOp : Graph_Op<"conv"> {
   }];
 }
 
-def Graph_ConvTransposeOp : Graph_Op<"conv_transpose"> {
+def Graph_ConvTransposeOp : Graph_Op<"conv_transpose", [], ["getFlops"]> {
   let summary = "Convolves transposed (the adjoint of `conv` in its input)";
   let description = [{
     `input` [N, C, spatial...], `filter` [C, M / group, kernel...] give [N, M, spatial...] with
@@ -59,7 +59,7 @@ def Graph_ConvTransposeOp : Graph_Op<"conv_transpose"> {
   }];
 }
 
-def Graph_EinsumOp : Graph_Op<"einsum"> {
+def Graph_EinsumOp : Graph_Op<"einsum", [], ["getFlops"]> {
   let summary = "Sums products over an explicit einsum equation";
   let description = [{
     `equation` has an explicit output, single lower or upper case letters, no

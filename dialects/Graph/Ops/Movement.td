@@ -103,6 +103,35 @@ def Graph_ResizeOp : Graph_Move<"resize", "Resamples", [{
   [{$mode $coordinates $nearest $input (`sizes` $sizes^ `:` type($sizes))? (`scales` $scales^ `:` type($scales))?
     attr-dict `:` type($input) `->` type($result)}], [AttrSizedOperandSegments]>;
 
+def Graph_StepGetOp : Graph_Move<"step_get", "Takes one position along an axis", [{
+    The result lacks `axis`; it is `input` at `step`, which is clamped into the dimension. What a
+    loop reads of a sequence in one step: made by `expand-recurrent` and the importer.
+    - C1: `axis` is within the rank and not negative.
+
+    Example:
+    ```mlir
+    %row = graph.step_get %x at %i {axis = 0 : i64} : tensor<8x2x4xf32> -> tensor<2x4xf32>
+    ```
+  }], (ins Index:$step, I64Attr:$axis),
+  "$input `at` $step attr-dict `:` type($input) `->` type($result)">;
+def Graph_StepSetOp : Graph_Op<"step_set", [AllTypesMatch<["into", "result"]>, AllElementTypesMatch<["value", "into"]>]> {
+  let summary = "Replaces one position along an axis";
+  let description = [{
+    Returns `into` with `value` at `step` of `axis`, clamped into the dimension; `value` lacks that axis. Of a
+    loop-carried `into` it is done in place.
+    - C1: `axis` is within the rank and not negative.
+    - C2: `value` has the other dimensions of `into`.
+
+    Example:
+    ```mlir
+    %next = graph.step_set %row into %y at %i {axis = 0 : i64} : tensor<2x4xf32> into tensor<8x2x4xf32>
+    ```
+  }];
+  let arguments = (ins Graph_Tensor:$value, Graph_Tensor:$into, Index:$step, I64Attr:$axis);
+  let results = (outs Graph_Tensor:$result);
+  let assemblyFormat = "$value `into` $into `at` $step attr-dict `:` type($value) `into` type($into)";
+}
+
 def Graph_ConcatOp : Graph_Op<"concat"> {
   let summary = "Joins tensors along an axis";
   let description = [{

@@ -6,7 +6,7 @@ include "dialects/Graph/GraphBase.td"
 
 /// Shapes: T time, B batch, I input size, H hidden size, D directions, G gates.
 class Graph_Recurrent<string mnemonic, string text, string more, dag extraIn, dag extraAttr, dag extraOut>
-    : Graph_Op<mnemonic, [AttrSizedOperandSegments]> {
+    : Graph_Op<mnemonic, [AttrSizedOperandSegments], ["getFlops"]> {
   let summary = text;
   let description = more # [{
     `input` [T, B, I], `weight` [D, G*H, I], `recurrence` [D, G*H, H], `bias` [D, 2*G*H],

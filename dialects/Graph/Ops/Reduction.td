@@ -58,7 +58,8 @@ def Graph_TopKOp : Graph_Op<"top_k"> {
   let assemblyFormat = "$input `first` $k attr-dict `:` type($input) `,` type($k) `->` type($values) `,` type($indices)";
 }
 
-class Graph_Pool<string mnemonic, string text> : Graph_Op<mnemonic, [SameOperandsAndResultElementType]> {
+class Graph_Pool<string mnemonic, string text>
+    : Graph_Op<mnemonic, [SameOperandsAndResultElementType], ["getFlops"]> {
   let summary = text;
   let description = [{
     `input` [N, C, spatial...]; `pads` holds the begins, then the ends; with `ceil_mode` the
@@ -74,7 +75,7 @@ class Graph_Pool<string mnemonic, string text> : Graph_Op<mnemonic, [SameOperand
 }
 def Graph_MaxPoolOp : Graph_Pool<"max_pool", "Returns the largest element of each window">;
 def Graph_AveragePoolOp : Graph_Pool<"average_pool", "Averages each window">;
-def Graph_MaxPoolIndicesOp : Graph_Op<"max_pool_indices"> {
+def Graph_MaxPoolIndicesOp : Graph_Op<"max_pool_indices", [], ["getFlops"]> {
   let summary = "Returns where in the flattened input the largest element of each window is";
   let description = [{
     As `max_pool`; the index counts over the whole input tensor, with

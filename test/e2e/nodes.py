@@ -1,0 +1,159 @@
+"""The ONNX standard's node tests through the compiled binary.
+
+Every case is one cinch-compile and one cinch-run process. Its outcome is
+  pass      the outputs agree
+  refused   cinch-compile exits with 77, says why, and leaves no file
+  failed    a tool exits with another status
+  wrong     the outputs differ
+  crash     a tool was ended by a signal
+  hang      a tool did not end within its time
+"""
+import concurrent.futures
+import dataclasses
+import os
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+import harness
+
+OUTCOMES = ["pass", "refused", "failed", "wrong", "crash", "hang"]
+SECONDS = 60
+
+
+@dataclasses.dataclass
+class Outcome:
+    name: str
+    kind: str
+    detail: str = ""
+
+
+def load_cases():
+    import onnx.backend.test.case.node as node
+    return node.collect_testcases(None)
+
+
+def to_array(value):
+    return (numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto)
+            else np.asarray(value))
+
+
+def is_tensor(value):
+    return (isinstance(value, (onnx.TensorProto, np.ndarray, np.generic))
+            and not (isinstance(value, np.ndarray) and value.dtype == object))
+
+
+def write_tensors(values, folder, prefix):
+    for i, value in enumerate(values):
+        if not isinstance(value, onnx.TensorProto):
+            value = numpy_helper.from_array(np.asarray(value))
+        with open(os.path.join(folder, f"{prefix}_{i}.pb"), "wb") as file:
+            file.write(value.SerializeToString())
+
+
+def difference(got, want, rtol, atol):
+    """Says how two arrays differ; None if they agree."""
+    if got.dtype != want.dtype:
+        return f"type {got.dtype}, expected {want.dtype}"
+    if got.shape != want.shape:
+        return f"shape {got.shape}, expected {want.shape}"
+    if want.dtype.kind in "biu":
+        wrong = np.count_nonzero(got != want)
+        return f"{wrong} of {want.size} integers differ" if wrong else None
+    if want.dtype.name == "bfloat16":
+        rtol = max(rtol, 2**-6)  # two units in the last place
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    with np.errstate(all="ignore"):
+        close = np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
+    if close.all():
+        return None
+    worst = np.nanmax(np.abs(got - want)[~close], initial=0.0)
+    return f"{np.count_nonzero(~close)} of {want.size} values differ, by up to {worst:g}"
+
+
+def run_case(case):
+    with tempfile.TemporaryDirectory(prefix="cinch-node-") as folder:
+        return _run_case(case, folder)
+
+
+def _ended_badly(name, tool, done):
+    if done.status is None:
+        return Outcome(name, "hang", tool)
+    if done.crashed:
+        return Outcome(name, "crash", f"{tool} status {done.status}: {_last(done)}")
+    return None
+
+
+def _last(done):
+    lines = done.output.strip().splitlines()
+    return lines[0] if lines else "no message"
+
+
+def _run_case(case, folder):
+    path = os.path.join(folder, "model.onnx")
+    binary = os.path.join(folder, "out", "model.so")
+    os.mkdir(os.path.dirname(binary))
+    onnx.save(case.model, path)
+    done = harness.run("cinch-compile", path, "-o", binary, timeout=SECONDS)
+    bad = _ended_badly(case.name, "cinch-compile", done)
+    if bad:
+        return bad
+    if done.status == harness.UNSUPPORTED:
+        left = os.listdir(os.path.dirname(binary))
+        if left or not done.output.strip():
+            return Outcome(case.name, "failed", f"refused without a word or left {left}")
+        return Outcome(case.name, "refused", _last(done))
+    if done.status != 0:
+        return Outcome(case.name, "failed",
+                       f"cinch-compile status {done.status}: {_last(done)}")
+    for inputs, outputs in case.data_sets:
+        outcome = _run_data_set(case, binary, inputs, outputs, folder)
+        if outcome.kind != "pass":
+            return outcome
+    return Outcome(case.name, "pass")
+
+
+def _run_data_set(case, binary, inputs, outputs, folder):
+    if not all(map(is_tensor, [*inputs, *outputs])):
+        return Outcome(case.name, "failed", "compiled, but its values are no tensors")
+    given, got = (os.path.join(folder, n) for n in ("inputs", "outputs"))
+    os.makedirs(given, exist_ok=True)
+    write_tensors(inputs, given, "input")
+    done = harness.run("cinch-run", binary, "--inputs", given, "--outputs", got,
+                       timeout=SECONDS)
+    bad = _ended_badly(case.name, "cinch-run", done)
+    if bad:
+        return bad
+    if done.status != 0:
+        return Outcome(case.name, "failed",
+                       f"cinch-run status {done.status}: {_last(done)}")
+    for i, want in enumerate(outputs):
+        tensor = onnx.TensorProto()
+        with open(os.path.join(got, f"output_{i}.pb"), "rb") as file:
+            tensor.ParseFromString(file.read())
+        message = difference(numpy_helper.to_array(tensor), to_array(want),
+                             case.rtol, case.atol)
+        if message:
+            return Outcome(case.name, "wrong", f"output {i}: {message}")
+    return Outcome(case.name, "pass")
+
+
+def start(cases, workers=os.cpu_count()):
+    """Starts all cases in parallel; returns (pool, {name: future outcome})."""
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    return pool, {case.name: pool.submit(run_case, case) for case in cases}
+
+
+def write_table(outcomes, path):
+    """One line a case: name, outcome, detail."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        for outcome in sorted(outcomes, key=lambda o: (OUTCOMES.index(o.kind), o.name)):
+            print(outcome.name, outcome.kind, outcome.detail.replace("\t", " "),
+                  sep="\t", file=file)
+
+
+def count(outcomes):
+    return {kind: sum(o.kind == kind for o in outcomes) for kind in OUTCOMES}
