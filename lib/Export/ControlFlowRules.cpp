@@ -1,4 +1,5 @@
-//===- ControlFlowRules.cpp - scf in ONNX ----------------------------------------===//
+//===- ControlFlowRules.cpp - scf in ONNX
+//----------------------------------------===//
 //
 // scf.if is If, scf.for is Loop. Scalars of control flow (i1, index) are ONNX
 // tensors of rank 0, so `tensor.extract` of the one element and index casts are
@@ -16,16 +17,19 @@ using namespace cinch::onnx_export;
 
 /// Adds the operands of `terminator` as outputs of the nested graph. ONNX wants
 /// each output made inside the graph: a captured value goes through Identity.
-static LogicalResult addOutputs(Operation *terminator, Emitter &nested, onnx::GraphProto &graph) {
+static LogicalResult addOutputs(Operation *terminator, Emitter &nested,
+                                onnx::GraphProto &graph) {
   for (Value value : terminator->getOperands()) {
-    std::string name = nested.addHelper("Identity", {nested.getName(value)}, "out");
+    std::string name =
+        nested.addHelper("Identity", {nested.getName(value)}, "out");
     if (failed(nested.describe(*graph.add_output(), value, name, nullptr)))
       return failure();
   }
   return success();
 }
 
-static LogicalResult emitBranch(Region &region, onnx::NodeProto &node, StringRef attribute, Emitter &emitter) {
+static LogicalResult emitBranch(Region &region, onnx::NodeProto &node,
+                                StringRef attribute, Emitter &emitter) {
   onnx::GraphProto &graph = addGraphAttribute(node, attribute);
   graph.set_name(attribute.str());
   Emitter nested(graph, &emitter);
@@ -39,14 +43,17 @@ static LogicalResult emitIf(scf::IfOp op, Emitter &emitter) {
     return op.emitOpError("has no ONNX form without results");
   std::string condition = emitter.getName(op.getCondition());
   onnx::NodeProto &node = emitter.addNode("If", op, {condition});
-  return success(succeeded(emitBranch(op.getThenRegion(), node, "then_branch", emitter)) &&
-                 succeeded(emitBranch(op.getElseRegion(), node, "else_branch", emitter)));
+  return success(
+      succeeded(emitBranch(op.getThenRegion(), node, "then_branch", emitter)) &&
+      succeeded(emitBranch(op.getElseRegion(), node, "else_branch", emitter)));
 }
 
 /// Loops that count from 0 in steps of 1 are Loop with a trip count.
 static LogicalResult emitFor(scf::ForOp op, Emitter &emitter) {
-  if (getConstantIntValue(op.getLowerBound()) != 0 || getConstantIntValue(op.getStep()) != 1)
-    return op.emitOpError("has no ONNX form: expected a loop from 0 in steps of 1");
+  if (getConstantIntValue(op.getLowerBound()) != 0 ||
+      getConstantIntValue(op.getStep()) != 1)
+    return op.emitOpError(
+        "has no ONNX form: expected a loop from 0 in steps of 1");
   SmallVector<std::string> inputs = {emitter.getName(op.getUpperBound()), ""};
   for (Value value : op.getInitArgs())
     inputs.push_back(emitter.getName(value));
@@ -61,18 +68,21 @@ static LogicalResult emitFor(scf::ForOp op, Emitter &emitter) {
     info.mutable_type()->mutable_tensor_type()->mutable_shape();
     return info.name();
   };
-  nested.setName(op.getInductionVar(), addScalarInput("iteration", onnx::TensorProto::INT64));
+  nested.setName(op.getInductionVar(),
+                 addScalarInput("iteration", onnx::TensorProto::INT64));
   std::string condition = addScalarInput("condition", onnx::TensorProto::BOOL);
   for (Value argument : op.getRegionIterArgs()) {
     onnx::ValueInfoProto &info = *graph.add_input();
-    if (failed(nested.describe(info, argument, nested.getName(argument), nullptr)))
+    if (failed(
+            nested.describe(info, argument, nested.getName(argument), nullptr)))
       return failure();
   }
   if (failed(nested.emitBlock(*op.getBody())))
     return failure();
   onnx::ValueInfoProto &keepGoing = *graph.add_output();
   keepGoing.set_name(nested.addHelper("Identity", {condition}, condition));
-  keepGoing.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::BOOL);
+  keepGoing.mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::BOOL);
   keepGoing.mutable_type()->mutable_tensor_type()->mutable_shape();
   return addOutputs(op.getBody()->getTerminator(), nested, graph);
 }
@@ -83,7 +93,8 @@ static LogicalResult emitExtract(tensor::ExtractOp op, Emitter &emitter) {
   auto type = op.getTensor().getType();
   if (!type.hasStaticShape() || type.getNumElements() != 1)
     return op.emitOpError("has no ONNX form: expected a tensor of one element");
-  emitter.addNode("Reshape", op, {emitter.getName(op.getTensor()), emitter.addConstant({})});
+  emitter.addNode("Reshape", op,
+                  {emitter.getName(op.getTensor()), emitter.addConstant({})});
   return success();
 }
 
@@ -97,7 +108,8 @@ static LogicalResult emitArithConstant(arith::ConstantOp op, Emitter &emitter) {
   auto integer = dyn_cast<IntegerAttr>(op.getValue());
   if (!integer)
     return op.emitOpError() << "has no ONNX form: " << op.getValue();
-  std::string name = emitter.addConstant({integer.getValue().getSExtValue()}, /*scalar=*/true);
+  std::string name =
+      emitter.addConstant({integer.getValue().getSExtValue()}, /*scalar=*/true);
   if (integer.getType().isInteger(1))
     name = emitter.addHelper("Cast", {name}, name, [](onnx::NodeProto &node) {
       setAttribute(node, "to", static_cast<int64_t>(onnx::TensorProto::BOOL));

@@ -1,17 +1,22 @@
-//===- ElementwiseRules.cpp - element-wise operations in ONNX ------------------===//
+//===- ElementwiseRules.cpp - element-wise operations in ONNX
+//------------------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;
 using namespace cinch;
 using namespace cinch::onnx_export;
 
-static bool isBool(Value value) { return getElementTypeOrSelf(value.getType()).isInteger(1); }
+static bool isBool(Value value) {
+  return getElementTypeOrSelf(value.getType()).isInteger(1);
+}
 
 /// `OpTy` is `boolType` on bools and `integerType` on integers.
 template <typename OpTy>
-static void addLogic(RuleTable &table, StringRef boolType, StringRef integerType) {
+static void addLogic(RuleTable &table, StringRef boolType,
+                     StringRef integerType) {
   table.add<OpTy>([=](OpTy op, Emitter &emitter) {
-    emitter.addNode(isBool(op.getResult()) ? boolType : integerType, op, emitter.getInputs(op));
+    emitter.addNode(isBool(op.getResult()) ? boolType : integerType, op,
+                    emitter.getInputs(op));
     return success();
   });
 }
@@ -19,20 +24,24 @@ static void addLogic(RuleTable &table, StringRef boolType, StringRef integerType
 template <typename OpTy>
 static void addShift(RuleTable &table, StringRef direction) {
   table.add<OpTy>([=](OpTy op, Emitter &emitter) -> LogicalResult {
-    setAttribute(emitter.addNode("BitShift", op, emitter.getInputs(op)), "direction", direction);
+    setAttribute(emitter.addNode("BitShift", op, emitter.getInputs(op)),
+                 "direction", direction);
     return success();
   });
 }
 
 static LogicalResult emitCompare(graph::CompareOp op, Emitter &emitter) {
-  static const StringRef types[] = {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"};
-  emitter.addNode(types[static_cast<unsigned>(op.getPredicate())], op, emitter.getInputs(op));
+  static const StringRef types[] = {"Equal", "Less", "LessOrEqual", "Greater",
+                                    "GreaterOrEqual"};
+  emitter.addNode(types[static_cast<unsigned>(op.getPredicate())], op,
+                  emitter.getInputs(op));
   return success();
 }
 
 static LogicalResult emitCast(graph::CastOp op, Emitter &emitter) {
   int type = getElementTypeNumber(op.getResult().getType().getElementType());
-  setAttribute(emitter.addNode("Cast", op, emitter.getInputs(op)), "to", static_cast<int64_t>(type));
+  setAttribute(emitter.addNode("Cast", op, emitter.getInputs(op)), "to",
+               static_cast<int64_t>(type));
   return success();
 }
 
@@ -44,7 +53,8 @@ static LogicalResult emitIsInf(graph::IsInfOp op, Emitter &emitter) {
 }
 
 static LogicalResult emitFmod(graph::FmodOp op, Emitter &emitter) {
-  setAttribute(emitter.addNode("Mod", op, emitter.getInputs(op)), "fmod", int64_t(1));
+  setAttribute(emitter.addNode("Mod", op, emitter.getInputs(op)), "fmod",
+               int64_t(1));
   return success();
 }
 

@@ -1,4 +1,5 @@
-//===- Emitter.cpp - builds ONNX graphs from graph operations -----------------===//
+//===- Emitter.cpp - builds ONNX graphs from graph operations
+//-----------------===//
 #include "lib/Export/Emitter.h"
 #include "lib/Export/Rules.h"
 #include "llvm/Support/Endian.h"
@@ -7,8 +8,10 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::onnx_export;
 
-/// Protobuf cannot write a message of 2 GiB; the rest of the model needs room too.
-static constexpr uint64_t maxWeightBytes = (uint64_t(1) << 31) - (uint64_t(1) << 24);
+/// Protobuf cannot write a message of 2 GiB; the rest of the model needs room
+/// too.
+static constexpr uint64_t maxWeightBytes =
+    (uint64_t(1) << 31) - (uint64_t(1) << 24);
 
 int onnx_export::getElementTypeNumber(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type)) {
@@ -35,10 +38,13 @@ int onnx_export::getElementTypeNumber(Type type) {
       .Case<Float64Type>([](auto) { return onnx::TensorProto::DOUBLE; })
       .Case<Float16Type>([](auto) { return onnx::TensorProto::FLOAT16; })
       .Case<BFloat16Type>([](auto) { return onnx::TensorProto::BFLOAT16; })
-      .Case<Float8E4M3FNType>([](auto) { return onnx::TensorProto::FLOAT8E4M3FN; })
+      .Case<Float8E4M3FNType>(
+          [](auto) { return onnx::TensorProto::FLOAT8E4M3FN; })
       .Case<Float8E5M2Type>([](auto) { return onnx::TensorProto::FLOAT8E5M2; })
-      .Case<Float8E4M3FNUZType>([](auto) { return onnx::TensorProto::FLOAT8E4M3FNUZ; })
-      .Case<Float8E5M2FNUZType>([](auto) { return onnx::TensorProto::FLOAT8E5M2FNUZ; })
+      .Case<Float8E4M3FNUZType>(
+          [](auto) { return onnx::TensorProto::FLOAT8E4M3FNUZ; })
+      .Case<Float8E5M2FNUZType>(
+          [](auto) { return onnx::TensorProto::FLOAT8E5M2FNUZ; })
       .Default([](auto) { return 0; });
 }
 
@@ -91,7 +97,8 @@ std::string Emitter::makeName(StringRef hint) {
 }
 
 SmallVector<std::string> Emitter::getInputs(Operation *op) {
-  return llvm::map_to_vector(op->getOperands(), [&](Value value) { return getName(value); });
+  return llvm::map_to_vector(op->getOperands(),
+                             [&](Value value) { return getName(value); });
 }
 
 static void addInputs(onnx::NodeProto &node, ArrayRef<std::string> inputs) {
@@ -99,7 +106,8 @@ static void addInputs(onnx::NodeProto &node, ArrayRef<std::string> inputs) {
     node.add_input(input);
 }
 
-onnx::NodeProto &Emitter::addNode(StringRef type, Operation *op, ArrayRef<std::string> inputs) {
+onnx::NodeProto &Emitter::addNode(StringRef type, Operation *op,
+                                  ArrayRef<std::string> inputs) {
   onnx::NodeProto &node = *graph.add_node();
   node.set_op_type(type.str());
   addInputs(node, inputs);
@@ -110,8 +118,9 @@ onnx::NodeProto &Emitter::addNode(StringRef type, Operation *op, ArrayRef<std::s
   return node;
 }
 
-std::string Emitter::addHelper(StringRef type, ArrayRef<std::string> inputs, StringRef hint,
-                               llvm::function_ref<void(onnx::NodeProto &)> attributes) {
+std::string
+Emitter::addHelper(StringRef type, ArrayRef<std::string> inputs, StringRef hint,
+                   llvm::function_ref<void(onnx::NodeProto &)> attributes) {
   onnx::NodeProto &node = *graph.add_node();
   node.set_op_type(type.str());
   addInputs(node, inputs);
@@ -141,9 +150,11 @@ std::string Emitter::addScalar(double value, Type type) {
   tensor.add_float_data(static_cast<float>(value));
   if (type.isF32())
     return tensor.name();
-  return addHelper("Cast", {tensor.name()}, tensor.name(), [&](onnx::NodeProto &node) {
-    setAttribute(node, "to", static_cast<int64_t>(getElementTypeNumber(type)));
-  });
+  return addHelper(
+      "Cast", {tensor.name()}, tensor.name(), [&](onnx::NodeProto &node) {
+        setAttribute(node, "to",
+                     static_cast<int64_t>(getElementTypeNumber(type)));
+      });
 }
 
 /// The raw bytes of a dense attribute in ONNX form: bools one byte each, splats
@@ -156,8 +167,9 @@ static std::string getRawBytes(DenseElementsAttr value) {
     unsigned perByte = width == 1 ? 1 : 2;
     bytes.assign(llvm::divideCeil(value.getNumElements(), perByte), '\0');
     for (auto [index, bits] : llvm::enumerate(value.getValues<APInt>()))
-      bytes[index / perByte] |= static_cast<char>((bits.getZExtValue() & (width == 1 ? 1 : 15))
-                                                  << (width * (index % perByte)));
+      bytes[index / perByte] |=
+          static_cast<char>((bits.getZExtValue() & (width == 1 ? 1 : 15))
+                            << (width * (index % perByte)));
     return bytes;
   }
   ArrayRef<char> raw = value.getRawData();
@@ -169,16 +181,21 @@ static std::string getRawBytes(DenseElementsAttr value) {
   return bytes;
 }
 
-LogicalResult Emitter::addInitializer(Operation *op, Attribute value, StringRef name) {
+LogicalResult Emitter::addInitializer(Operation *op, Attribute value,
+                                      StringRef name) {
   auto type = cast<RankedTensorType>(cast<TypedAttr>(value).getType());
   int number = getElementTypeNumber(type.getElementType());
   if (!number)
-    return op->emitOpError() << "has no ONNX form: element type " << type.getElementType();
-  uint64_t bytes = llvm::divideCeil(static_cast<uint64_t>(type.getNumElements()) *
-                                        type.getElementType().getIntOrFloatBitWidth(), 8);
+    return op->emitOpError()
+           << "has no ONNX form: element type " << type.getElementType();
+  uint64_t bytes =
+      llvm::divideCeil(static_cast<uint64_t>(type.getNumElements()) *
+                           type.getElementType().getIntOrFloatBitWidth(),
+                       8);
   root.weightBytes += bytes;
   if (root.weightBytes > maxWeightBytes)
-    return op->emitOpError("cannot be exported: the weights pass the 2 GiB that one ONNX file holds");
+    return op->emitOpError("cannot be exported: the weights pass the 2 GiB "
+                           "that one ONNX file holds");
   onnx::TensorProto &tensor = *graph.add_initializer();
   tensor.set_name(name.str());
   tensor.set_data_type(number);
@@ -191,18 +208,24 @@ LogicalResult Emitter::addInitializer(Operation *op, Attribute value, StringRef 
   auto weight = dyn_cast<graph::WeightAttr>(value);
   if (!weight)
     return op->emitOpError() << "has no ONNX form: value " << value;
-  auto data = op->getContext()->getLoadedDialect<graph::GraphDialect>()->getWeightFiles().getBytes(weight);
+  auto data = op->getContext()
+                  ->getLoadedDialect<graph::GraphDialect>()
+                  ->getWeightFiles()
+                  .getBytes(weight);
   if (!data)
-    return op->emitOpError() << "cannot read its weight: " << llvm::toString(data.takeError());
+    return op->emitOpError()
+           << "cannot read its weight: " << llvm::toString(data.takeError());
   tensor.set_raw_data(data->data(), data->size());
   return success();
 }
 
-LogicalResult Emitter::describe(onnx::ValueInfoProto &info, Value value, StringRef name, ArrayAttr dims) {
+LogicalResult Emitter::describe(onnx::ValueInfoProto &info, Value value,
+                                StringRef name, ArrayAttr dims) {
   auto type = cast<RankedTensorType>(value.getType());
   int number = getElementTypeNumber(type.getElementType());
   if (!number)
-    return emitError(value.getLoc()) << "value '" << name << "' has no ONNX element type: " << type;
+    return emitError(value.getLoc())
+           << "value '" << name << "' has no ONNX element type: " << type;
   info.set_name(name.str());
   onnx::TypeProto::Tensor &tensor = *info.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(number);
@@ -219,38 +242,49 @@ LogicalResult Emitter::describe(onnx::ValueInfoProto &info, Value value, StringR
   return success();
 }
 
-static onnx::AttributeProto &addAttribute(onnx::NodeProto &node, StringRef name,
-                                          onnx::AttributeProto::AttributeType type) {
+static onnx::AttributeProto &
+addAttribute(onnx::NodeProto &node, StringRef name,
+             onnx::AttributeProto::AttributeType type) {
   onnx::AttributeProto &attribute = *node.add_attribute();
   attribute.set_name(name.str());
   attribute.set_type(type);
   return attribute;
 }
 
-void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name, int64_t value) {
+void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name,
+                               int64_t value) {
   addAttribute(node, name, onnx::AttributeProto::INT).set_i(value);
 }
-void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name, float value) {
+void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name,
+                               float value) {
   addAttribute(node, name, onnx::AttributeProto::FLOAT).set_f(value);
 }
-void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name, StringRef value) {
+void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name,
+                               StringRef value) {
   addAttribute(node, name, onnx::AttributeProto::STRING).set_s(value.str());
 }
-void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name, ArrayRef<int64_t> values) {
-  onnx::AttributeProto &attribute = addAttribute(node, name, onnx::AttributeProto::INTS);
+void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name,
+                               ArrayRef<int64_t> values) {
+  onnx::AttributeProto &attribute =
+      addAttribute(node, name, onnx::AttributeProto::INTS);
   for (int64_t value : values)
     attribute.add_ints(value);
 }
-void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name, ArrayRef<float> values) {
-  onnx::AttributeProto &attribute = addAttribute(node, name, onnx::AttributeProto::FLOATS);
+void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name,
+                               ArrayRef<float> values) {
+  onnx::AttributeProto &attribute =
+      addAttribute(node, name, onnx::AttributeProto::FLOATS);
   for (float value : values)
     attribute.add_floats(value);
 }
-void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name, ArrayRef<StringRef> values) {
-  onnx::AttributeProto &attribute = addAttribute(node, name, onnx::AttributeProto::STRINGS);
+void onnx_export::setAttribute(onnx::NodeProto &node, StringRef name,
+                               ArrayRef<StringRef> values) {
+  onnx::AttributeProto &attribute =
+      addAttribute(node, name, onnx::AttributeProto::STRINGS);
   for (StringRef value : values)
     attribute.add_strings(value.str());
 }
-onnx::GraphProto &onnx_export::addGraphAttribute(onnx::NodeProto &node, StringRef name) {
+onnx::GraphProto &onnx_export::addGraphAttribute(onnx::NodeProto &node,
+                                                 StringRef name) {
   return *addAttribute(node, name, onnx::AttributeProto::GRAPH).mutable_g();
 }

@@ -1,4 +1,5 @@
-//===- Export.cpp - graph dialect to ONNX -----------------------------------------===//
+//===- Export.cpp - graph dialect to ONNX
+//-----------------------------------------===//
 #include "lib/Export/Export.h"
 #include "lib/Export/Rules.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -34,12 +35,14 @@ static FailureOr<func::FuncOp> findEntry(ModuleOp module) {
     if (function->hasAttr("graph.entry"))
       entry = function;
   if (!entry)
-    return module.emitError("cannot be exported: no function has the attribute graph.entry");
+    return module.emitError(
+        "cannot be exported: no function has the attribute graph.entry");
   return entry;
 }
 
 /// Name given to argument or result `index` by `graph.name`, else a default.
-static std::string getSignatureName(DictionaryAttr attributes, StringRef fallback, unsigned index) {
+static std::string getSignatureName(DictionaryAttr attributes,
+                                    StringRef fallback, unsigned index) {
   if (attributes)
     if (auto name = attributes.getAs<StringAttr>("graph.name"))
       return name.str();
@@ -51,9 +54,11 @@ static LogicalResult emitEntry(func::FuncOp entry, onnx::GraphProto &graph) {
   graph.set_name(entry.getSymName().str());
   for (BlockArgument argument : entry.getArguments()) {
     DictionaryAttr attributes = entry.getArgAttrDict(argument.getArgNumber());
-    std::string name = getSignatureName(attributes, "input", argument.getArgNumber());
+    std::string name =
+        getSignatureName(attributes, "input", argument.getArgNumber());
     emitter.setName(argument, name);
-    auto dims = attributes ? attributes.getAs<ArrayAttr>("graph.dims") : ArrayAttr();
+    auto dims =
+        attributes ? attributes.getAs<ArrayAttr>("graph.dims") : ArrayAttr();
     if (failed(emitter.describe(*graph.add_input(), argument, name, dims)))
       return failure();
   }
@@ -65,9 +70,12 @@ static LogicalResult emitEntry(func::FuncOp entry, onnx::GraphProto &graph) {
   llvm::DenseSet<Value> named;
   for (OpOperand &operand : terminator->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
-    std::string name = getSignatureName(entry.getResultAttrDict(index), "output", index);
-    bool own = operand.get().getDefiningOp() && operand.get().getParentBlock() == &entry.getBody().front() &&
-               !isa<graph::ConstantOp>(operand.get().getDefiningOp()) && named.insert(operand.get()).second;
+    std::string name =
+        getSignatureName(entry.getResultAttrDict(index), "output", index);
+    bool own = operand.get().getDefiningOp() &&
+               operand.get().getParentBlock() == &entry.getBody().front() &&
+               !isa<graph::ConstantOp>(operand.get().getDefiningOp()) &&
+               named.insert(operand.get()).second;
     if (own)
       emitter.setName(operand.get(), name);
     else
@@ -85,8 +93,10 @@ static LogicalResult emitEntry(func::FuncOp entry, onnx::GraphProto &graph) {
   }
   for (OpOperand &operand : terminator->getOpOperands()) {
     unsigned index = operand.getOperandNumber();
-    std::string name = getSignatureName(entry.getResultAttrDict(index), "output", index);
-    if (failed(emitter.describe(*graph.add_output(), operand.get(), name, nullptr)))
+    std::string name =
+        getSignatureName(entry.getResultAttrDict(index), "output", index);
+    if (failed(emitter.describe(*graph.add_output(), operand.get(), name,
+                                nullptr)))
       return failure();
   }
   return success();
@@ -106,7 +116,8 @@ LogicalResult cinch::exportOnnx(ModuleOp module, llvm::raw_ostream &output) {
     return failure();
   std::string bytes;
   if (!model.SerializeToString(&bytes))
-    return module.emitError("cannot be exported: the model does not fit in one protobuf message");
+    return module.emitError(
+        "cannot be exported: the model does not fit in one protobuf message");
   output << bytes;
   return success();
 }

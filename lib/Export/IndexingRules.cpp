@@ -1,4 +1,5 @@
-//===- IndexingRules.cpp - gather, scatter, quantization in ONNX ---------------===//
+//===- IndexingRules.cpp - gather, scatter, quantization in ONNX
+//---------------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;
@@ -8,29 +9,33 @@ using namespace cinch::onnx_export;
 template <typename OpTy>
 static void addGather(RuleTable &table, StringRef type) {
   table.add<OpTy>([=](OpTy op, Emitter &emitter) -> LogicalResult {
-    setAttribute(emitter.addNode(type, op, emitter.getInputs(op)), "axis", static_cast<int64_t>(op.getAxis()));
+    setAttribute(emitter.addNode(type, op, emitter.getInputs(op)), "axis",
+                 static_cast<int64_t>(op.getAxis()));
     return success();
   });
 }
 
 static LogicalResult emitGatherND(graph::GatherNDOp op, Emitter &emitter) {
-  setAttribute(emitter.addNode("GatherND", op, emitter.getInputs(op)), "batch_dims",
-               static_cast<int64_t>(op.getBatchDims()));
+  setAttribute(emitter.addNode("GatherND", op, emitter.getInputs(op)),
+               "batch_dims", static_cast<int64_t>(op.getBatchDims()));
   return success();
 }
 
 static const StringRef scatterModes[] = {"none", "add", "mul", "max", "min"};
 
-static LogicalResult emitScatterElements(graph::ScatterElementsOp op, Emitter &emitter) {
-  onnx::NodeProto &node = emitter.addNode("ScatterElements", op, emitter.getInputs(op));
+static LogicalResult emitScatterElements(graph::ScatterElementsOp op,
+                                         Emitter &emitter) {
+  onnx::NodeProto &node =
+      emitter.addNode("ScatterElements", op, emitter.getInputs(op));
   setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
-  setAttribute(node, "reduction", scatterModes[static_cast<unsigned>(op.getMode())]);
+  setAttribute(node, "reduction",
+               scatterModes[static_cast<unsigned>(op.getMode())]);
   return success();
 }
 
 static LogicalResult emitScatterND(graph::ScatterNDOp op, Emitter &emitter) {
-  setAttribute(emitter.addNode("ScatterND", op, emitter.getInputs(op)), "reduction",
-               scatterModes[static_cast<unsigned>(op.getMode())]);
+  setAttribute(emitter.addNode("ScatterND", op, emitter.getInputs(op)),
+               "reduction", scatterModes[static_cast<unsigned>(op.getMode())]);
   return success();
 }
 
@@ -40,10 +45,12 @@ static LogicalResult emitGridSample(graph::GridSampleOp op, Emitter &emitter) {
   StringRef padding = paddings[static_cast<unsigned>(op.getPadding())];
   if (padding.empty())
     return op.emitOpError("has no ONNX form: GridSample cannot wrap");
-  onnx::NodeProto &node = emitter.addNode("GridSample", op, emitter.getInputs(op));
+  onnx::NodeProto &node =
+      emitter.addNode("GridSample", op, emitter.getInputs(op));
   setAttribute(node, "mode", modes[static_cast<unsigned>(op.getMode())]);
   setAttribute(node, "padding_mode", padding);
-  setAttribute(node, "align_corners", static_cast<int64_t>(op.getAlignCorners()));
+  setAttribute(node, "align_corners",
+               static_cast<int64_t>(op.getAlignCorners()));
   return success();
 }
 
@@ -59,12 +66,14 @@ static void addQuantization(RuleTable &table, StringRef type) {
 
 /// Without a zero point the result type of QuantizeLinear is an attribute.
 static LogicalResult emitQuantize(graph::QuantizeOp op, Emitter &emitter) {
-  onnx::NodeProto &node = emitter.addNode("QuantizeLinear", op, emitter.getInputs(op));
+  onnx::NodeProto &node =
+      emitter.addNode("QuantizeLinear", op, emitter.getInputs(op));
   setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
   setAttribute(node, "block_size", static_cast<int64_t>(op.getGroupSize()));
   if (!op.getZeroPoint())
     setAttribute(node, "output_dtype",
-                 static_cast<int64_t>(getElementTypeNumber(op.getResult().getType().getElementType())));
+                 static_cast<int64_t>(getElementTypeNumber(
+                     op.getResult().getType().getElementType())));
   return success();
 }
 

@@ -1,4 +1,5 @@
-//===- Rules.h - what each operation becomes in ONNX ---------------------------===//
+//===- Rules.h - what each operation becomes in ONNX
+//---------------------------===//
 #ifndef CINCH_LIB_EXPORT_RULES_H
 #define CINCH_LIB_EXPORT_RULES_H
 
@@ -9,7 +10,8 @@
 namespace cinch::onnx_export {
 
 /// Emits the ONNX form of `op`; fails after a diagnostic when there is none.
-using Rule = std::function<llvm::LogicalResult(mlir::Operation *op, Emitter &emitter)>;
+using Rule =
+    std::function<llvm::LogicalResult(mlir::Operation *op, Emitter &emitter)>;
 
 /// Rules by operation name.
 class RuleTable {
@@ -22,11 +24,13 @@ public:
 
   template <typename OpTy>
   void add(std::function<llvm::LogicalResult(OpTy, Emitter &)> rule) {
-    rules[OpTy::getOperationName()] = [rule = std::move(rule)](mlir::Operation *op, Emitter &emitter) {
-      return rule(llvm::cast<OpTy>(op), emitter);
-    };
+    rules[OpTy::getOperationName()] =
+        [rule = std::move(rule)](mlir::Operation *op, Emitter &emitter) {
+          return rule(llvm::cast<OpTy>(op), emitter);
+        };
   }
-  /// `OpTy` is the ONNX operator `type` with the same operands and no attributes.
+  /// `OpTy` is the ONNX operator `type` with the same operands and no
+  /// attributes.
   template <typename OpTy> void addDirect(llvm::StringRef type) {
     add<OpTy>([type](OpTy op, Emitter &emitter) {
       emitter.addNode(type, op, emitter.getInputs(op));
