@@ -55,16 +55,21 @@ LogicalResult KernelOp::verify() {
 }
 
 LogicalResult KernelOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto body = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getCalleeAttr());
-  if (!body || !body->hasAttr(kernelBodyAttrName))
+  Operation *body = symbols.lookupNearestSymbolFrom(*this, getCalleeAttr());
+  FunctionType type;
+  if (auto function = dyn_cast_or_null<func::FuncOp>(body); function && function->hasAttr(kernelBodyAttrName))
+    type = function.getFunctionType();
+  else if (auto signature = body ? body->getAttrOfType<TypeAttr>(signatureAttrName) : TypeAttr())
+    type = dyn_cast<FunctionType>(signature.getValue()); // lowered: its type is that of the ABI
+  if (!type)
     return emitOpError() << "expected " << getCalleeAttr() << " to be a function with " << kernelBodyAttrName;
   SmallVector<Type> expected(getInputs().getTypes());
   expected.append(getScalars().size(), IndexType::get(getContext()));
   llvm::append_range(expected, getResultTypes());
-  if (body.getArgumentTypes() != ArrayRef<Type>(expected) || !llvm::equal(body.getResultTypes(), getResultTypes()))
+  if (type.getInputs() != ArrayRef<Type>(expected) || !llvm::equal(type.getResults(), getResultTypes()))
     return emitOpError() << "expected " << getCalleeAttr() << " of type "
                          << FunctionType::get(getContext(), expected, getResultTypes()) << ", but it has "
-                         << body.getFunctionType();
+                         << type;
   return success();
 }
 

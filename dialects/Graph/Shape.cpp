@@ -73,7 +73,7 @@ static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b, ShapeConte
     larger = b;
   // The maximum is wrong for 0 and 1 only.
   if (!isNonNegative(a - 1, context) || !isNonNegative(b - 1, context))
-    context.requireZero(larger * Expr::max(0, 1 - Expr::min(a, b)), message);
+    context.requireZero(larger * Expr::max(0, Expr(1) - Expr::min(a, b)), message);
   return larger;
 }
 

@@ -39,17 +39,18 @@ Expr ShapeInference::makeSymbol(StringRef hint) {
   return Expr::symbol(unique);
 }
 
+Expr ShapeInference::makeDataSymbol(StringRef hint) {
+  Expr symbol = makeSymbol(hint);
+  dataSymbols.push_back(*symbol.asSymbol());
+  return symbol;
+}
+
 std::optional<ValueShape> ShapeInference::join(const ValueShape &a, const ValueShape &b, StringRef hint) {
   if (a.dims.size() != b.dims.size())
     return std::nullopt;
   ValueShape shape;
   for (auto [left, right] : llvm::zip(a.dims, b.dims)) {
-    if (left == right) {
-      shape.dims.push_back(left);
-      continue;
-    }
-    shape.dims.push_back(makeSymbol(hint));
-    dataSymbols.push_back(*shape.dims.back().asSymbol());
+    shape.dims.push_back(left == right ? left : makeDataSymbol(hint));
   }
   if (a.contents && b.contents && *a.contents == *b.contents)
     shape.contents = a.contents;
@@ -140,11 +141,7 @@ LogicalResult ShapeInference::infer(Operation *op) {
     return success();
   }
 
-  auto freshSymbol = [&](StringRef hint) {
-    Expr symbol = makeSymbol(hint.empty() ? getHint(op) : hint);
-    dataSymbols.push_back(*symbol.asSymbol());
-    return symbol;
-  };
+  auto freshSymbol = [&](StringRef hint) { return makeDataSymbol(hint.empty() ? getHint(op) : hint); };
   auto requireZero = [&](const Expr &zero, StringRef message) {
     if (zero.asConstant() == 0)
       return;

@@ -49,10 +49,12 @@ public:
 
   /// Makes a symbol that is not in use: `hint`, made a C identifier and unique.
   plan::Expr makeSymbol(llvm::StringRef hint);
+  /// Makes a symbol whose value is known only while running.
+  plan::Expr makeDataSymbol(llvm::StringRef hint);
   /// Reserves a symbol name given from outside.
   void reserveSymbol(llvm::StringRef name);
   llvm::ArrayRef<Requirement> getRequirements() const { return requirements; }
-  /// Symbols made by `makeSymbol` during `infer`: known only while running.
+  /// Symbols made by `makeDataSymbol` or during `infer`, in order.
   llvm::ArrayRef<std::string> getDataSymbols() const { return dataSymbols; }
 
 private:
