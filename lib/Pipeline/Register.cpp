@@ -2,6 +2,7 @@
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
+#include "passes/Graph/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
@@ -56,6 +57,7 @@ void cinch::registerDialects(DialectRegistry &registry) {
 }
 
 void cinch::registerPasses() {
+  graph::registerCinchGraphPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();
