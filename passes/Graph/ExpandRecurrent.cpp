@@ -227,7 +227,11 @@ typename Expansion<OpTy>::DirectionResults Expansion<OpTy>::runDirection(unsigne
   Value end = inputType.isDynamicDim(0)
                   ? tensor::DimOp::create(builder, b.loc, input, zero).getResult()
                   : arith::ConstantIndexOp::create(builder, b.loc, inputType.getDimSize(0)).getResult();
-  Value last = isReverse ? arith::SubIOp::create(builder, b.loc, end, one).getResult() : Value();
+  Value last;
+  if (isReverse)
+    last = inputType.isDynamicDim(0)
+               ? arith::SubIOp::create(builder, b.loc, end, one).getResult()
+               : arith::ConstantIndexOp::create(builder, b.loc, inputType.getDimSize(0) - 1).getResult();
   auto loop = scf::ForOp::create(builder, b.loc, zero, end, one, inits);
   for (auto [argument, init] : llvm::zip(loop.getRegionIterArgs(), inits))
     inference.set(argument, *inference.get(init));
