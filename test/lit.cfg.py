@@ -6,7 +6,7 @@ import lit.formats
 config.name = "cinch"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".onnxtxt", ".test"]
-config.excludes = ["Inputs", "e2e", "models"]
+config.excludes = ["Inputs", "e2e", "models", "packaging"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.cinch_binary, "test")
 config.environment["FILECHECK_OPTS"] = "--dump-input-filter=all --allow-unused-prefixes=false"

@@ -3,6 +3,7 @@
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
 #include "passes/Graph/Passes.h"
+#include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
@@ -58,6 +59,7 @@ void cinch::registerDialects(DialectRegistry &registry) {
 
 void cinch::registerPasses() {
   graph::registerCinchGraphPasses();
+  memory::registerCinchMemoryPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();

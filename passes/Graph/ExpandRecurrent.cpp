@@ -58,6 +58,7 @@ private:
     return op->getName().stripDialect().str();
   }
   LogicalResult checkActivations();
+  Value getStepCount();
   Value activate(const Weights &weights, unsigned which, Value input);
   Value gate(Value gates, int64_t position, StringRef piece) {
     return b.slice(piece, gates, 1, position * hidden, (position + 1) * hidden);
@@ -85,6 +86,16 @@ template <typename OpTy> LogicalResult Expansion<OpTy>::checkActivations() {
     if (!llvm::is_contained({"sigmoid", "tanh", "relu", "softsign", "softplus"}, name))
       return op->emitOpError("expand-recurrent: activation '") << name << "' is not supported";
   return success();
+}
+
+/// T as an index: a constant, or read from the shape of the input.
+template <typename OpTy> Value Expansion<OpTy>::getStepCount() {
+  auto type = cast<RankedTensorType>(input.getType());
+  if (!type.isDynamicDim(0))
+    return arith::ConstantIndexOp::create(b.builder, b.loc, type.getDimSize(0));
+  Value size = b.make<SqueezeOp>("time", b.builder.getI64Type(), timeSize, ArrayRef<int64_t>(0));
+  size = tensor::ExtractOp::create(b.builder, b.loc, size, ValueRange());
+  return arith::IndexCastOp::create(b.builder, b.loc, b.builder.getIndexType(), size);
 }
 
 /// The activation of gate kind `which` on `input`, clipped first if the operation says so.
@@ -224,9 +235,7 @@ typename Expansion<OpTy>::DirectionResults Expansion<OpTy>::runDirection(unsigne
 
   OpBuilder &builder = b.builder;
   Value zero = arith::ConstantIndexOp::create(builder, b.loc, 0), one = arith::ConstantIndexOp::create(builder, b.loc, 1);
-  Value end = inputType.isDynamicDim(0)
-                  ? tensor::DimOp::create(builder, b.loc, input, zero).getResult()
-                  : arith::ConstantIndexOp::create(builder, b.loc, inputType.getDimSize(0)).getResult();
+  Value end = getStepCount();
   Value last;
   if (isReverse)
     last = inputType.isDynamicDim(0)

@@ -1,0 +1,280 @@
+//===- Api.cpp - the C interface ------------------------------------------===//
+#include "runtime/Session.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstring>
+#include <new>
+
+using namespace cinch::rt;
+
+/// Copies `given`, which may come from a program built with fewer members, into
+/// the zeroed `out`.
+template <typename T>
+static cinch_status_t readOptions(const T *given, T &out) {
+  out = {};
+  if (!given)
+    return CINCH_OK;
+  if (given->struct_size < sizeof(size_t) || given->struct_size > sizeof(T))
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "options: struct_size is %zu, but this runtime knows %zu",
+                given->struct_size, sizeof(T));
+  memcpy(&out, given, given->struct_size);
+  return CINCH_OK;
+}
+
+/// Copies as much of `value` to `out` as its struct_size says.
+template <typename T> static cinch_status_t writeInfo(T value, T *out) {
+  if (!out)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT, "the out argument is null");
+  if (out->struct_size < sizeof(size_t) || out->struct_size > sizeof(T))
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "struct_size is %zu, but this runtime knows %zu",
+                out->struct_size, sizeof(T));
+  value.struct_size = out->struct_size;
+  memcpy(out, &value, out->struct_size);
+  return CINCH_OK;
+}
+
+static cinch_status_t nullArgument(const char *name) {
+  return fail(CINCH_ERROR_INVALID_ARGUMENT, "%s is null", name);
+}
+
+cinch_status_t cinch_model_load(const char *path,
+                                const cinch_model_options_t *options,
+                                cinch_model_t **out_model) {
+  if (!path || !out_model)
+    return nullArgument(path ? "out_model" : "path");
+  cinch_model_options_t known;
+  CINCH_RETURN_IF_ERROR(readOptions(options, known));
+  auto *model = new (std::nothrow) cinch_model_t();
+  if (!model)
+    return fail(CINCH_ERROR_OUT_OF_MEMORY, "no memory for a model");
+  cinch_status_t status = model->load(path, known);
+  if (status != CINCH_OK) {
+    model->release();
+    return status;
+  }
+  *out_model = model;
+  return CINCH_OK;
+}
+
+void cinch_model_release(cinch_model_t *model) {
+  if (model)
+    model->release();
+}
+
+cinch_status_t cinch_model_get_info(const cinch_model_t *model,
+                                    cinch_model_info_t *out_info) {
+  if (!model)
+    return nullArgument("model");
+  const Manifest &manifest = model->manifest;
+  cinch_model_info_t info = {};
+  info.name = manifest.model.c_str();
+  info.target = manifest.target.c_str();
+  info.cpu = manifest.cpu.c_str();
+  info.producer = manifest.producer.c_str();
+  info.input_count = static_cast<int32_t>(manifest.inputs.size());
+  info.output_count = static_cast<int32_t>(manifest.outputs.size());
+  info.symbol_count = static_cast<int32_t>(manifest.symbols.size());
+  info.kernel_count = static_cast<int32_t>(manifest.kernels.size());
+  info.weights_bytes = model->weights.bytes();
+  info.guaranteed_peak_bytes = manifest.plan ? manifest.plan->peak : -1;
+  info.load_us = model->loadMicroseconds;
+  return writeInfo(info, out_info);
+}
+
+static cinch_status_t getValue(const std::vector<Value> &values, int32_t index,
+                               const char *kind, cinch_value_info_t *out_info) {
+  if (index < 0 || static_cast<size_t>(index) >= values.size())
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu %ss, so there is no number %d",
+                values.size(), kind, index);
+  const Value &value = values[index];
+  cinch_value_info_t info = {};
+  info.name = value.name.c_str();
+  info.dtype = value.dtype;
+  info.rank = static_cast<int32_t>(value.dims.size());
+  info.dims = value.dimInfos.data();
+  return writeInfo(info, out_info);
+}
+
+cinch_status_t cinch_model_get_input(const cinch_model_t *model, int32_t index,
+                                     cinch_value_info_t *out_info) {
+  if (!model)
+    return nullArgument("model");
+  return getValue(model->manifest.inputs, index, "input", out_info);
+}
+
+cinch_status_t cinch_model_get_output(const cinch_model_t *model, int32_t index,
+                                      cinch_value_info_t *out_info) {
+  if (!model)
+    return nullArgument("model");
+  return getValue(model->manifest.outputs, index, "output", out_info);
+}
+
+cinch_status_t cinch_model_get_symbol(const cinch_model_t *model, int32_t index,
+                                      cinch_symbol_info_t *out_info) {
+  if (!model)
+    return nullArgument("model");
+  const std::vector<Symbol> &symbols = model->manifest.symbols;
+  if (index < 0 || static_cast<size_t>(index) >= symbols.size())
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu symbols, so there is no number %d",
+                symbols.size(), index);
+  const Symbol &symbol = symbols[index];
+  cinch_symbol_info_t info = {};
+  info.name = symbol.name.c_str();
+  info.min = symbol.min;
+  info.max = symbol.max;
+  info.input = symbol.input;
+  info.axis = symbol.axis;
+  return writeInfo(info, out_info);
+}
+
+cinch_status_t cinch_model_output_shape(const cinch_model_t *model,
+                                        const cinch_shape_t *inputs,
+                                        int32_t input_count, int32_t output,
+                                        int64_t *out_dims) {
+  if (!model || !out_dims || (input_count && !inputs))
+    return nullArgument(!model ? "model" : !out_dims ? "out_dims" : "inputs");
+  const Manifest &manifest = model->manifest;
+  if (output < 0 || static_cast<size_t>(output) >= manifest.outputs.size())
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu outputs, so there is no number %d",
+                manifest.outputs.size(), output);
+  std::vector<int64_t> symbols(manifest.symbols.size());
+  CINCH_RETURN_IF_ERROR(
+      bindSymbols(manifest, inputs, input_count, symbols.data()));
+  SizePlan plan;
+  CINCH_RETURN_IF_ERROR(evaluateShapes(manifest, symbols.data(), plan));
+  for (int32_t index = 0; index < input_count; ++index)
+    CINCH_RETURN_IF_ERROR(checkShape(manifest.inputs[index], plan.inputs[index],
+                                     inputs[index].rank, inputs[index].dims,
+                                     "input"));
+  const std::vector<int64_t> &dims = plan.outputs[output].dims;
+  std::copy(dims.begin(), dims.end(), out_dims);
+  return CINCH_OK;
+}
+
+cinch_status_t cinch_session_create(cinch_model_t *model,
+                                    const cinch_session_options_t *options,
+                                    cinch_session_t **out_session) {
+  if (!model || !out_session)
+    return nullArgument(model ? "out_session" : "model");
+  cinch_session_options_t known;
+  CINCH_RETURN_IF_ERROR(readOptions(options, known));
+  auto *session = new (std::nothrow) cinch_session_t(*model);
+  if (!session)
+    return fail(CINCH_ERROR_OUT_OF_MEMORY, "no memory for a session");
+  cinch_status_t status = session->initialize(known);
+  if (status != CINCH_OK) {
+    delete session;
+    return status;
+  }
+  *out_session = session;
+  return CINCH_OK;
+}
+
+void cinch_session_release(cinch_session_t *session) { delete session; }
+
+cinch_status_t cinch_session_prepare(cinch_session_t *session,
+                                     const cinch_shape_t *inputs,
+                                     int32_t input_count) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  SizePlan *plan;
+  CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
+  return session->reserveArena(*plan);
+}
+
+cinch_status_t cinch_session_run(cinch_session_t *session,
+                                 const cinch_tensor_t *inputs,
+                                 int32_t input_count,
+                                 const cinch_tensor_t *outputs,
+                                 int32_t output_count) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  return session->run(inputs, input_count, outputs, output_count);
+}
+
+cinch_status_t cinch_session_get_memory(cinch_session_t *session,
+                                        const cinch_shape_t *inputs,
+                                        int32_t input_count,
+                                        cinch_memory_info_t *out_info) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  SizePlan *plan;
+  CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
+  CINCH_RETURN_IF_ERROR(session->reserveArena(*plan));
+  cinch_memory_info_t info = {};
+  info.predicted_peak_bytes = plan->peak;
+  info.lower_bound_bytes = plan->lowerBound;
+  info.arena_bytes = session->arenaBytes;
+  info.staging_bytes = session->staging.size();
+  info.weights_bytes = session->model.weights.bytes();
+  for (const Extent &extent : plan->inputs)
+    info.inputs_bytes += extent.bytes;
+  for (const Extent &extent : plan->outputs)
+    info.outputs_bytes += extent.bytes;
+  strncpy(info.method, plan->method.c_str(), sizeof(info.method) - 1);
+  return writeInfo(info, out_info);
+}
+
+cinch_status_t cinch_session_get_counters(const cinch_session_t *session,
+                                          cinch_counters_t *out_counters) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  return writeInfo(session->counters, out_counters);
+}
+
+cinch_status_t cinch_session_get_kernel(const cinch_session_t *session,
+                                        int32_t index,
+                                        cinch_kernel_info_t *out_info) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  const Manifest &manifest = session->model.manifest;
+  if (index < 0 || static_cast<size_t>(index) >= manifest.kernels.size())
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu kernels, so there is no number %d",
+                manifest.kernels.size(), index);
+  const Kernel &kernel = manifest.kernels[index];
+  auto evaluate = [&](const cinch::plan::Expr &expression) -> int64_t {
+    if (!session->hasRun)
+      return -1;
+    return manifest.evaluate(expression, session->symbols.data()).value_or(-1);
+  };
+  cinch_kernel_info_t info = {};
+  info.name = kernel.name.c_str();
+  info.op = kernel.op.c_str();
+  info.kind = kernel.kind.c_str();
+  info.calls = session->kernels[index].calls;
+  info.time_ns = session->kernels[index].nanoseconds;
+  info.flops = evaluate(kernel.flops);
+  info.bytes = evaluate(kernel.bytes);
+  return writeInfo(info, out_info);
+}
+
+cinch_status_t cinch_session_measure_memory(
+    cinch_session_t *session, const cinch_tensor_t *inputs, int32_t input_count,
+    const cinch_tensor_t *outputs, int32_t output_count,
+    cinch_measurement_t *out_measurement) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  cinch_measurement_t measurement = {};
+  CINCH_RETURN_IF_ERROR(session->measure(inputs, input_count, outputs,
+                                         output_count, measurement));
+  return writeInfo(measurement, out_measurement);
+}

@@ -1,0 +1,89 @@
+//===- Execute.cpp - one call of a model's entry --------------------------===//
+#include "runtime/Session.h"
+#include "runtime/Threads.h"
+
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+namespace cinch::rt {
+
+static RunState &getState(cinch_frame_v1 *frame) {
+  return *static_cast<RunState *>(frame->run);
+}
+
+static int64_t nowNanoseconds() {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+static void parallelFor(cinch_frame_v1 *frame, int64_t kernel,
+                        cinch_kernel_fn fn, const int64_t *args, int64_t tiles,
+                        int64_t grain) {
+  RunState &state = getState(frame);
+  state.kernelCalls++;
+  state.currentKernel = kernel;
+  if (tiles <= 0)
+    return;
+  int64_t start = state.profile ? nowNanoseconds() : 0;
+  if (tiles <= grain || state.threads == 1) {
+    fn(args, frame->microkernels, 0, tiles);
+  } else {
+    state.parallelCalls++;
+    runParallel(state.threads, fn, args, frame->microkernels, tiles);
+  }
+  if (kernel < 0 || kernel >= static_cast<int64_t>(state.kernels->size()))
+    return;
+  KernelCounters &counters = (*state.kernels)[kernel];
+  counters.calls++;
+  if (state.profile)
+    counters.nanoseconds += nowNanoseconds() - start;
+}
+
+static int32_t reportFailure(cinch_frame_v1 *frame, int32_t status,
+                             const char *message) {
+  RunState &state = getState(frame);
+  bool isKnown = status > CINCH_OK && status < CINCH_STATUS_COUNT;
+  state.status = isKnown ? status : CINCH_ERROR_RUN;
+  snprintf(state.message, sizeof(state.message), "%s",
+           message ? message : "the model failed without a message");
+  return state.status;
+}
+
+static void copy(cinch_frame_v1 *frame, void *to, const void *from,
+                 int64_t bytes) {
+  if (bytes <= 0)
+    return;
+  getState(frame).copiedBytes += bytes;
+  memcpy(to, from, bytes);
+}
+
+cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
+                       const RunMemory &memory, int64_t *symbols,
+                       RunState &state) {
+  static const cinch_host_v1 host = {sizeof(cinch_host_v1), parallelFor,
+                                     reportFailure, copy};
+  void *bases[CINCH_SPACE_COUNT] = {};
+  bases[CINCH_SPACE_ARENA] = memory.arena;
+  bases[CINCH_SPACE_WEIGHTS] = const_cast<uint8_t *>(model.weights.base());
+  if (!plan.symbols.empty())
+    memcpy(symbols, plan.symbols.data(), plan.symbols.size() * sizeof(int64_t));
+  cinch_frame_v1 frame = {};
+  frame.host = &host;
+  frame.bases = bases;
+  frame.offsets = plan.offsets.data();
+  frame.symbols = symbols;
+  frame.caller = memory.caller;
+  frame.microkernels = model.microkernels.functions();
+  frame.run = &state;
+  int32_t status = model.module->entry(&frame);
+  if (status == CINCH_OK)
+    return CINCH_OK;
+  if (state.status == CINCH_OK)
+    return fail(CINCH_ERROR_RUN, "the model returned %d without a message",
+                status);
+  return fail(state.status, "%s", state.message);
+}
+
+} // namespace cinch::rt

@@ -1,0 +1,149 @@
+//===- Model.cpp - loading a compiled model -------------------------------===//
+//
+// The order matters: the file is judged by its note, then opened as code, then
+// its manifest is checked, then the weights, then microkernels are made.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/Model.h"
+
+#include "runtime/ElfNote.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <mutex>
+#include <new>
+
+using namespace cinch::rt;
+
+namespace {
+/// A library that is open in this process. The system's loader goes by the
+/// path: it would return the old library for a file that was replaced
+/// meanwhile.
+struct OpenLibrary {
+  std::string path;
+  dev_t device;
+  ino_t inode;
+  struct timespec modified;
+  int32_t count;
+};
+} // namespace
+
+static std::mutex libraryMutex;
+static std::vector<OpenLibrary> &openLibraries() {
+  static auto *libraries = new std::vector<OpenLibrary>(); // never destroyed
+  return *libraries;
+}
+
+static bool isSameFile(const OpenLibrary &library, const struct stat &file) {
+  return library.device == file.st_dev && library.inode == file.st_ino &&
+         library.modified.tv_sec == file.st_mtim.tv_sec &&
+         library.modified.tv_nsec == file.st_mtim.tv_nsec;
+}
+
+cinch_status_t cinch_model_t::openLibrary(const MappedFile &file) {
+  std::lock_guard<std::mutex> lock(libraryMutex);
+  OpenLibrary *entry = nullptr;
+  for (OpenLibrary &library : openLibraries())
+    if (library.path == path)
+      entry = &library;
+  if (entry && !isSameFile(*entry, file.status()))
+    return fail(CINCH_ERROR_BUSY,
+                "%s: the file has changed, but this process still uses the "
+                "model that was loaded from it: release that one first",
+                path.c_str());
+  library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return fail(CINCH_ERROR_FORMAT, "%s: cannot be opened: %s", path.c_str(),
+                dlerror());
+  if (!entry)
+    openLibraries().push_back({path, file.status().st_dev, file.status().st_ino,
+                               file.status().st_mtim, 0});
+  (entry ? *entry : openLibraries().back()).count++;
+  isRegistered = true;
+
+  struct stat now;
+  if (stat(path.c_str(), &now) || now.st_ino != file.status().st_ino ||
+      now.st_dev != file.status().st_dev)
+    return fail(CINCH_ERROR_BUSY, "%s: was replaced while it was being loaded",
+                path.c_str());
+  module =
+      static_cast<const cinch_module_v1 *>(dlsym(library, CINCH_MODULE_SYMBOL));
+  if (!module)
+    return fail(CINCH_ERROR_FORMAT, "%s: has no symbol '%s'", path.c_str(),
+                CINCH_MODULE_SYMBOL);
+  if (module->abi_version != CINCH_MODULE_ABI_VERSION)
+    return fail(CINCH_ERROR_VERSION,
+                "%s: its note and its code disagree on "
+                "the module ABI",
+                path.c_str());
+  if (!module->entry || !module->manifest || module->manifest_bytes < 0 ||
+      module->microkernel_count < 0 ||
+      (module->microkernel_count && !module->microkernels))
+    return fail(CINCH_ERROR_FORMAT, "%s: incomplete module", path.c_str());
+  return CINCH_OK;
+}
+
+cinch_model_t::~cinch_model_t() {
+  if (!library)
+    return;
+  std::lock_guard<std::mutex> lock(libraryMutex);
+  dlclose(library);
+  std::vector<OpenLibrary> &libraries = openLibraries();
+  for (size_t index = 0; isRegistered && index < libraries.size(); ++index)
+    if (libraries[index].path == path && --libraries[index].count == 0) {
+      libraries.erase(libraries.begin() + index);
+      break;
+    }
+}
+
+void cinch_model_t::release() {
+  if (holders.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    delete this;
+}
+
+/// Resolves links and relative parts, so that one file has one name.
+static cinch_status_t resolvePath(const std::string &path, std::string &out) {
+  char *resolved = realpath(path.c_str(), nullptr);
+  if (!resolved)
+    return fail(CINCH_ERROR_IO, "%s: cannot be found", path.c_str());
+  out = resolved;
+  free(resolved);
+  return CINCH_OK;
+}
+
+cinch_status_t cinch_model_t::load(const std::string &modelPath,
+                                   const cinch_model_options_t &options) {
+  auto start = std::chrono::steady_clock::now();
+  CINCH_RETURN_IF_ERROR(resolvePath(modelPath, path));
+  const char *name = path.c_str();
+  MappedFile file;
+  CINCH_RETURN_IF_ERROR(file.open(path));
+  std::string_view descriptor;
+  CINCH_RETURN_IF_ERROR(findNote(name, file.data(), file.size(), descriptor));
+  Note note;
+  CINCH_RETURN_IF_ERROR(parseNote(name, descriptor, note));
+  CINCH_RETURN_IF_ERROR(checkMachine(name, note));
+  CINCH_RETURN_IF_ERROR(openLibrary(file));
+  CINCH_RETURN_IF_ERROR(manifest.parse(
+      name, std::string_view(module->manifest, module->manifest_bytes)));
+  if (manifest.target != note.target ||
+      manifest.weightsChecksum != note.weightsChecksum ||
+      manifest.weightsBytes != note.weightsBytes)
+    return fail(CINCH_ERROR_FORMAT, "%s: its note and its manifest disagree",
+                name);
+  if (manifest.hasWeights) {
+    std::string weightsPath =
+        options.weights_path
+            ? std::string(options.weights_path)
+            : path.substr(0, path.rfind('/') + 1) + manifest.weightsFile;
+    CINCH_RETURN_IF_ERROR(
+        weights.load(weightsPath, manifest, options.verify_weights != 0));
+  }
+  CINCH_RETURN_IF_ERROR(
+      microkernels.make(name, module->microkernels, module->microkernel_count));
+  loadMicroseconds = std::chrono::duration_cast<std::chrono::microseconds>(
+                         std::chrono::steady_clock::now() - start)
+                         .count();
+  return CINCH_OK;
+}

@@ -1,0 +1,39 @@
+//===- Model.h - a loaded model -------------------------------------------===//
+#ifndef CINCH_RUNTIME_MODEL_H
+#define CINCH_RUNTIME_MODEL_H
+
+#include "runtime/Manifest.h"
+#include "runtime/Microkernels.h"
+#include "runtime/ModuleAbi.h"
+#include "runtime/Weights.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+/// Immutable after loading. Counted: the caller of `cinch_model_load` and every
+/// session hold it.
+struct cinch_model_t {
+  ~cinch_model_t();
+  void retain() { holders.fetch_add(1, std::memory_order_relaxed); }
+  void release();
+
+  cinch_status_t load(const std::string &modelPath,
+                      const cinch_model_options_t &options);
+
+  std::string path;
+  cinch::rt::Manifest manifest;
+  cinch::rt::Weights weights;
+  cinch::rt::Microkernels microkernels;
+  const cinch_module_v1 *module = nullptr;
+  int64_t loadMicroseconds = 0;
+
+private:
+  cinch_status_t openLibrary(const cinch::rt::MappedFile &file);
+
+  void *library = nullptr;
+  bool isRegistered = false; ///< in the table of open libraries
+  std::atomic<int32_t> holders{1};
+};
+
+#endif // CINCH_RUNTIME_MODEL_H

@@ -1,0 +1,234 @@
+//===- Session.cpp - one user of a model ----------------------------------===//
+#include "runtime/Session.h"
+
+#include "runtime/Threads.h"
+#include "runtime/Views.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cinttypes>
+
+using namespace cinch::rt;
+
+/// Alignment of the arena and of every staged tensor, bytes.
+static constexpr int64_t bufferAlignment = 64;
+
+static int64_t alignUp(int64_t bytes, int64_t alignment) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+cinch_status_t cinch_session_t::Use::check() const {
+  if (isFirst)
+    return CINCH_OK;
+  return fail(CINCH_ERROR_BUSY,
+              "the session is in use by another thread: create one per thread");
+}
+
+cinch_session_t::cinch_session_t(cinch_model_t &model) : model(model) {
+  model.retain();
+}
+
+cinch_session_t::~cinch_session_t() { model.release(); }
+
+cinch_status_t
+cinch_session_t::initialize(const cinch_session_options_t &options) {
+  const Manifest &manifest = model.manifest;
+  if (options.threads < 0 || options.threads > 1024)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "expected threads from 0 to 1024, but got %d", options.threads);
+  if (options.plan_cache_size < 0)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "expected plan_cache_size >= 0, but got %d",
+                options.plan_cache_size);
+  threads = options.threads;
+  profile = options.profile != 0;
+  if (options.plan_cache_size)
+    planCacheSize = options.plan_cache_size;
+  if (options.arena) {
+    int64_t alignment = std::max(bufferAlignment, manifest.alignment);
+    if (options.arena_bytes < 0 ||
+        reinterpret_cast<uintptr_t>(options.arena) % alignment != 0)
+      return fail(CINCH_ERROR_BUFFER,
+                  "expected an arena aligned to %" PRId64 " bytes", alignment);
+    hasCallerArena = true;
+    arena = static_cast<uint8_t *>(options.arena);
+    arenaBytes = options.arena_bytes;
+  }
+  shapes.resize(manifest.inputs.size());
+  boundSymbols.resize(manifest.symbols.size());
+  symbols.resize(manifest.symbols.size());
+  caller.resize(manifest.inputs.size() + manifest.outputs.size());
+  kernels.resize(manifest.kernels.size());
+  plans.reserve(planCacheSize);
+  // A plan in the manifest holds for every size: its peak is the guarantee.
+  if (manifest.plan) {
+    SizePlan guarantee;
+    guarantee.peak = manifest.plan->peak;
+    CINCH_RETURN_IF_ERROR(reserveArena(guarantee));
+  }
+  return CINCH_OK;
+}
+
+cinch_status_t cinch_session_t::reserveArena(const SizePlan &plan) {
+  if (plan.peak <= arenaBytes)
+    return CINCH_OK;
+  if (hasCallerArena)
+    return fail(CINCH_ERROR_OUT_OF_MEMORY,
+                "the arena given has %" PRId64 " bytes, but %" PRId64
+                " are needed",
+                arenaBytes, plan.peak);
+  arenaBytes = 0;
+  arena = nullptr;
+  CINCH_RETURN_IF_ERROR(ownArena.allocate(plan.peak, "the arena"));
+  arena = ownArena.data();
+  arenaBytes = plan.peak;
+  return CINCH_OK;
+}
+
+cinch_status_t cinch_session_t::getPlan(const cinch_shape_t *inputs,
+                                        int32_t count, SizePlan *&out) {
+  if (count && !inputs)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT, "inputs is null");
+  CINCH_RETURN_IF_ERROR(
+      bindSymbols(model.manifest, inputs, count, boundSymbols.data()));
+  SizePlan *plan = nullptr;
+  for (const auto &candidate : plans)
+    if (candidate->symbols == boundSymbols)
+      plan = candidate.get();
+  if (!plan) {
+    auto made = std::make_unique<SizePlan>();
+    CINCH_RETURN_IF_ERROR(
+        evaluateShapes(model.manifest, boundSymbols.data(), *made));
+    CINCH_RETURN_IF_ERROR(planSlots(model.manifest, *made));
+    counters.plans_made++;
+    plan = made.get();
+    if (plans.size() < planCacheSize) {
+      plans.push_back(std::move(made));
+    } else {
+      auto oldest = std::min_element(
+          plans.begin(), plans.end(),
+          [](const auto &a, const auto &b) { return a->lastUse < b->lastUse; });
+      *oldest = std::move(made);
+    }
+  } else {
+    counters.plans_reused++;
+  }
+  plan->lastUse = ++useCount;
+  for (int32_t index = 0; index < count; ++index)
+    CINCH_RETURN_IF_ERROR(checkShape(model.manifest.inputs[index],
+                                     plan->inputs[index], inputs[index].rank,
+                                     inputs[index].dims, "input"));
+  out = plan;
+  return CINCH_OK;
+}
+
+cinch_status_t cinch_session_t::planViews(const cinch_tensor_t *inputs,
+                                          int32_t inputCount,
+                                          const cinch_tensor_t *outputs,
+                                          int32_t outputCount, SizePlan *&out) {
+  if ((inputCount && !inputs) || (outputCount && !outputs))
+    return fail(CINCH_ERROR_INVALID_ARGUMENT, "inputs or outputs is null");
+  if (inputCount != static_cast<int32_t>(shapes.size()))
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu inputs, but %d were given", shapes.size(),
+                inputCount);
+  for (int32_t index = 0; index < inputCount; ++index)
+    shapes[index] = {inputs[index].rank, inputs[index].shape};
+  CINCH_RETURN_IF_ERROR(getPlan(shapes.data(), inputCount, out));
+  return checkViews(model.manifest, *out, inputs, inputCount, outputs,
+                    outputCount);
+}
+
+cinch_status_t cinch_session_t::stage(const SizePlan &plan,
+                                      const cinch_tensor_t *inputs,
+                                      const cinch_tensor_t *outputs) {
+  const Manifest &manifest = model.manifest;
+  size_t inputCount = plan.inputs.size(), count = caller.size();
+  auto view = [&](size_t index) -> const cinch_tensor_t & {
+    return index < inputCount ? inputs[index] : outputs[index - inputCount];
+  };
+  auto extent = [&](size_t index) -> const Extent & {
+    return index < inputCount ? plan.inputs[index]
+                              : plan.outputs[index - inputCount];
+  };
+  auto elementBytes = [&](size_t index) {
+    return dtypeBytes(index < inputCount
+                          ? manifest.inputs[index].dtype
+                          : manifest.outputs[index - inputCount].dtype);
+  };
+  int64_t needed = 0;
+  for (size_t index = 0; index < count; ++index) {
+    caller[index] = view(index).data;
+    if (isContiguous(view(index), elementBytes(index)))
+      continue;
+    caller[index] = nullptr; // staged, see below
+    if (__builtin_add_overflow(
+            needed, alignUp(extent(index).bytes, bufferAlignment), &needed))
+      return fail(CINCH_ERROR_OUT_OF_MEMORY, "the staging overflows");
+  }
+  if (needed > staging.size()) {
+    CINCH_RETURN_IF_ERROR(staging.allocate(needed, "the staging"));
+  }
+  uint8_t *next = staging.data();
+  for (size_t index = 0; index < count; ++index) {
+    if (caller[index] || extent(index).elements == 0)
+      continue;
+    caller[index] = next;
+    next += alignUp(extent(index).bytes, bufferAlignment);
+    if (index < inputCount) {
+      gather(view(index), elementBytes(index),
+             static_cast<uint8_t *>(caller[index]));
+      counters.copied_bytes += extent(index).bytes;
+    }
+  }
+  return CINCH_OK;
+}
+
+void cinch_session_t::unstage(const SizePlan &plan,
+                              const cinch_tensor_t *outputs) {
+  for (size_t index = 0; index < plan.outputs.size(); ++index) {
+    void *data = caller[plan.inputs.size() + index];
+    if (data == outputs[index].data || plan.outputs[index].elements == 0)
+      continue;
+    scatter(outputs[index], dtypeBytes(model.manifest.outputs[index].dtype),
+            static_cast<const uint8_t *>(data));
+    counters.copied_bytes += plan.outputs[index].bytes;
+  }
+}
+
+cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
+                                    int32_t inputCount,
+                                    const cinch_tensor_t *outputs,
+                                    int32_t outputCount) {
+  auto start = std::chrono::steady_clock::now();
+  SizePlan *plan;
+  CINCH_RETURN_IF_ERROR(
+      planViews(inputs, inputCount, outputs, outputCount, plan));
+  CINCH_RETURN_IF_ERROR(reserveArena(*plan));
+  counters.copied_bytes = 0;
+  CINCH_RETURN_IF_ERROR(stage(*plan, inputs, outputs));
+  ThreadClaim claim(threads);
+  warmTeam(claim.threads());
+
+  RunState state;
+  state.threads = claim.threads();
+  state.profile = profile;
+  state.kernels = &kernels;
+  RunMemory memory{arena, caller.data()};
+  cinch_status_t status = execute(model, *plan, memory, symbols.data(), state);
+  hasRun = true;
+  counters.threads = state.threads;
+  counters.kernel_calls = state.kernelCalls;
+  counters.parallel_calls = state.parallelCalls;
+  counters.copied_bytes += state.copiedBytes;
+  if (status != CINCH_OK) {
+    counters.failed_runs++;
+    return status;
+  }
+  unstage(*plan, outputs);
+  counters.runs++;
+  counters.last_run_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                             std::chrono::steady_clock::now() - start)
+                             .count();
+  return CINCH_OK;
+}

@@ -1,0 +1,116 @@
+//===- Session.h - one user of a model ------------------------------------===//
+#ifndef CINCH_RUNTIME_SESSION_H
+#define CINCH_RUNTIME_SESSION_H
+
+#include "runtime/MappedFile.h"
+#include "runtime/Model.h"
+#include "runtime/SizePlan.h"
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+namespace cinch::rt {
+
+/// Calls and time of one kernel, over all runs.
+struct KernelCounters {
+  int64_t calls = 0, nanoseconds = 0;
+};
+
+/// What generated code's calls back into the runtime work on during one run.
+struct RunState {
+  int32_t threads = 1;
+  bool profile = false;
+  int64_t kernelCalls = 0, parallelCalls = 0, copiedBytes = 0;
+  int64_t currentKernel = -1; ///< that runs, or ran last
+  cinch_status_t status = CINCH_OK;
+  char message[512] = {};
+  std::vector<KernelCounters> *kernels = nullptr;
+};
+
+/// Memory of one run.
+struct RunMemory {
+  uint8_t *arena = nullptr;
+  void *const *caller = nullptr; ///< inputs, then outputs
+};
+
+/// Calls the entry of `model` once at the sizes of `plan`. `symbols` is storage
+/// for the model's symbols. Allocates nothing.
+cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
+                       const RunMemory &memory, int64_t *symbols,
+                       RunState &state);
+
+} // namespace cinch::rt
+
+/// A session runs on one thread at a time, which `Use` ensures.
+struct cinch_session_t {
+  /// Marks a session as in use for a scope.
+  class Use {
+  public:
+    explicit Use(const cinch_session_t &session)
+        : flag(session.isBusy), isFirst(!flag.exchange(true)) {}
+    ~Use() {
+      if (isFirst)
+        flag.store(false);
+    }
+    /// CINCH_OK, or a failure if the session was in use already.
+    cinch_status_t check() const;
+
+  private:
+    std::atomic<bool> &flag;
+    bool isFirst;
+  };
+
+  cinch_session_t(cinch_model_t &model);
+  ~cinch_session_t();
+  cinch_status_t initialize(const cinch_session_options_t &options);
+
+  /// Finds or makes the plan of the given input shapes.
+  cinch_status_t getPlan(const cinch_shape_t *inputs, int32_t count,
+                         cinch::rt::SizePlan *&out);
+  /// Makes the arena large enough for `plan`.
+  cinch_status_t reserveArena(const cinch::rt::SizePlan &plan);
+  /// Reads the shapes of `inputs` and does `getPlan` and the checks of all
+  /// views.
+  cinch_status_t planViews(const cinch_tensor_t *inputs, int32_t inputCount,
+                           const cinch_tensor_t *outputs, int32_t outputCount,
+                           cinch::rt::SizePlan *&out);
+  cinch_status_t run(const cinch_tensor_t *inputs, int32_t inputCount,
+                     const cinch_tensor_t *outputs, int32_t outputCount);
+  cinch_status_t measure(const cinch_tensor_t *inputs, int32_t inputCount,
+                         const cinch_tensor_t *outputs, int32_t outputCount,
+                         cinch_measurement_t &out);
+
+  cinch_model_t &model;
+  uint8_t *arena = nullptr;
+  int64_t arenaBytes = 0;
+  cinch::rt::Memory staging;
+  cinch_counters_t counters = {};
+  std::vector<cinch::rt::KernelCounters> kernels;
+  std::vector<int64_t> symbols; ///< of the last run
+  bool hasRun = false;
+  mutable std::atomic<bool> isBusy{false};
+
+private:
+  /// Points `caller` to the views' data, or to staging where a view is not
+  /// contiguous, and copies such inputs there.
+  cinch_status_t stage(const cinch::rt::SizePlan &plan,
+                       const cinch_tensor_t *inputs,
+                       const cinch_tensor_t *outputs);
+  /// Copies the outputs that were staged to their views.
+  void unstage(const cinch::rt::SizePlan &plan, const cinch_tensor_t *outputs);
+
+  cinch::rt::Memory ownArena;
+  bool hasCallerArena = false;
+  int32_t threads = 0;
+  bool profile = false;
+  size_t planCacheSize = 64;
+  uint64_t useCount = 0;
+  std::vector<std::unique_ptr<cinch::rt::SizePlan>> plans;
+  // Storage of a run, allocated once.
+  std::vector<cinch_shape_t> shapes;
+  std::vector<int64_t> boundSymbols;
+  std::vector<void *> caller;
+};
+
+#endif // CINCH_RUNTIME_SESSION_H

@@ -1,0 +1,65 @@
+//===- Status.cpp - status codes with a message per thread ----------------===//
+#include "runtime/Status.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace cinch::rt {
+
+static thread_local char lastError[1024];
+
+cinch_status_t fail(cinch_status_t status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(lastError, sizeof(lastError), format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+namespace {
+struct DType {
+  const char *name;
+  int64_t bytes;
+};
+} // namespace
+
+/// In the order of the CINCH_DTYPE_ constants; names as in a manifest.
+static constexpr DType dtypes[CINCH_DTYPE_COUNT] = {
+    {"i1", 1},   {"i8", 1},   {"i16", 2},  {"i32", 4},  {"i64", 8},
+    {"ui8", 1},  {"ui16", 2}, {"ui32", 4}, {"ui64", 8}, {"f16", 2},
+    {"bf16", 2}, {"f32", 4},  {"f64", 8},
+};
+
+int64_t dtypeBytes(cinch_dtype_t dtype) { return dtypes[dtype].bytes; }
+
+cinch_dtype_t dtypeFromName(const char *name) {
+  for (int32_t dtype = 0; dtype < CINCH_DTYPE_COUNT; ++dtype)
+    if (!strcmp(dtypes[dtype].name, name))
+      return dtype;
+  return -1;
+}
+
+} // namespace cinch::rt
+
+using namespace cinch::rt;
+
+int32_t cinch_runtime_abi_version(void) { return CINCH_RUNTIME_ABI_VERSION; }
+const char *cinch_runtime_version(void) { return CINCH_VERSION; }
+const char *cinch_last_error(void) { return lastError; }
+
+const char *cinch_status_name(cinch_status_t status) {
+  static const char *const names[CINCH_STATUS_COUNT] = {
+      "ok",           "invalid argument", "io",    "format", "version", "cpu",
+      "weights",      "memory",           "shape", "buffer", "busy",    "run",
+      "memory access"};
+  return status >= 0 && status < CINCH_STATUS_COUNT ? names[status] : "unknown";
+}
+
+const char *cinch_dtype_name(cinch_dtype_t dtype) {
+  return dtype >= 0 && dtype < CINCH_DTYPE_COUNT ? dtypes[dtype].name : nullptr;
+}
+
+int64_t cinch_dtype_bytes(cinch_dtype_t dtype) {
+  return dtype >= 0 && dtype < CINCH_DTYPE_COUNT ? dtypes[dtype].bytes : 0;
+}

@@ -1,0 +1,30 @@
+//===- Weights.h - a mapped .safetensors file -----------------------------===//
+#ifndef CINCH_RUNTIME_WEIGHTS_H
+#define CINCH_RUNTIME_WEIGHTS_H
+
+#include "runtime/Manifest.h"
+#include "runtime/MappedFile.h"
+
+namespace cinch::rt {
+
+/// The weights of a model, mapped read-only and shared between processes.
+class Weights {
+public:
+  /// Maps `path` and checks its header (sizes, offsets, overlaps, holes) and
+  /// that size and recorded checksum are those in `manifest`. `verify`: also
+  /// reads all bytes and compares their checksum (runtime/Checksum.h).
+  cinch_status_t load(const std::string &path, const Manifest &manifest,
+                      bool verify);
+  /// Start of the data section, aligned to 64 bytes; null without weights.
+  const uint8_t *base() const { return data; }
+  int64_t bytes() const { return dataBytes; }
+
+private:
+  MappedFile file;
+  const uint8_t *data = nullptr;
+  int64_t dataBytes = 0;
+};
+
+} // namespace cinch::rt
+
+#endif // CINCH_RUNTIME_WEIGHTS_H

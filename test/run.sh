@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Sets the project up (tools/setup.sh), then runs every check and every test.
+# The last line is `N passed, N failed[, N skipped]`; the exit status is 0 if
+# nothing failed.
+#
+# CINCH_TIDY_SECONDS: the time clang-tidy may take (default 900).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+results=build/test-results
+python=.venv/bin/python
+checks=()
+
+# check NAME COMMAND...: runs a check that passes or fails as a whole.
+check() {
+  local name=$1 status=0
+  shift
+  echo "== $name"
+  "$@" || status=$?
+  checks+=("$name=$status")
+}
+
+# suite NAME COMMAND...: runs tests that write $results/NAME.xml.
+suite() {
+  local name=$1
+  shift
+  echo "== $name"
+  "$@" || echo "$name exited with $?"
+  [ -s "$results/$name.xml" ] || : >"$results/$name.xml"
+}
+
+tools/setup.sh
+rm -rf "$results"
+mkdir -p "$results"
+
+check format tools/format.sh --check
+check lint $python tools/lint.py
+check reference-docs $python tools/generate_docs.py --check
+check clang-tidy $python tools/tidy.py --seconds "${CINCH_TIDY_SECONDS:-900}"
+suite unit ctest --test-dir build -j "$(nproc)" --timeout 300 \
+  --output-on-failure --progress --output-junit "$PWD/$results/unit.xml"
+suite lit .venv/bin/lit -s build/test -j "$(nproc)" --timeout 300 \
+  --xunit-xml-output "$results/lit.xml"
+suite pytest $python -m pytest -q -r fE --tb=short --no-header -p no:warnings \
+  --junit-xml "$results/pytest.xml"
+
+echo
+$python test/summary.py "$results" "${checks[@]}"

@@ -1,0 +1,247 @@
+//===- Data.cpp - inputs and outputs of a run -----------------------------===//
+#include "tools/cinch-run/Data.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cinch::run {
+
+static bool isFolder(const std::string &path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool endsWith(const std::string &text, const char *suffix) {
+  size_t size = strlen(suffix);
+  return text.size() >= size &&
+         text.compare(text.size() - size, size, suffix) == 0;
+}
+
+static std::string protoPath(const std::string &folder, const char *prefix,
+                             size_t index) {
+  return folder + "/" + prefix + "_" + std::to_string(index) + ".pb";
+}
+
+static bool readFolder(const std::string &path, const char *prefix,
+                       const std::vector<std::string> &names,
+                       std::vector<Tensor> &out, std::string &error) {
+  for (size_t index = 0; index < names.size(); ++index) {
+    std::string file, name = protoPath(path, prefix, index);
+    Tensor tensor;
+    if (!readFile(name, file, error))
+      return false;
+    if (!parseTensorProto(file, tensor, error)) {
+      error = name + ": " + error;
+      return false;
+    }
+    out.push_back(std::move(tensor));
+  }
+  std::string extra = protoPath(path, prefix, names.size());
+  if (access(extra.c_str(), F_OK) == 0) {
+    error = extra + ": the model has only " + std::to_string(names.size()) +
+            " " + prefix + "s";
+    return false;
+  }
+  return true;
+}
+
+bool readTensors(const std::string &path, const char *prefix,
+                 const std::vector<std::string> &names,
+                 std::vector<Tensor> &out, std::string &error) {
+  if (isFolder(path))
+    return readFolder(path, prefix, names, out, error);
+  std::map<std::string, Tensor> tensors;
+  if (!readNpz(path, tensors, error))
+    return false;
+  for (const std::string &name : names) {
+    auto found = tensors.find(name);
+    if (found == tensors.end()) {
+      error = path + ": has no " + prefix + " '" + name + "'";
+      return false;
+    }
+    out.push_back(std::move(found->second));
+    tensors.erase(found);
+  }
+  if (tensors.empty())
+    return true;
+  error = path + ": the model has no " + prefix + " '" +
+          tensors.begin()->first + "'";
+  return false;
+}
+
+/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Generators, 2014).
+static uint64_t nextRandom(uint64_t &state) {
+  uint64_t z = (state += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+/// Bits of k/128 for k in [-128, 128) as f16 (exact).
+static uint16_t toHalf(int k) {
+  if (k == 0)
+    return 0;
+  uint16_t sign = k < 0 ? 0x8000 : 0;
+  int magnitude = k < 0 ? -k : k, exponent = 31 - __builtin_clz(magnitude);
+  return sign | (exponent - 7 + 15) << 10 |
+         ((magnitude << (10 - exponent)) & 0x3ff);
+}
+
+static void fillRandom(Tensor &tensor, uint64_t state) {
+  int64_t size = cinch_dtype_bytes(tensor.dtype), count = tensor.elements();
+  for (int64_t index = 0; index < count; ++index) {
+    uint64_t random = nextRandom(state);
+    uint8_t *at = &tensor.data[index * size];
+    double real = static_cast<double>(random >> 40) / (1 << 23) - 1;
+    int k = static_cast<int>(random >> 56) - 128;
+    float single = static_cast<float>(real), coarse = k / 128.0f;
+    uint16_t half = toHalf(k);
+    switch (tensor.dtype) {
+    case CINCH_DTYPE_F64:
+      memcpy(at, &real, sizeof(real));
+      break;
+    case CINCH_DTYPE_F32:
+      memcpy(at, &single, sizeof(single));
+      break;
+    case CINCH_DTYPE_F16:
+      memcpy(at, &half, sizeof(half));
+      break;
+    case CINCH_DTYPE_BF16: // the upper half of an f32
+      memcpy(at, reinterpret_cast<const char *>(&coarse) + 2, 2);
+      break;
+    default:
+      *at = random >> 63; // little endian
+    }
+  }
+}
+
+static bool makeRandomInputs(const cinch_model_t *model, const Options &options,
+                             std::vector<NamedTensor> &out,
+                             std::string &error) {
+  cinch_model_info_t info = {};
+  info.struct_size = sizeof(info);
+  cinch_model_get_info(model, &info);
+  std::map<std::string, int64_t> sizes;
+  for (int32_t index = 0; index < info.symbol_count; ++index) {
+    cinch_symbol_info_t symbol = {};
+    symbol.struct_size = sizeof(symbol);
+    cinch_model_get_symbol(model, index, &symbol);
+    sizes[symbol.name] = std::max<int64_t>(symbol.min, 1);
+    if (symbol.max >= 0)
+      sizes[symbol.name] = std::min(sizes[symbol.name], symbol.max);
+  }
+  for (const auto &[name, size] : options.dims) {
+    if (!sizes.count(name)) {
+      error = "--dim: the model has no symbol '" + name + "'";
+      for (const auto &known : sizes)
+        error += (known.first == sizes.begin()->first ? "; it has " : ", ") +
+                 known.first;
+      return false;
+    }
+    sizes[name] = size;
+  }
+  for (int32_t index = 0; index < info.input_count; ++index) {
+    cinch_value_info_t value = {};
+    value.struct_size = sizeof(value);
+    cinch_model_get_input(model, index, &value);
+    NamedTensor input{value.name, {}};
+    input.tensor.dtype = value.dtype;
+    for (int32_t axis = 0; axis < value.rank; ++axis) {
+      const cinch_dim_t &dim = value.dims[axis];
+      if (!dim.symbol && dim.min != dim.max) {
+        error = "no random input '" + input.name + "': its dimension " +
+                std::to_string(axis) + " is " + dim.expression +
+                ", so give inputs";
+        return false;
+      }
+      input.tensor.shape.push_back(dim.symbol ? sizes[dim.symbol] : dim.min);
+    }
+    int64_t bytes;
+    if (!getBytes(value.dtype, input.tensor.shape, bytes) ||
+        bytes > (1LL << 40)) {
+      error = "input '" + input.name + "' would be too large";
+      return false;
+    }
+    input.tensor.data.resize(bytes);
+    fillRandom(input.tensor, options.seed * 1'000'003 + index);
+    out.push_back(std::move(input));
+  }
+  return true;
+}
+
+bool makeInputs(const cinch_model_t *model, const Options &options,
+                std::vector<NamedTensor> &out, std::string &error) {
+  if (options.inputs.empty() && options.inputFiles.empty())
+    return makeRandomInputs(model, options, out, error);
+  cinch_model_info_t info = {};
+  info.struct_size = sizeof(info);
+  cinch_model_get_info(model, &info);
+  std::map<std::string, Tensor> files;
+  for (const auto &[name, path] : options.inputFiles) {
+    std::string file;
+    if (!readFile(path, file, error))
+      return false;
+    if (!parseNpy(file, files[name], error)) {
+      error = path + ": " + error;
+      return false;
+    }
+  }
+  std::vector<std::string> names, others;
+  for (int32_t index = 0; index < info.input_count; ++index) {
+    cinch_value_info_t value = {};
+    value.struct_size = sizeof(value);
+    cinch_model_get_input(model, index, &value);
+    names.push_back(value.name);
+    out.push_back({value.name, {}});
+  }
+  for (const auto &file : files)
+    if (std::find(names.begin(), names.end(), file.first) == names.end()) {
+      error = "--input: the model has no input '" + file.first + "'";
+      return false;
+    }
+  std::vector<Tensor> tensors;
+  if (!options.inputs.empty() &&
+      !readTensors(options.inputs, "input", names, tensors, error))
+    return false;
+  for (size_t index = 0; index < names.size(); ++index) {
+    auto file = files.find(names[index]);
+    if (file != files.end()) {
+      out[index].tensor = std::move(file->second);
+    } else if (!tensors.empty()) {
+      out[index].tensor = std::move(tensors[index]);
+    } else {
+      error = "input '" + names[index] + "' is not given";
+      return false;
+    }
+  }
+  return true;
+}
+
+bool writeOutputs(const std::string &path,
+                  const std::vector<NamedTensor> &outputs, std::string &error) {
+  if (endsWith(path, ".npz")) {
+    std::vector<std::pair<std::string, const Tensor *>> tensors;
+    for (const NamedTensor &output : outputs)
+      tensors.push_back({output.name, &output.tensor});
+    return writeNpz(path, tensors, error);
+  }
+  if (!isFolder(path) && mkdir(path.c_str(), 0777)) {
+    error = path + ": " + strerror(errno);
+    return false;
+  }
+  for (size_t index = 0; index < outputs.size(); ++index) {
+    const Tensor &tensor = outputs[index].tensor;
+    std::string header = makeTensorProtoHeader(tensor, outputs[index].name);
+    Bytes data(reinterpret_cast<const char *>(tensor.data.data()),
+               tensor.data.size());
+    if (!writeFile(protoPath(path, "output", index), {header, data}, error))
+      return false;
+  }
+  return true;
+}
+
+} // namespace cinch::run

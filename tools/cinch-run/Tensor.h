@@ -1,0 +1,67 @@
+//===- Tensor.h - tensors of cinch-run and their file formats -------------===//
+#ifndef CINCH_TOOLS_CINCHRUN_TENSOR_H
+#define CINCH_TOOLS_CINCHRUN_TENSOR_H
+
+#include "cinch/runtime.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cinch::run {
+
+/// A tensor in memory of its own, contiguous and row-major.
+struct Tensor {
+  cinch_dtype_t dtype = CINCH_DTYPE_F32;
+  std::vector<int64_t> shape;
+  std::vector<uint8_t> data;
+
+  /// Number of elements; shapes are checked where they are read.
+  int64_t elements() const;
+  /// "f32 [1, 3]".
+  std::string str() const;
+};
+
+using Bytes = std::string_view;
+
+/// Reads a whole file; on failure sets `error`.
+bool readFile(const std::string &path, std::string &out, std::string &error);
+/// Writes `pieces` to `path` through a temporary file beside it, so that `path`
+/// is complete or untouched; to a device or pipe directly.
+bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
+               std::string &error);
+
+/// Computes the bytes of `shape`; false if a dimension is negative or they
+/// overflow.
+bool getBytes(cinch_dtype_t dtype, const std::vector<int64_t> &shape,
+              int64_t &out);
+
+/// NumPy's .npy, format versions 1 to 3, little endian, no objects. A 2-byte
+/// void type (NumPy's form of bfloat16) is read and written as bf16.
+bool parseNpy(Bytes file, Tensor &out, std::string &error);
+/// The header of a .npy file; the data follows it.
+std::string makeNpyHeader(const Tensor &tensor);
+
+/// NumPy's .npz: a zip archive of .npy files, stored or deflated, not
+/// encrypted.
+bool readNpz(const std::string &path, std::map<std::string, Tensor> &out,
+             std::string &error);
+/// Writes a stored archive below 4 GiB, in the given order.
+bool writeNpz(
+    const std::string &path,
+    const std::vector<std::pair<std::string, const Tensor *>> &tensors,
+    std::string &error);
+
+/// ONNX's TensorProto (a .pb file of a test_data_set folder) with its data
+/// inside.
+bool parseTensorProto(Bytes file, Tensor &out, std::string &error);
+/// The serialized TensorProto up to its data, which is the last field.
+std::string makeTensorProtoHeader(const Tensor &tensor,
+                                  const std::string &name);
+
+} // namespace cinch::run
+
+#endif // CINCH_TOOLS_CINCHRUN_TENSOR_H
