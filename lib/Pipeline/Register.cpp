@@ -2,6 +2,7 @@
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
+#include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -57,6 +58,7 @@ void cinch::registerDialects(DialectRegistry &registry) {
 }
 
 void cinch::registerPasses() {
+  graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
