@@ -2,6 +2,7 @@
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
+#include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -58,6 +59,7 @@ void cinch::registerDialects(DialectRegistry &registry) {
 
 void cinch::registerPasses() {
   memory::registerCinchMemoryPasses();
+  registerCinchExecToLLVMPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();
