@@ -1,0 +1,144 @@
+//===- ConvertToLLVM.cpp - emitted kernel functions to the llvm dialect ------===//
+//
+// 16-bit floats are computed in f32; bf16 conversions become integer arithmetic
+// (the C library has no routine for them, f16 is an instruction of the target).
+// Math functions become polynomials that LLVM vectorizes, or calls of libm.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/DialectConversion.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace cinch;
+
+namespace {
+
+/// truncf f64 -> 16 bits: through f32, as no instruction does it at once.
+struct SplitTruncation : public OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getIn().getType().isF64() || op.getType().getIntOrFloatBitWidth() > 16)
+      return rewriter.notifyMatchFailure(op, "one instruction does it");
+    Value single = arith::TruncFOp::create(rewriter, op.getLoc(),
+                                           rewriter.getF32Type(), op.getIn());
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), single);
+    return success();
+  }
+};
+
+/// Integer conversions of 16-bit floats go through f32.
+template <typename Op>
+struct WidenConversion : public OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    Type from = op.getIn().getType(), to = op.getType();
+    auto isSmall = [](Type type) {
+      return isa<FloatType>(type) && type.getIntOrFloatBitWidth() <= 16;
+    };
+    Type f32 = rewriter.getF32Type();
+    if (isSmall(from)) {
+      Value wide =
+          arith::ExtFOp::create(rewriter, op.getLoc(), f32, op.getIn());
+      rewriter.replaceOpWithNewOp<Op>(op, to, wide);
+      return success();
+    }
+    if (isSmall(to)) {
+      Value wide = Op::create(rewriter, op.getLoc(), f32, op.getIn());
+      rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, to, wide);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no 16-bit float");
+  }
+};
+
+} // namespace
+
+/// Math functions that have no LLVM intrinsic -> calls of libm.
+static LogicalResult callLibm(ModuleOp module) {
+  RewritePatternSet patterns(module.getContext());
+  populateMathToLibmConversionPatterns(patterns);
+  ConversionTarget target(*module.getContext());
+  target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+  target.addIllegalOp<math::AcosOp, math::AcoshOp, math::AsinOp, math::AsinhOp,
+                      math::AtanOp, math::Atan2Op, math::AtanhOp, math::CbrtOp,
+                      math::CosOp, math::CoshOp, math::ErfOp, math::ErfcOp,
+                      math::ExpOp, math::Exp2Op, math::ExpM1Op, math::LogOp,
+                      math::Log2Op, math::Log10Op, math::Log1pOp, math::PowFOp,
+                      math::SinOp, math::SinhOp, math::TanOp, math::TanhOp>();
+  return applyPartialConversion(module, target, std::move(patterns));
+}
+
+LogicalResult
+cinch::convertToLLVM(ModuleOp module,
+                     function_ref<LogicalResult(OpPassManager &)> run) {
+  MLIRContext *context = module.getContext();
+  OpPassManager widen("builtin.module");
+  {
+    math::MathExtendToSupportedTypesOptions options;
+    widen.addNestedPass<func::FuncOp>(
+        math::createMathExtendToSupportedTypes(options));
+    arith::ArithEmulateUnsupportedFloatsOptions floats;
+    floats.sourceTypeStrs = {"f16", "bf16"};
+    widen.addPass(arith::createArithEmulateUnsupportedFloats(floats));
+  }
+  if (failed(run(widen)))
+    return failure();
+
+  RewritePatternSet patterns(context);
+  patterns.add<SplitTruncation, WidenConversion<arith::SIToFPOp>,
+               WidenConversion<arith::UIToFPOp>, WidenConversion<arith::FPToSIOp>,
+               WidenConversion<arith::FPToUIOp>>(context);
+  auto approximates = [](StringRef) { return false; };
+  populateMathPolynomialApproximationPatterns(patterns, approximates);
+  if (failed(applyPatternsGreedily(module, std::move(patterns))))
+    return failure();
+  RewritePatternSet expansion(context);
+  arith::populateArithExpandOpsPatterns(expansion);
+  arith::populateExpandBFloat16Patterns(expansion);
+  (void)expansion;
+
+  OpPassManager lower("builtin.module");
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  lower.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
+  lower.addPass(memref::createExpandStridedMetadataPass());
+  lower.addPass(createLowerAffinePass());
+  lower.addPass(createSCFToControlFlowPass());
+  if (failed(run(lower)) || failed(callLibm(module)))
+    return failure();
+
+  OpPassManager convert("builtin.module");
+  convert.addPass(createConvertMathToLLVMPass());
+  convert.addPass(createConvertIndexToLLVMPass());
+  convert.addPass(createFinalizeMemRefToLLVMConversionPass());
+  convert.addPass(createArithToLLVMConversionPass());
+  convert.addPass(createConvertControlFlowToLLVMPass());
+  convert.addPass(createConvertFuncToLLVMPass());
+  convert.addPass(createUBToLLVMConversionPass());
+  convert.addPass(createReconcileUnrealizedCastsPass());
+  if (failed(run(convert)))
+    return failure();
+  for (Operation &op : *module.getBody())
+    if (!isa<LLVM::LLVMFuncOp>(op))
+      return op.emitOpError("was not lowered to the llvm dialect");
+  WalkResult result = module.walk([&](Operation *op) {
+    if (op == module || isa<LLVM::LLVMDialect>(op->getDialect()))
+      return WalkResult::advance();
+    op->emitOpError("was not lowered to the llvm dialect");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}

@@ -1,0 +1,108 @@
+//===- ElementEmitter.h - elements of the tensors of a kernel body -----------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
+
+#include "lib/Lowering/KernelToLLVM/KernelFrame.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace cinch {
+
+/// Emits scalar code for elements of the tensors of a kernel body: loads of
+/// arguments, producers inlined at the point of use, reductions as loops. Every
+/// operation is placed outside the loops that it does not depend on, so a row
+/// statistic that is asked for in the innermost loop is computed once per row.
+class ElementEmitter {
+public:
+  /// `fast`: reductions may be reordered (vectorized).
+  ElementEmitter(mlir::OpBuilder &builder, KernelFrame frame, bool fast);
+
+  /// The element of `tensor` at `indices`; null after an error was emitted.
+  mlir::Value element(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
+  /// The value of a scalar computed at the top level of the body.
+  mlir::Value scalar(mlir::Value value);
+  /// Size of `axis` of `tensor`, an index.
+  mlir::Value size(mlir::Value tensor, int64_t axis);
+  /// The number of iterations of each loop of `op`.
+  llvm::SmallVector<mlir::Value> loopSizes(mlir::linalg::LinalgOp op);
+  /// Clones the region of `op` at the loop indices `indices`; the outputs' block
+  /// arguments are `accumulators`. Returns the yielded values; empty on error.
+  llvm::SmallVector<mlir::Value> inlineBody(mlir::linalg::GenericOp op,
+                                            llvm::ArrayRef<mlir::Value> indices,
+                                            mlir::ValueRange accumulators);
+  /// Stores `value` into argument number `argument` of the body.
+  void store(mlir::Value value, unsigned argument,
+             llvm::ArrayRef<mlir::Value> indices);
+  /// Address of an element of a tensor argument.
+  mlir::Value address(unsigned argument, llvm::ArrayRef<mlir::Value> indices);
+
+  /// From now on, elements of `tensor` come from `source`.
+  using Source = std::function<mlir::Value(llvm::ArrayRef<mlir::Value>)>;
+  void redirect(mlir::Value tensor, Source source);
+  void endRedirect(mlir::Value tensor);
+
+  /// The index values of the results of `map` at `indices`.
+  llvm::SmallVector<mlir::Value> apply(mlir::AffineMap map,
+                                       llvm::ArrayRef<mlir::Value> indices);
+
+  /// A buffer of `count` elements on the stack of the emitted function.
+  mlir::Value allocateStack(mlir::Type element, int64_t count,
+                            unsigned alignment = 64);
+  mlir::Value load(mlir::Type type, mlir::Value base, mlir::Value offset);
+  void store(mlir::Value value, mlir::Value base, mlir::Value offset);
+  /// Marks the iterations of `loop` as independent of each other.
+  void markParallel(mlir::scf::ForOp loop);
+
+  /// Index arithmetic, folded, placed outside the loops it does not depend on.
+  mlir::Value constant(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value floorDiv(mlir::Value a, mlir::Value b); ///< of values >= 0
+  mlir::Value ceilDiv(mlir::Value a, mlir::Value b);  ///< of values >= 0
+  mlir::Value rem(mlir::Value a, mlir::Value b);      ///< of values >= 0
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
+
+  mlir::scf::ForOp makeLoop(mlir::Value begin, mlir::Value end,
+                            mlir::Value step, mlir::ValueRange init = {});
+
+  mlir::OpBuilder &builder;
+  KernelFrame frame;
+  mlir::Location loc;
+  const bool fast;
+
+private:
+  template <typename Op, typename... Args>
+  mlir::Value make(mlir::ValueRange operands, Args &&...args);
+  /// Moves the builder out of the loops that `operands` do not depend on.
+  void hoist(mlir::ValueRange operands);
+  mlir::Value reduction(mlir::linalg::GenericOp op, unsigned result,
+                        llvm::ArrayRef<mlir::Value> indices);
+  mlir::LogicalResult cloneBlock(mlir::Block &block, mlir::IRMapping &mapping,
+                                 mlir::linalg::GenericOp op,
+                                 llvm::ArrayRef<mlir::Value> indices,
+                                 llvm::SmallVectorImpl<mlir::Value> *yielded);
+  mlir::LogicalResult cloneRegions(mlir::Operation &op,
+                                   mlir::IRMapping &mapping,
+                                   mlir::linalg::GenericOp generic,
+                                   llvm::ArrayRef<mlir::Value> indices);
+  mlir::Value lookUp(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
+
+  struct Entry {
+    llvm::SmallVector<mlir::Value> indices;
+    mlir::Value value;
+  };
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<Entry>> cache;
+  llvm::DenseMap<mlir::Value, mlir::Value> scalarCache;
+  llvm::DenseMap<int64_t, mlir::Value> constants;
+  llvm::DenseMap<mlir::Value, Source> sources;
+  llvm::SmallVector<mlir::Block *> barriers;
+  mlir::ArrayAttr accessGroups;
+};
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H

@@ -1,0 +1,164 @@
+//===- KernelFrame.cpp - the arguments of a kernel inside emitted code -------===//
+//
+// The words of runtime/ModuleAbi.h become SSA values: one address per tensor,
+// followed by its dynamic dimensions, one word per index scalar.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/KernelFrame.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace cinch;
+
+Type cinch::getMemoryType(Type type) {
+  if (type.isInteger(1))
+    return IntegerType::get(type.getContext(), 8);
+  if (type.isIndex())
+    return IntegerType::get(type.getContext(), 64);
+  return type;
+}
+
+/// Word number `number` of the array at `args`, as an i64.
+static Value loadWord(OpBuilder &builder, Location loc, Value args,
+                      int64_t number) {
+  Type i64 = builder.getI64Type();
+  Value address = LLVM::GEPOp::create(
+      builder, loc, LLVM::LLVMPointerType::get(builder.getContext()), i64, args,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)},
+      LLVM::GEPNoWrapFlags::inbounds);
+  return LLVM::LoadOp::create(builder, loc, i64, address);
+}
+
+/// Calls `word(isAddress)` per argument word of `body`, in order.
+static void forEachWord(func::FuncOp body,
+                        function_ref<void(bool isAddress)> word) {
+  for (Type type : body.getArgumentTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    word(/*isAddress=*/tensor != nullptr);
+    if (!tensor)
+      continue;
+    for (size_t i = 0, e = tensor.getNumDynamicDims(); i < e; ++i)
+      word(/*isAddress=*/false);
+  }
+}
+
+/// The frame of `body` whose words are `words` (pointers or index values).
+static KernelFrame makeFrame(OpBuilder &builder, Location loc,
+                             func::FuncOp body, ValueRange words) {
+  KernelFrame frame;
+  frame.body = body;
+  size_t next = 0;
+  for (Type type : body.getArgumentTypes()) {
+    TensorArgument argument;
+    Value scalar;
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor) {
+      scalar = words[next++];
+    } else {
+      argument.address = words[next++];
+      for (int64_t size : tensor.getShape())
+        argument.sizes.push_back(
+            ShapedType::isDynamic(size)
+                ? words[next++]
+                : arith::ConstantIndexOp::create(builder, loc, size));
+    }
+    frame.tensors.push_back(argument);
+    frame.scalars.push_back(scalar);
+  }
+  return frame;
+}
+
+/// The words of `body` loaded from `args`: pointers for addresses, index else.
+static SmallVector<Value> loadWords(OpBuilder &builder, Location loc,
+                                    func::FuncOp body, Value args) {
+  SmallVector<Value> words;
+  auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  forEachWord(body, [&](bool isAddress) {
+    Value word = loadWord(builder, loc, args, words.size());
+    words.push_back(
+        isAddress
+            ? LLVM::IntToPtrOp::create(builder, loc, pointer, word).getResult()
+            : arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                         word)
+                  .getResult());
+  });
+  return words;
+}
+
+KernelFunctions::KernelFunctions(OpBuilder &builder, func::FuncOp body,
+                                 ArrayRef<bool> shared)
+    : builder(builder), body(body), shared(shared), loc(body.getLoc()) {}
+
+KernelFrame KernelFunctions::beginBody() {
+  MLIRContext *context = builder.getContext();
+  Type pointer = LLVM::LLVMPointerType::get(context);
+  Type index = builder.getIndexType(), i64 = builder.getI64Type();
+
+  SmallVector<Type> types;
+  forEachWord(body, [&](bool isAddress) {
+    types.push_back(isAddress ? pointer : index);
+  });
+  types.append({pointer, index, index});
+  auto inner = func::FuncOp::create(builder, loc, (body.getName() + ".body").str(),
+                                    builder.getFunctionType(types, {}));
+  inner->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
+                                     context, LLVM::Linkage::Internal));
+  unsigned word = 0;
+  for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+      if (!shared[number])
+        inner.setArgAttr(word, LLVM::LLVMDialect::getNoAliasAttrName(),
+                         builder.getUnitAttr());
+      word += tensor.getNumDynamicDims();
+    }
+    ++word;
+  }
+
+  auto outer = func::FuncOp::create(
+      builder, loc, body.getName(),
+      builder.getFunctionType({pointer, pointer, i64, i64}, {}));
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    Block *entry = outer.addEntryBlock();
+    builder.setInsertionPointToStart(entry);
+    SmallVector<Value> operands =
+        loadWords(builder, loc, body, entry->getArgument(0));
+    operands.push_back(entry->getArgument(1));
+    for (unsigned i : {2, 3})
+      operands.push_back(arith::IndexCastOp::create(builder, loc, index,
+                                                    entry->getArgument(i)));
+    func::CallOp::create(builder, loc, inner, operands);
+    func::ReturnOp::create(builder, loc);
+  }
+
+  Block *entry = inner.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  KernelFrame frame =
+      makeFrame(builder, loc, body, entry->getArguments().drop_back(3));
+  unsigned numArguments = entry->getNumArguments();
+  frame.microkernels = entry->getArgument(numArguments - 3);
+  frame.begin = entry->getArgument(numArguments - 2);
+  frame.end = entry->getArgument(numArguments - 1);
+  auto terminator = func::ReturnOp::create(builder, loc);
+  builder.setInsertionPoint(terminator);
+  return frame;
+}
+
+KernelFrame KernelFunctions::beginTiles() {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  tiles = func::FuncOp::create(
+      builder, loc, (body.getName() + ".tiles").str(),
+      builder.getFunctionType({pointer}, {builder.getI64Type()}));
+  Block *entry = tiles.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  return makeFrame(builder, loc, body,
+                   loadWords(builder, loc, body, entry->getArgument(0)));
+}
+
+void KernelFunctions::endTiles(Value numTiles) {
+  Value result = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                            numTiles);
+  func::ReturnOp::create(builder, loc, result);
+}

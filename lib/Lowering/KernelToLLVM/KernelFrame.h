@@ -1,0 +1,58 @@
+//===- KernelFrame.h - the arguments of a kernel inside emitted code ---------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+
+namespace cinch {
+
+/// A tensor argument in memory: contiguous, row-major.
+struct TensorArgument {
+  mlir::Value address;                   ///< !llvm.ptr
+  mlir::SmallVector<mlir::Value> sizes;  ///< index, constants where static
+  mlir::SmallVector<mlir::Value> strides; ///< index, in elements; made on demand
+};
+
+/// The arguments of kernel body `body` as values of one emitted function.
+struct KernelFrame {
+  mlir::func::FuncOp body;
+  /// Per argument of `body`; empty for scalars.
+  mlir::SmallVector<TensorArgument> tensors;
+  /// Per argument of `body`; null for tensors.
+  mlir::SmallVector<mlir::Value> scalars;
+  mlir::Value microkernels; ///< !llvm.ptr, null in the tile counter
+  mlir::Value begin, end;   ///< index, null in the tile counter
+};
+
+/// The functions emitted for one kernel body, in a module of their own:
+/// `name(args, microkernels, begin, end)` loads the argument words and calls
+/// `name.body`, whose pointers are noalias unless they may share a buffer;
+/// `name.tiles(args)` returns the number of tiles.
+class KernelFunctions {
+public:
+  /// `shared[i]`: argument i may have the address of another argument.
+  KernelFunctions(mlir::OpBuilder &builder, mlir::func::FuncOp body,
+                  llvm::ArrayRef<bool> shared);
+
+  /// Starts `name.body`: the builder is in its entry block, after the frame.
+  KernelFrame beginBody();
+  /// Starts `name.tiles`, to be ended with `endTiles`.
+  KernelFrame beginTiles();
+  void endTiles(mlir::Value numTiles);
+
+private:
+  mlir::OpBuilder &builder;
+  mlir::func::FuncOp body;
+  llvm::SmallVector<bool> shared;
+  mlir::Location loc;
+  mlir::func::FuncOp tiles;
+};
+
+/// The type of `type` in memory: i1 takes a byte.
+mlir::Type getMemoryType(mlir::Type type);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H

@@ -1,0 +1,309 @@
+//===- KernelSchedule.cpp - the loop order of a generated kernel -------------===//
+//
+// Walks the body from its roots with, per tensor index, what it depends on in the
+// parallel space. From that: which dimensions row statistics depend on (they are
+// outer), which reductions read memory along the last dimension, and which
+// neighbouring dimensions are one contiguous dimension for every access.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace cinch;
+
+namespace {
+
+/// What one index of an access depends on.
+struct Dependence {
+  uint64_t dims = 0;      ///< dimensions of the space, as bits
+  int exact = -1;         ///< it is this dimension itself
+  bool reduced = false;   ///< it depends on a loop of a reduction
+  bool innermost = false; ///< it is the innermost loop of the reduction
+};
+
+class Walk {
+public:
+  Walk(KernelSchedule &schedule) : schedule(schedule) {}
+
+  /// Visits all accesses behind `tensor` at `indices`.
+  void visit(Value tensor, ArrayRef<Dependence> indices);
+  /// Visits the operands of `op` for loops that depend as `loops`.
+  void visitOperands(linalg::GenericOp op, ArrayRef<Dependence> loops);
+  /// An access of memory at `indices`.
+  void access(ArrayRef<Dependence> indices);
+
+private:
+  Dependence dependenceOf(Value value, linalg::GenericOp op,
+                          ArrayRef<Dependence> loops);
+  Dependence dependenceOf(AffineExpr expr, ArrayRef<Dependence> loops);
+  void use(const Dependence &opaque);
+
+  KernelSchedule &schedule;
+  KernelReduction *current = nullptr;
+  DenseSet<std::pair<Value, uint64_t>> visited;
+};
+
+} // namespace
+
+static Dependence join(Dependence a, const Dependence &b) {
+  a.dims |= b.dims;
+  a.reduced |= b.reduced;
+  a.innermost |= b.innermost;
+  a.exact = -1;
+  return a;
+}
+
+Dependence Walk::dependenceOf(AffineExpr expr, ArrayRef<Dependence> loops) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return loops[dim.getPosition()];
+  Dependence result;
+  expr.walk([&](AffineExpr inner) {
+    if (auto dim = dyn_cast<AffineDimExpr>(inner))
+      result = join(result, loops[dim.getPosition()]);
+  });
+  return result;
+}
+
+Dependence Walk::dependenceOf(Value value, linalg::GenericOp op,
+                              ArrayRef<Dependence> loops) {
+  Dependence result;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (argument.getOwner() != op.getBlock()) {
+      for (const Dependence &loop : loops)
+        result = join(result, loop);
+      return result;
+    }
+    AffineMap map = op.getMatchingIndexingMap(op.getMatchingOpOperand(argument));
+    for (AffineExpr expr : map.getResults())
+      result = join(result, dependenceOf(expr, loops));
+    return result;
+  }
+  Operation *def = value.getDefiningOp();
+  if (!op->isProperAncestor(def))
+    return result;
+  if (auto index = dyn_cast<linalg::IndexOp>(def))
+    return loops[index.getDim()];
+  for (Value operand : def->getOperands())
+    result = join(result, dependenceOf(operand, op, loops));
+  if (def->getNumRegions() != 0)
+    for (const Dependence &loop : loops)
+      result = join(result, loop);
+  return result;
+}
+
+/// Dimensions in `opaque` are computed with: they cannot be merged.
+void Walk::use(const Dependence &opaque) {
+  for (unsigned dim = 0; dim < schedule.rank; ++dim)
+    if (opaque.dims >> dim & 1) {
+      if (dim + 1 < schedule.rank)
+        schedule.merged[dim] = false;
+      if (dim > 0)
+        schedule.merged[dim - 1] = false;
+    }
+}
+
+void Walk::access(ArrayRef<Dependence> indices) {
+  for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim) {
+    bool uses = false, inOrder = false;
+    for (auto [position, index] : llvm::enumerate(indices)) {
+      if (!(index.dims >> dim & 3))
+        continue;
+      uses = true;
+      if (index.exact == static_cast<int>(dim) &&
+          position + 1 < indices.size() &&
+          indices[position + 1].exact == static_cast<int>(dim + 1))
+        inOrder = true;
+    }
+    unsigned count = llvm::count_if(indices, [&](const Dependence &index) {
+      return index.dims >> dim & 3;
+    });
+    if (uses && !(inOrder && count == 2))
+      schedule.merged[dim] = false;
+  }
+  if (current && !indices.empty() && !indices.back().innermost &&
+      (indices.back().dims >> (schedule.rank - 1) & 1))
+    current->byColumns = true;
+}
+
+void Walk::visit(Value tensor, ArrayRef<Dependence> indices) {
+  auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+  if (!generic) {
+    access(indices);
+    return;
+  }
+  AffineMap map = generic.getIndexingMapMatchingResult(cast<OpResult>(tensor));
+  SmallVector<Dependence> loops(generic.getNumLoops());
+  for (auto [expr, index] : llvm::zip(map.getResults(), indices))
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      loops[dim.getPosition()] = index;
+  if (generic.getNumReductionLoops() == 0) {
+    visitOperands(generic, loops);
+    return;
+  }
+  SmallVector<unsigned> reductionDims;
+  generic.getReductionDims(reductionDims);
+  for (unsigned dim : reductionDims) {
+    loops[dim] = Dependence();
+    loops[dim].reduced = true;
+    loops[dim].innermost = dim == reductionDims.back();
+  }
+  for (KernelReduction &known : schedule.reductions)
+    if (known.op == generic)
+      return;
+  // A reduction per element of another one is part of that one's loop.
+  if (llvm::any_of(indices,
+                   [](const Dependence &index) { return index.reduced; })) {
+    visitOperands(generic, loops);
+    return;
+  }
+  KernelReduction reduction;
+  reduction.op = generic;
+  for (const Dependence &index : indices)
+    reduction.dims |= index.dims;
+  for (const Dependence &loop : loops)
+    reduction.spaceDims.push_back(loop.exact);
+  KernelReduction *outer = current;
+  current = &reduction;
+  visitOperands(generic, loops);
+  current = outer;
+  schedule.reductions.push_back(reduction);
+}
+
+void Walk::visitOperands(linalg::GenericOp op, ArrayRef<Dependence> loops) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()) ||
+        op.getMatchingBlockArgument(&operand).use_empty())
+      continue;
+    SmallVector<Dependence> indices;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
+      indices.push_back(dependenceOf(expr, loops));
+      if (!isa<AffineDimExpr>(expr))
+        use(indices.back());
+    }
+    visit(operand.get(), indices);
+  }
+  op->walk([&](Operation *inner) {
+    if (auto index = dyn_cast<linalg::IndexOp>(inner))
+      use(loops[index.getDim()]);
+    auto extract = dyn_cast<tensor::ExtractOp>(inner);
+    if (!extract)
+      return;
+    SmallVector<Dependence> indices;
+    for (Value value : extract.getIndices()) {
+      indices.push_back(dependenceOf(value, op, loops));
+      use(indices.back());
+    }
+    visit(extract.getTensor(), indices);
+  });
+}
+
+SmallVector<unsigned> cinch::getSpaceLoops(const KernelSchedule &schedule,
+                                           const KernelRoot &root) {
+  // The parallel loops of the first root, in the order of its indices.
+  auto parallelLoops = [](linalg::LinalgOp op) {
+    SmallVector<unsigned> loops;
+    op.getParallelDims(loops);
+    return loops;
+  };
+  linalg::LinalgOp first = schedule.roots.front().op;
+  SmallVector<unsigned> firstLoops = parallelLoops(first);
+  SmallVector<unsigned> ownLoops = parallelLoops(root.op);
+  AffineMap map = first.getIndexingMapMatchingResult(
+      first->getResult(schedule.roots.front().result));
+  SmallVector<unsigned> order;
+  for (AffineExpr expr : map.getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      order.push_back(dim.getPosition());
+  for (unsigned loop : firstLoops)
+    if (!llvm::is_contained(order, loop))
+      order.insert(order.begin(), loop);
+  SmallVector<unsigned> loops;
+  for (unsigned loop : order) {
+    size_t position = llvm::find(firstLoops, loop) - firstLoops.begin();
+    if (position >= ownLoops.size())
+      return {};
+    loops.push_back(ownLoops[position]);
+  }
+  return loops;
+}
+
+FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
+  KernelSchedule schedule;
+  auto yield = cast<func::ReturnOp>(body.front().getTerminator());
+  unsigned firstDestination = body.getNumArguments() - yield.getNumOperands();
+  for (auto [number, value] : llvm::enumerate(yield.getOperands())) {
+    auto op = value.getDefiningOp<linalg::LinalgOp>();
+    if (!op || !isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
+      return body.emitOpError("returns a value that is not computed by a "
+                              "'linalg.generic' or 'linalg.fill'");
+    schedule.roots.push_back({op, cast<OpResult>(value).getResultNumber(),
+                              firstDestination + static_cast<unsigned>(number)});
+  }
+  if (schedule.roots.empty())
+    return body.emitOpError("returns nothing");
+  schedule.rank = getSpaceLoops(schedule, schedule.roots.front()).size();
+  if (schedule.rank > 62)
+    return body.emitOpError("has too many dimensions");
+  schedule.merged.assign(schedule.rank, true);
+  if (schedule.rank)
+    schedule.merged.back() = false;
+
+  Walk walk(schedule);
+  for (KernelRoot root : schedule.roots) {
+    SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
+    if (loops.size() != schedule.rank ||
+        root.op.getNumParallelLoops() != schedule.rank)
+      return root.op.emitOpError(
+          "expected all results of the kernel to have one parallel space");
+    SmallVector<Dependence> dependences(root.op.getNumLoops());
+    for (auto [position, loop] : llvm::enumerate(loops)) {
+      dependences[loop].dims = uint64_t(1) << position;
+      dependences[loop].exact = position;
+    }
+    SmallVector<Dependence> stored;
+    Value result = root.op->getResult(root.result);
+    AffineMap map = root.op.getIndexingMapMatchingResult(cast<OpResult>(result));
+    for (AffineExpr expr : map.getResults()) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim && !isa<AffineConstantExpr>(expr))
+        return root.op.emitOpError("stores through a map that is not a "
+                                   "projected permutation: ")
+               << AffineMapAttr::get(map);
+      stored.push_back(dim ? dependences[dim.getPosition()] : Dependence());
+    }
+    walk.access(stored);
+    walk.visit(result, stored);
+  }
+
+  unsigned last = schedule.rank - 1;
+  uint64_t outer = 0;
+  bool hasStatistics = false;
+  for (KernelReduction &reduction : schedule.reductions) {
+    bool isRoot = llvm::any_of(schedule.roots, [&](const KernelRoot &root) {
+      return root.op == reduction.op;
+    });
+    bool usesLast = schedule.rank && (reduction.dims >> last & 1);
+    // A block of columns needs every index to be a dimension of the space.
+    uint64_t exact = 0;
+    for (int dim : reduction.spaceDims)
+      exact |= dim < 0 ? 0 : uint64_t(1) << dim;
+    reduction.byColumns &= usesLast && exact == reduction.dims;
+    outer |= reduction.dims;
+    uint64_t all = (uint64_t(1) << schedule.rank) - 1;
+    if (!isRoot && reduction.dims != all)
+      hasStatistics = true;
+    if (!usesLast)
+      schedule.splitLast = false;
+  }
+  for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim) {
+    // Only dimensions that every reduction treats alike are walked as one.
+    for (KernelReduction &reduction : schedule.reductions)
+      if ((reduction.dims >> dim & 1) != (reduction.dims >> (dim + 1) & 1))
+        schedule.merged[dim] = false;
+    bool isTile = !hasStatistics || (outer >> dim & 1);
+    (isTile ? schedule.tileDims : schedule.innerDims).push_back(dim);
+  }
+  return schedule;
+}

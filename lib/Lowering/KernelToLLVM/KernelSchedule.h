@@ -1,0 +1,52 @@
+//===- KernelSchedule.h - the loop order of a generated kernel ---------------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace cinch {
+
+/// A result of a kernel body and the argument it is written to.
+struct KernelRoot {
+  mlir::linalg::LinalgOp op;
+  unsigned result;
+  unsigned argument;
+};
+
+/// A reduction of the kernel that is not nested in another one.
+struct KernelReduction {
+  mlir::linalg::GenericOp op;
+  /// Dimensions of the parallel space that its indices depend on, as bits.
+  uint64_t dims = 0;
+  /// Per loop: the dimension of the space that it is, or -1.
+  llvm::SmallVector<int> spaceDims;
+  /// It reads memory along the last dimension of the space, so it is computed
+  /// for a block of columns at a time (accumulators in a stack buffer).
+  bool byColumns = false;
+};
+
+/// How the parallel space of a kernel is walked: tiles over `tileDims` (and, if
+/// `splitLast`, blocks of the last dimension), then loops over `innerDims`, then
+/// the last dimension. Dimensions are positions in the parallel space: the
+/// parallel loops of the roots in the order in which the first root is stored.
+struct KernelSchedule {
+  llvm::SmallVector<KernelRoot> roots;
+  unsigned rank = 0;
+  llvm::SmallVector<unsigned> tileDims, innerDims;
+  bool splitLast = true;
+  llvm::SmallVector<KernelReduction> reductions;
+  /// `merged[d]`: d is walked together with d + 1, as one linear index.
+  llvm::SmallVector<bool> merged;
+
+  /// The schedule of `body`; failure after an error was emitted.
+  static mlir::FailureOr<KernelSchedule> compute(mlir::func::FuncOp body);
+};
+
+/// The loop of `op` per dimension of the parallel space.
+llvm::SmallVector<unsigned> getSpaceLoops(const KernelSchedule &schedule,
+                                          const KernelRoot &root);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H

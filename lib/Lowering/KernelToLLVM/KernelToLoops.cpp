@@ -1,0 +1,317 @@
+//===- KernelToLoops.cpp - loops of a generated kernel -----------------------===//
+//
+// Tiles are runs of rows (all dimensions of the tile space but the last), or
+// blocks of the last dimension where rows are long. Inside a row, producers are
+// inlined per element and row statistics are hoisted by the element emitter, so
+// that the innermost loop is a simple loop that LLVM vectorizes. Reductions that
+// run across the last dimension accumulate a block of columns on the stack.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+
+#include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
+#include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace cinch;
+
+/// Elements of work per tile, and per block of columns.
+static constexpr int64_t tileWork = 8192, columnBlock = 256;
+
+namespace {
+
+/// The sizes and the tile space of a schedule as values of one function.
+struct TileSpace {
+  SmallVector<Value> sizes; ///< per dimension, 1 where merged into the next
+  Value rows, rowsPerTile, rowTiles, blockSize, blocks, tiles;
+};
+
+class LoopEmitter {
+public:
+  LoopEmitter(const KernelSchedule &schedule, ElementEmitter &emitter,
+              bool reference)
+      : schedule(schedule), emitter(emitter), reference(reference) {}
+
+  FailureOr<TileSpace> makeSpace();
+  LogicalResult emitTiles();
+
+private:
+  Value workPerElement();
+  LogicalResult emitRow(SmallVector<Value> &indices, Value begin, Value end);
+  LogicalResult emitColumns(const KernelReduction &reduction,
+                            SmallVector<Value> indices, Value begin, Value end);
+  LogicalResult emitElement(ArrayRef<Value> indices);
+  const KernelSchedule &schedule;
+  ElementEmitter &emitter;
+  const bool reference;
+  TileSpace space;
+};
+
+} // namespace
+
+/// The number of inner iterations behind one element of the results.
+Value LoopEmitter::workPerElement() {
+  Value work = emitter.constant(1);
+  for (KernelReduction reduction : schedule.reductions) {
+    SmallVector<Value> sizes = emitter.loopSizes(reduction.op);
+    if (sizes.empty())
+      continue;
+    bool perElement =
+        reduction.dims == (uint64_t(1) << schedule.rank) - 1;
+    if (!perElement)
+      continue; // a statistic of the row: as much work as the row itself
+    SmallVector<unsigned> dims;
+    reduction.op.getReductionDims(dims);
+    Value own = emitter.constant(1);
+    for (unsigned dim : dims)
+      own = emitter.mul(own, sizes[dim]);
+    work = emitter.add(work, own);
+  }
+  return work;
+}
+
+FailureOr<TileSpace> LoopEmitter::makeSpace() {
+  const KernelRoot &root = schedule.roots.front();
+  SmallVector<Value> loopSizes = emitter.loopSizes(root.op);
+  SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
+  if (loopSizes.empty() && !loops.empty())
+    return failure();
+  Value one = emitter.constant(1);
+  for (unsigned loop : loops)
+    space.sizes.push_back(loopSizes[loop]);
+  for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim)
+    if (schedule.merged[dim]) {
+      space.sizes[dim + 1] =
+          emitter.mul(space.sizes[dim], space.sizes[dim + 1]);
+      space.sizes[dim] = one;
+    }
+  space.rows = one;
+  for (unsigned dim : schedule.tileDims)
+    space.rows = emitter.mul(space.rows, space.sizes[dim]);
+  Value last = schedule.rank ? space.sizes.back() : one;
+  if (reference) {
+    space.rowsPerTile = space.rows;
+    space.blockSize = last;
+    space.rowTiles = space.blocks = space.tiles = one;
+    return space;
+  }
+  Value work = workPerElement();
+  for (unsigned dim : schedule.innerDims)
+    work = emitter.mul(work, space.sizes[dim]);
+  bool byColumns = llvm::any_of(
+      schedule.reductions, [](auto &reduction) { return reduction.byColumns; });
+  space.blockSize = last;
+  if (schedule.splitLast) {
+    Value limit = emitter.max(
+        emitter.floorDiv(emitter.constant(2 * tileWork), emitter.max(work, one)),
+        emitter.constant(64));
+    if (byColumns)
+      limit = emitter.constant(columnBlock);
+    space.blockSize = emitter.max(emitter.min(last, limit), one);
+  }
+  space.blocks = schedule.splitLast ? emitter.ceilDiv(last, space.blockSize) : one;
+  Value rowWork = emitter.max(emitter.mul(work, space.blockSize), one);
+  space.rowsPerTile = emitter.max(
+      emitter.floorDiv(emitter.constant(tileWork), rowWork), one);
+  space.rowTiles = emitter.ceilDiv(space.rows, space.rowsPerTile);
+  space.tiles = emitter.mul(space.rowTiles, space.blocks);
+  return space;
+}
+
+LogicalResult LoopEmitter::emitTiles() {
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
+  Value tile = tiles.getInductionVar();
+  Value rowTile = emitter.floorDiv(tile, space.blocks);
+  Value block = emitter.rem(tile, space.blocks);
+  Value begin = emitter.mul(block, space.blockSize);
+  Value last = schedule.rank ? space.sizes.back() : one;
+  Value end = emitter.min(emitter.add(begin, space.blockSize), last);
+  Value rowBegin = emitter.mul(rowTile, space.rowsPerTile);
+  Value rowEnd =
+      emitter.min(emitter.add(rowBegin, space.rowsPerTile), space.rows);
+
+  SmallVector<Value> indices(schedule.rank, zero);
+  if (!schedule.tileDims.empty()) {
+    scf::ForOp rows = emitter.makeLoop(rowBegin, rowEnd, one);
+    Value rest = rows.getInductionVar();
+    SmallVector<unsigned> walked;
+    for (unsigned dim : schedule.tileDims)
+      if (!schedule.merged[dim])
+        walked.push_back(dim);
+    for (unsigned dim : llvm::reverse(walked)) {
+      bool outermost = dim == walked.front();
+      indices[dim] = outermost ? rest : emitter.rem(rest, space.sizes[dim]);
+      if (!outermost)
+        rest = emitter.floorDiv(rest, space.sizes[dim]);
+    }
+  }
+  return emitRow(indices, begin, end);
+}
+
+LogicalResult LoopEmitter::emitRow(SmallVector<Value> &indices, Value begin,
+                                   Value end) {
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  bool nested = false;
+  if (!reference)
+    for (const KernelReduction &reduction : schedule.reductions)
+      if (reduction.byColumns &&
+          failed(emitColumns(reduction, indices, begin, end)))
+        return failure();
+  for (const KernelReduction &reduction : schedule.reductions)
+    nested |= (reference || !reduction.byColumns) && schedule.rank &&
+              (reduction.dims >> (schedule.rank - 1) & 1);
+  for (unsigned dim : schedule.innerDims)
+    if (!schedule.merged[dim])
+      indices[dim] =
+          emitter.makeLoop(zero, space.sizes[dim], one).getInductionVar();
+  if (schedule.rank) {
+    scf::ForOp loop = emitter.makeLoop(begin, end, one);
+    indices.back() = loop.getInductionVar();
+    if (!reference && !nested)
+      emitter.markParallel(loop);
+  }
+  return emitElement(indices);
+}
+
+/// reduction at (…, begin .. end) -> a buffer of accumulators on the stack.
+LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
+                                       SmallVector<Value> indices, Value begin,
+                                       Value end) {
+  linalg::GenericOp op = reduction.op;
+  OpBuilder &builder = emitter.builder;
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  SmallVector<Value> sizes = emitter.loopSizes(op);
+  if (sizes.empty())
+    return failure();
+
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  SmallVector<Value> loops(op.getNumLoops(), zero);
+  unsigned lastLoop = 0;
+  for (auto [loop, dim] : llvm::enumerate(reduction.spaceDims)) {
+    if (dim < 0)
+      continue;
+    loops[loop] = indices[dim];
+    if (dim + 1 == static_cast<int>(schedule.rank))
+      lastLoop = loop;
+  }
+
+  SmallVector<Value> buffers;
+  for (Value result : op->getResults())
+    buffers.push_back(emitter.allocateStack(
+        cast<RankedTensorType>(result.getType()).getElementType(),
+        columnBlock));
+  auto columnLoop = [&](function_ref<LogicalResult(Value)> emit) {
+    OpBuilder::InsertionGuard guard(builder);
+    scf::ForOp loop = emitter.makeLoop(begin, end, one);
+    emitter.markParallel(loop);
+    loops[lastLoop] = loop.getInductionVar();
+    return emit(emitter.sub(loop.getInductionVar(), begin));
+  };
+  auto resultIndices = [&](unsigned number) {
+    return emitter.apply(
+        op.getIndexingMapMatchingResult(op->getResult(number)), loops);
+  };
+  if (failed(columnLoop([&](Value column) -> LogicalResult {
+        for (auto [number, init] : llvm::enumerate(op.getDpsInits())) {
+          Value value = emitter.element(init, resultIndices(number));
+          if (!value)
+            return failure();
+          emitter.store(value, buffers[number], column);
+        }
+        return success();
+      })))
+    return failure();
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    for (unsigned dim : reduced)
+      loops[dim] = emitter.makeLoop(zero, sizes[dim], one).getInductionVar();
+    if (failed(columnLoop([&](Value column) -> LogicalResult {
+          SmallVector<Value> values;
+          for (auto [number, buffer] : llvm::enumerate(buffers))
+            values.push_back(emitter.load(
+                cast<RankedTensorType>(op->getResult(number).getType())
+                    .getElementType(),
+                buffer, column));
+          values = emitter.inlineBody(op, loops, values);
+          if (values.empty())
+            return failure();
+          for (auto [value, buffer] : llvm::zip(values, buffers))
+            emitter.store(value, buffer, column);
+          return success();
+        })))
+      return failure();
+  }
+  for (auto [number, buffer] : llvm::enumerate(buffers)) {
+    Value result = op->getResult(number);
+    AffineMap map = op.getIndexingMapMatchingResult(cast<OpResult>(result));
+    unsigned position = 0;
+    for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+      if (expr == getAffineDimExpr(lastLoop, map.getContext()))
+        position = axis;
+    Type type = cast<RankedTensorType>(result.getType()).getElementType();
+    emitter.redirect(result, [this, buffer = buffer, begin, position,
+                              type](ArrayRef<Value> at) {
+      return emitter.load(type, buffer, emitter.sub(at[position], begin));
+    });
+  }
+  return success();
+}
+
+/// Computes all results at `indices`, then stores them.
+LogicalResult LoopEmitter::emitElement(ArrayRef<Value> indices) {
+  SmallVector<std::pair<Value, SmallVector<Value>>> stores;
+  for (KernelRoot root : schedule.roots) {
+    SmallVector<Value> loops(root.op.getNumLoops(), emitter.constant(0));
+    for (auto [position, loop] : llvm::enumerate(getSpaceLoops(schedule, root)))
+      loops[loop] = indices[position];
+    Value result = root.op->getResult(root.result);
+    SmallVector<Value> at = emitter.apply(
+        root.op.getIndexingMapMatchingResult(cast<OpResult>(result)), loops);
+    Value value = emitter.element(result, at);
+    if (!value)
+      return failure();
+    stores.push_back({value, at});
+  }
+  for (auto [root, store] : llvm::zip(schedule.roots, stores))
+    emitter.store(store.first, root.argument, store.second);
+  return success();
+}
+
+/// Few tiles are worth a thread where elements are expensive.
+static int64_t getGrain(func::FuncOp body, const KernelSchedule &schedule) {
+  bool expensive = !schedule.reductions.empty();
+  body.walk([&](Operation *op) {
+    expensive |= isa_and_nonnull<math::MathDialect>(op->getDialect());
+  });
+  return expensive ? 1 : 4;
+}
+
+FailureOr<int64_t> cinch::emitKernelLoops(OpBuilder &builder,
+                                          func::FuncOp body,
+                                          ArrayRef<bool> shared,
+                                          bool reference) {
+  FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
+  if (failed(schedule))
+    return failure();
+  OpBuilder::InsertionGuard guard(builder);
+  KernelFunctions functions(builder, body, shared);
+  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
+  {
+    ElementEmitter emitter(builder, functions.beginBody(), !reference);
+    LoopEmitter loops(*schedule, emitter, reference);
+    if (failed(loops.makeSpace()) || failed(loops.emitTiles()))
+      return failure();
+  }
+  builder.restoreInsertionPoint(point);
+  ElementEmitter emitter(builder, functions.beginTiles(), !reference);
+  LoopEmitter loops(*schedule, emitter, reference);
+  FailureOr<TileSpace> space = loops.makeSpace();
+  if (failed(space))
+    return failure();
+  functions.endTiles(space->tiles);
+  return getGrain(body, *schedule);
+}

@@ -1,0 +1,32 @@
+//===- KernelToLoops.h - loops of a generated kernel -------------------------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace cinch {
+
+/// Emits the functions of kernel body `body` at the builder, by inlining its
+/// elementwise operations into loops over its results. `shared[i]`: argument i
+/// may share its buffer. `reference`: one tile, loops in program order. Returns
+/// the grain (fewest tiles worth a thread), or failure after a diagnostic.
+mlir::FailureOr<int64_t> emitKernelLoops(mlir::OpBuilder &builder,
+                                         mlir::func::FuncOp body,
+                                         llvm::ArrayRef<bool> shared,
+                                         bool reference);
+
+/// The same for a body of kind "loops": upstream bufferization in place, one tile.
+mlir::FailureOr<int64_t> emitBufferizedKernel(mlir::OpBuilder &builder,
+                                              mlir::func::FuncOp body,
+                                              llvm::ArrayRef<bool> shared);
+
+/// Lowers the functions in `module` (arith, math, scf, memref, func, llvm) to the
+/// llvm dialect alone. `run` runs a pipeline on `module`.
+mlir::LogicalResult
+convertToLLVM(mlir::ModuleOp module,
+              llvm::function_ref<mlir::LogicalResult(mlir::OpPassManager &)> run);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H

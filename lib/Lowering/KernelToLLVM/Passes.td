@@ -1,0 +1,46 @@
+//===- Passes.td - lowering of kernel bodies to LLVM --------*- tablegen -*-===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "Lowers kernel bodies to LLVM functions over a range of tiles";
+  let description = [{
+    ```mlir
+    func.func private @k(%x: tensor<?xf32>, %d: tensor<?xf32>) -> tensor<?xf32>
+        attributes {exec.kernel_body, exec.kind = "generic"} { … }
+    // becomes
+    llvm.func @k(%args: !llvm.ptr, %microkernels: !llvm.ptr, %begin: i64, %end: i64)
+        attributes {exec.grain = 4 : i64, exec.signature = (…) -> …}
+    llvm.func @k.tiles(%args: !llvm.ptr) -> i64
+    ```
+    `args` are the words of runtime/ModuleAbi.h. Requires: every function marked
+    `exec.kernel_body` follows the grammar of its `exec.kind` ("generic",
+    "contraction" or "loops"; see docs/architecture). Afterwards no
+    `exec.kernel_body` is left, the uses of @k are unchanged, and the module
+    attribute `exec.microkernels` lists what contractions call.
+
+    Generic kernels and the scalar path inline elementwise producers at the point
+    of use and compute row statistics in registers: nothing is materialized and
+    nothing is allocated. Contractions run tiles over microkernels with operand
+    panels and the accumulator on the stack (at most 128 KiB per call). Refused,
+    with a diagnostic on the operation: an operation outside the grammar, and a
+    "loops" body that cannot be bufferized in place.
+  }];
+  let options = [
+    Option<"reference", "reference", "bool", /*default=*/"false",
+           "One tile, plain sequential loops, no microkernels and no fast math">,
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::func::FuncDialect", "::mlir::index::IndexDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::ub::UBDialect", "::mlir::vector::VectorDialect",
+  ];
+}
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES
