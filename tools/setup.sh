@@ -16,7 +16,7 @@ packages=(
   libmlir-22-dev llvm-22-dev mlir-22-tools lld-22
   libprotobuf-dev protobuf-compiler libxsmm-dev
   # runtime and tools
-  libminizip-dev rapidjson-dev zlib1g-dev
+  rapidjson-dev zlib1g-dev
   # tests
   clang-format-22 clang-tidy-22 libgmock-dev libgtest-dev llvm-22-tools
 )
