@@ -1,4 +1,5 @@
-//===- Exec.h - the exec dialect ---------------------------------------------===//
+//===- Exec.h - the exec dialect
+//---------------------------------------------===//
 #ifndef CINCH_DIALECTS_EXEC_EXEC_H
 #define CINCH_DIALECTS_EXEC_EXEC_H
 

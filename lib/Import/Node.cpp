@@ -62,11 +62,7 @@ Ints Node::getInts(StringRef name, size_t count, int64_t otherwise) const {
 
 RankedTensorType Node::type(Value value) const { return cast<RankedTensorType>(value.getType()); }
 
-graph::Dims Node::dims(Value value) const {
-  if (const graph::ValueShape *shape = importer.inference.get(value))
-    return shape->dims;
-  return {};
-}
+const graph::ValueShape *Node::shape(Value value) const { return importer.inference.get(value); }
 
 std::optional<int64_t> Node::dim(Value value, int64_t axis) const {
   RankedTensorType tensor = type(value);

@@ -57,7 +57,7 @@ public:
   Type elem(Value value) const { return type(value).getElementType(); }
   bool isFloat(Value value) const { return mlir::isa<mlir::FloatType>(elem(value)); }
   bool isUnsigned(Value value) const { return elem(value).isUnsignedInteger(); }
-  graph::Dims dims(Value value) const;
+  const graph::ValueShape *shape(Value value) const;
   std::optional<int64_t> dim(Value value, int64_t axis) const; ///< if constant
   /// The elements of an integer or bool tensor, if known now.
   std::optional<Ints> constantInts(Value value) const;

@@ -11,6 +11,7 @@ LoweringTable::LoweringTable() {
   addNormalizationLowerings(*this);
   addPoolingLowerings(*this);
   addMovementLowerings(*this);
+  addGeneratorLowerings(*this);
 }
 
 const LoweringTable &LoweringTable::get() {

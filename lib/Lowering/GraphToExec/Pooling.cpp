@@ -181,7 +181,7 @@ static LogicalResult lowerMaxPoolIndices(Operation *operation, KernelBody &body)
 }
 
 void cinch::form::addPoolingLowerings(LoweringTable &table) {
-  table.add<graph::MaxPoolOp>({lowerMaxPool, OpClass::Reduction});
-  table.add<graph::AveragePoolOp>({lowerAveragePool, OpClass::Reduction});
+  table.add<graph::MaxPoolOp>({lowerMaxPool, OpClass::Opaque});
+  table.add<graph::AveragePoolOp>({lowerAveragePool, OpClass::Opaque});
   table.add<graph::MaxPoolIndicesOp>({lowerMaxPoolIndices, OpClass::Opaque});
 }

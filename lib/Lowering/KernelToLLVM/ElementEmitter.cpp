@@ -494,7 +494,7 @@ Value ElementEmitter::reduction(linalg::GenericOp op, unsigned result,
   for (scf::ForOp loop : llvm::reverse(nest)) {
     builder.setInsertionPointToEnd(loop.getBody());
     scf::YieldOp::create(builder, loc, values);
-    values = llvm::to_vector(loop.getResults());
+    values.assign(loop.result_begin(), loop.result_end());
     builder.setInsertionPointAfter(loop);
   }
   for (auto [number, value] : llvm::enumerate(values))

@@ -39,7 +39,7 @@ static void forEachWord(func::FuncOp body,
     word(/*isAddress=*/tensor != nullptr);
     if (!tensor)
       continue;
-    for (int64_t i = 0; i < tensor.getNumDynamicDims(); ++i)
+    for (size_t i = 0, e = tensor.getNumDynamicDims(); i < e; ++i)
       word(/*isAddress=*/false);
   }
 }

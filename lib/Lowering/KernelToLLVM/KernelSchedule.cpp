@@ -251,7 +251,7 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     schedule.merged.back() = false;
 
   Walk walk(schedule);
-  for (const KernelRoot &root : schedule.roots) {
+  for (KernelRoot root : schedule.roots) {
     SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
     if (loops.size() != schedule.rank ||
         root.op.getNumParallelLoops() != schedule.rank)
@@ -270,7 +270,7 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
       if (!dim && !isa<AffineConstantExpr>(expr))
         return root.op.emitOpError("stores through a map that is not a "
                                    "projected permutation: ")
-               << map;
+               << AffineMapAttr::get(map);
       stored.push_back(dim ? dependences[dim.getPosition()] : Dependence());
     }
     walk.access(stored);

@@ -53,7 +53,7 @@ private:
 /// The number of inner iterations behind one element of the results.
 Value LoopEmitter::workPerElement() {
   Value work = emitter.constant(1);
-  for (const KernelReduction &reduction : schedule.reductions) {
+  for (KernelReduction reduction : schedule.reductions) {
     SmallVector<Value> sizes = emitter.loopSizes(reduction.op);
     if (sizes.empty())
       continue;
@@ -264,7 +264,7 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
 /// Computes all results at `indices`, then stores them.
 LogicalResult LoopEmitter::emitElement(ArrayRef<Value> indices) {
   SmallVector<std::pair<Value, SmallVector<Value>>> stores;
-  for (const KernelRoot &root : schedule.roots) {
+  for (KernelRoot root : schedule.roots) {
     SmallVector<Value> loops(root.op.getNumLoops(), emitter.constant(0));
     for (auto [position, loop] : llvm::enumerate(getSpaceLoops(schedule, root)))
       loops[loop] = indices[position];

@@ -4,6 +4,8 @@
 // the upstream conversions, and moves the result in place of the bodies.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/Passes.h"
+
 #include "dialects/Exec/Exec.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
@@ -44,7 +46,7 @@ static SmallVector<bool> getSharedArguments(func::FuncOp body,
 }
 
 namespace {
-struct LowerKernels : public impl::LowerKernelsPassBase<LowerKernels> {
+struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
   using LowerKernelsPassBase::LowerKernelsPassBase;
 
   void getDependentDialects(DialectRegistry &registry) const override {
