@@ -3,6 +3,8 @@
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "lib/Lowering/GraphToExec/Passes.h"
+#include "lib/Lowering/KernelToLLVM/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -60,6 +62,8 @@ void cinch::registerDialects(DialectRegistry &registry) {
 void cinch::registerPasses() {
   memory::registerCinchMemoryPasses();
   registerCinchExecToLLVMPasses();
+  registerKernelToLLVMPasses();
+  registerGraphToExecPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();
