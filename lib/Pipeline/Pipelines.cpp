@@ -6,6 +6,7 @@
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 
 using namespace mlir;
@@ -13,6 +14,13 @@ using namespace cinch;
 
 void cinch::addGraphPasses(OpPassManager &passes, const PipelineOptions &) {
   // -- graph: what the model computes, with shape arithmetic gone ---------------
+  // Shape arithmetic first: it decides what is static.
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
+  passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
+  // The loops over time leave constants and reshapes behind.
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
+  // Promise of the phase: every value has a name of its own.
+  passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
 }
 
 void cinch::addExecPasses(OpPassManager &passes,

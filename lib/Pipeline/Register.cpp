@@ -5,6 +5,8 @@
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
 #include "lib/Lowering/KernelToLLVM/Passes.h"
+#include "lib/Pipeline/Pipelines.h"
+#include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -60,10 +62,12 @@ void cinch::registerDialects(DialectRegistry &registry) {
 }
 
 void cinch::registerPasses() {
+  graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
   registerCinchExecToLLVMPasses();
   registerKernelToLLVMPasses();
   registerGraphToExecPasses();
+  registerPipelines();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();
