@@ -1,29 +1,26 @@
-//===- Manifest.h - what a binary says about itself
-//----------------------------===//
+//===- Manifest.h - what a compiled model says about itself --------------------===//
 #ifndef CINCH_LIB_TARGET_MANIFEST_H
 #define CINCH_LIB_TARGET_MANIFEST_H
 
-#include "lib/Target/Cpu.h"
-#include "lib/Target/Safetensors.h"
+#include "lib/Target/Machine.h"
+#include "lib/Target/Weights.h"
 #include "mlir/IR/BuiltinOps.h"
-#include <optional>
 
 namespace cinch {
 
-/// Names that go into a binary.
-struct BinaryInfo {
-  std::string modelName;
-  std::string weightsFile;               ///< file name, without a folder
-  std::optional<WeightsSummary> weights; ///< nullopt: the model has none
+struct ManifestInfo {
+  std::string model;       ///< name, for people
+  std::string producer;    ///< such as "cinch 0.1.0"
+  std::string weightsName; ///< file name without a folder
 };
 
-/// The manifest (docs/formats.md) from the attributes that `plan-memory` and
-/// `describe-program` left on `module`.
-std::string makeManifest(mlir::ModuleOp module, const Cpu &cpu,
-                         const BinaryInfo &info);
-/// The descriptor of the ELF note: what the loader checks before it opens the
-/// binary as code.
-std::string makeNote(const Cpu &cpu, const BinaryInfo &info);
+/// The manifest of a module with the attributes of plan-memory and
+/// describe-program, as docs/formats.md describes it. The same module gives the
+/// same bytes.
+std::string makeManifest(mlir::ModuleOp module, const ManifestInfo &info,
+                         const Machine &machine, const WeightsFile &weights);
+/// The descriptor of the ELF note (runtime/ModuleAbi.h).
+std::string makeNote(const Machine &machine, const WeightsFile &weights);
 
 } // namespace cinch
 
