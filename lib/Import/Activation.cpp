@@ -1,5 +1,4 @@
-//===- Activation.cpp - rules: activation functions
-//---------------------------===//
+//===- Activation.cpp - rules: activation functions -----------------------===//
 //
 // Each is written as the formula of the ONNX standard in basic operations; the
 // kernels fuse them again.

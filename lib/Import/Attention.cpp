@@ -1,5 +1,4 @@
-//===- Attention.cpp - rules: Attention, RotaryEmbedding
-//----------------------===//
+//===- Attention.cpp - rules: Attention, RotaryEmbedding ------------------===//
 #include "lib/Import/Node.h"
 #include <cmath>
 #include <limits>

@@ -1,5 +1,4 @@
-//===- Body.cpp - the nodes of a graph
-//-----------------------------------------===//
+//===- Body.cpp - the nodes of a graph ------------------------------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"

@@ -1,5 +1,4 @@
-//===- Check.cpp - nodes against the standard's schemas
-//-----------------------===//
+//===- Check.cpp - nodes against the standard's schemas -------------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,4 @@
-//===- Contraction.cpp - rules: matmul, Gemm, convolution, Einsum
-//-------------===//
+//===- Contraction.cpp - rules: matmul, Gemm, convolution, Einsum ---------===//
 #include "lib/Import/Convolution.h"
 #include "lib/Import/Node.h"
 #include "llvm/ADT/StringExtras.h"

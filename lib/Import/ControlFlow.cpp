@@ -1,5 +1,4 @@
-//===- ControlFlow.cpp - rules: If
-//--------------------------------------------===//
+//===- ControlFlow.cpp - rules: If ----------------------------------------===//
 #include "lib/Import/ControlFlow.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

@@ -1,5 +1,4 @@
-//===- Convolution.cpp - windows of convolutions and pools
-//--------------------===//
+//===- Convolution.cpp - windows of convolutions and pools ----------------===//
 #include "lib/Import/Convolution.h"
 
 using namespace mlir;

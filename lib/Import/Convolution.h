@@ -1,5 +1,4 @@
-//===- Convolution.h - windows of convolutions and pools
-//----------------------===//
+//===- Convolution.h - windows of convolutions and pools ------------------===//
 #ifndef CINCH_LIB_IMPORT_CONVOLUTION_H
 #define CINCH_LIB_IMPORT_CONVOLUTION_H
 

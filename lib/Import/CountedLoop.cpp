@@ -1,5 +1,4 @@
-//===- CountedLoop.cpp - building scf.for from Loop and Scan
-//------------------===//
+//===- CountedLoop.cpp - building scf.for from Loop and Scan --------------===//
 //
 // A loop whose number of iterations is known before it starts becomes scf.for;
 // what it collects is written step by step into a tensor made before it.

@@ -1,5 +1,4 @@
-//===- CountedLoop.h - building scf.for from Loop and Scan
-//--------------------===//
+//===- CountedLoop.h - building scf.for from Loop and Scan ----------------===//
 #ifndef CINCH_LIB_IMPORT_COUNTEDLOOP_H
 #define CINCH_LIB_IMPORT_COUNTEDLOOP_H
 

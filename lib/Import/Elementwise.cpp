@@ -1,5 +1,4 @@
-//===- Elementwise.cpp - rules: arithmetic, comparison, logic, casts
-//----------===//
+//===- Elementwise.cpp - rules: arithmetic, comparison, logic, casts ------===//
 #include "lib/Import/Node.h"
 
 using namespace mlir;

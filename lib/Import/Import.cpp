@@ -1,5 +1,4 @@
-//===- Import.cpp - ONNX models to the graph dialect
-//--------------------------===//
+//===- Import.cpp - ONNX models to the graph dialect ----------------------===//
 #include "lib/Import/Import.h"
 #include "lib/Import/Importer.h"
 #include "lib/Import/WireScanner.h"

@@ -1,5 +1,4 @@
-//===- Import.h - ONNX models to the graph dialect
-//---------------------------===//
+//===- Import.h - ONNX models to the graph dialect ------------------------===//
 #ifndef CINCH_LIB_IMPORT_IMPORT_H
 #define CINCH_LIB_IMPORT_IMPORT_H
 

@@ -1,5 +1,4 @@
-//===- Importer.cpp - from the model to a function
-//----------------------------===//
+//===- Importer.cpp - from the model to a function ------------------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 

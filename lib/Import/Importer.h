@@ -1,5 +1,4 @@
-//===- Importer.h - the state of one import
-//------------------------------------===//
+//===- Importer.h - the state of one import -------------------------------===//
 #ifndef CINCH_LIB_IMPORT_IMPORTER_H
 #define CINCH_LIB_IMPORT_IMPORTER_H
 

@@ -1,5 +1,4 @@
-//===- Indexing.cpp - rules: gather, scatter, one-hot, sampling
-//---------------===//
+//===- Indexing.cpp - rules: gather, scatter, one-hot, sampling -----------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,4 @@
-//===- Inputs.cpp - function arguments and symbolic dimensions
-//----------------===//
+//===- Inputs.cpp - function arguments and symbolic dimensions ------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 

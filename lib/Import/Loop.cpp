@@ -1,5 +1,4 @@
-//===- Loop.cpp - rules: Loop
-//--------------------------------------------------===//
+//===- Loop.cpp - rules: Loop ---------------------------------------------===//
 //
 // A counted loop becomes scf.for. One that a condition ends becomes scf.while
 // and can collect nothing, as the size of what it collects depends on the data.

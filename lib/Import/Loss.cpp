@@ -1,5 +1,4 @@
-//===- Loss.cpp - rules: negative log likelihood and cross entropy
-//------------===//
+//===- Loss.cpp - rules: negative log likelihood and cross entropy --------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

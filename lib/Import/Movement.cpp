@@ -1,5 +1,4 @@
-//===- Movement.cpp - rules: constants, shapes, data movement
-//-----------------===//
+//===- Movement.cpp - rules: constants, shapes, data movement -------------===//
 #include "lib/Import/Importer.h"
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"

@@ -1,5 +1,4 @@
-//===- Node.cpp - what an import rule works with
-//------------------------------===//
+//===- Node.cpp - what an import rule works with --------------------------===//
 #include "lib/Import/Node.h"
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"

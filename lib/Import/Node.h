@@ -1,5 +1,4 @@
-//===- Node.h - what an import rule works with
-//--------------------------------===//
+//===- Node.h - what an import rule works with ----------------------------===//
 #ifndef CINCH_LIB_IMPORT_NODE_H
 #define CINCH_LIB_IMPORT_NODE_H
 

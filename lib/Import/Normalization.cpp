@@ -1,5 +1,4 @@
-//===- Normalization.cpp - rules: batch, layer, instance, group norms
-//---------===//
+//===- Normalization.cpp - rules: batch, layer, instance, group norms -----===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,4 @@
-//===- Pooling.cpp - rules: pools and local response normalization
-//------------===//
+//===- Pooling.cpp - rules: pools and local response normalization --------===//
 #include "lib/Import/Convolution.h"
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"

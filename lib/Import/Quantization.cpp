@@ -1,5 +1,4 @@
-//===- Quantization.cpp - rules: quantized types and operators
-//----------------===//
+//===- Quantization.cpp - rules: quantized types and operators ------------===//
 #include "lib/Import/Convolution.h"
 #include "lib/Import/Node.h"
 

@@ -1,5 +1,4 @@
-//===- Recurrence.cpp - rules: LSTM, GRU, RNN
-//---------------------------------===//
+//===- Recurrence.cpp - rules: LSTM, GRU, RNN -----------------------------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

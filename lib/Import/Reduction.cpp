@@ -1,5 +1,4 @@
-//===- Reduction.cpp - rules: reductions, arg max, top k, scans
-//---------------===//
+//===- Reduction.cpp - rules: reductions, arg max, top k, scans -----------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,4 @@
-//===- Refusals.cpp - operators that cannot be imported, and why
-//--------------===//
+//===- Refusals.cpp - operators that cannot be imported, and why ----------===//
 #include "lib/Import/Node.h"
 
 using namespace cinch;

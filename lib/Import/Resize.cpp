@@ -1,5 +1,4 @@
-//===- Resize.cpp - rules: Resize and Upsample
-//--------------------------------===//
+//===- Resize.cpp - rules: Resize and Upsample ----------------------------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,4 @@
-//===- Scan.cpp - rules: Scan
-//--------------------------------------------------===//
+//===- Scan.cpp - rules: Scan ---------------------------------------------===//
 #include "lib/Import/CountedLoop.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

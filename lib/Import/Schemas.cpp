@@ -1,5 +1,4 @@
-//===- Schemas.cpp - the ONNX standard's operator records
-//---------------------===//
+//===- Schemas.cpp - the ONNX standard's operator records -----------------===//
 #include "lib/Import/Schemas.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"

@@ -1,5 +1,4 @@
-//===- Schemas.h - the ONNX standard's operator records
-//-----------------------===//
+//===- Schemas.h - the ONNX standard's operator records -------------------===//
 //
 // Read from the tables that write_tables.py makes of the onnx package. With
 // them arity, attributes and types of a node are checked before its rule runs.

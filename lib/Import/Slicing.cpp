@@ -1,5 +1,4 @@
-//===- Slicing.cpp - rules: Slice, Split, Pad
-//----------------------------------===//
+//===- Slicing.cpp - rules: Slice, Split, Pad -----------------------------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,4 @@
-//===- Tensors.cpp - ONNX tensors to attributes
-//-------------------------------===//
+//===- Tensors.cpp - ONNX tensors to attributes ---------------------------===//
 #include "lib/Import/Tensors.h"
 #include "lib/Import/WireScanner.h"
 #include "llvm/Support/FileSystem.h"

@@ -1,5 +1,4 @@
-//===- Tensors.h - ONNX tensors to attributes
-//---------------------------------===//
+//===- Tensors.h - ONNX tensors to attributes -----------------------------===//
 #ifndef CINCH_LIB_IMPORT_TENSORS_H
 #define CINCH_LIB_IMPORT_TENSORS_H
 

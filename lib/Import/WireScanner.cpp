@@ -1,5 +1,4 @@
-//===- WireScanner.cpp - ONNX files without their weights
-//---------------------===//
+//===- WireScanner.cpp - ONNX files without their weights -----------------===//
 #include "lib/Import/WireScanner.h"
 #include <cstring>
 

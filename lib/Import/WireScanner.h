@@ -1,5 +1,4 @@
-//===- WireScanner.h - ONNX files without their weights
-//-----------------------===//
+//===- WireScanner.h - ONNX files without their weights -------------------===//
 //
 // Protobuf cannot parse messages over 2 GB and copies every byte it parses. The
 // scanner reads the wire format itself, cuts the `raw_data` of every tensor

@@ -1,5 +1,4 @@
-//===- ImportTest.cpp - what is imported, refused and diagnosed
-//---------------===//
+//===- ImportTest.cpp - what is imported, refused and diagnosed -----------===//
 #include "lib/Import/Import.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Import/Proto.h"

@@ -1,5 +1,4 @@
-//===- WireScannerTest.cpp - cutting weights out of ONNX files
-//----------------===//
+//===- WireScannerTest.cpp - cutting weights out of ONNX files ------------===//
 #include "lib/Import/WireScanner.h"
 #include "lib/Import/Proto.h"
 #include "gtest/gtest.h"
