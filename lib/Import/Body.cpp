@@ -40,7 +40,7 @@ bool Importer::importNodes(const google::protobuf::RepeatedPtrField<onnx::NodePr
     for (const std::string &output : node.output())
       produced.insert(output);
   std::swap(produced, producedLater);
-  auto restore = llvm::make_scope_exit([&] { std::swap(produced, producedLater); });
+  llvm::scope_exit restore([&] { std::swap(produced, producedLater); });
   bool ok = true;
   for (const onnx::NodeProto &node : nodes) {
     ok &= importNode(node);
@@ -56,7 +56,7 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
     return false;
   }
   std::string outerName = nodeName;
-  auto restore = llvm::make_scope_exit([&] { nodeName = outerName; });
+  llvm::scope_exit restore([&] { nodeName = outerName; });
   const onnx::FunctionProto *function = findFunction(proto);
   StringRef domain = proto.domain() == "ai.onnx" ? "" : StringRef(proto.domain());
   auto imported = scope->opsets->find(domain);

@@ -83,7 +83,7 @@ static LogicalResult castTo(Node &node, Type element) {
   if (isFloat8(element) && node.getInt("saturate", 1) == 0)
     return node.unsupported("attribute saturate is 0 (1 is supported)");
   StringRef mode = node.getString("round_mode", "up");
-  if (element.isF8E8M0FNU() && mode != "nearest" && mode != "up")
+  if (isa<Float8E8M0FNUType>(element) && mode != "nearest" && mode != "up")
     return node.unsupported("attribute round_mode is '" + mode + "'");
   return node.result(node.cast(node.in(0), element));
 }

@@ -121,7 +121,7 @@ bool Importer::define(StringRef name, Value value, const Node *node) {
 }
 
 Value Importer::makeConstant(TypedAttr value, StringRef name) {
-  auto op = graph::ConstantOp::create(builder, NameLoc::get(builder.getStringAttr(name)), value);
+  auto op = graph::ConstantOp::create(builder, NameLoc::get(builder.getStringAttr(name)), value.getType(), value);
   setNames(op, name.str());
   if (failed(inference.infer(op)))
     return {};

@@ -191,7 +191,7 @@ static LogicalResult importSlice(Node &node) {
   std::optional<int64_t> count = node.dim(starts, 0);
   if (!count)
     return node.unsupported("number of starts is not known when compiling");
-  axes = given ? *given : Ints(llvm::seq<int64_t>(0, std::min(*count, rank)));
+  axes = given ? *given : makeRange(0, std::min(*count, rank));
   if (steps.empty())
     steps.assign(axes.size(), 1);
   if (static_cast<int64_t>(axes.size()) != *count || steps.size() != axes.size())
@@ -258,7 +258,7 @@ static LogicalResult importPad(Node &node) {
   std::optional<graph::PadMode> padMode = graph::symbolizePadMode(mode);
   if (!padMode)
     return node.invalid("attribute mode is '" + mode + "'");
-  Ints axes = Ints(llvm::seq<int64_t>(0, rank));
+  Ints axes = makeRange(0, rank);
   if (node.opset < 11) {
     std::optional<Ints> given = node.getInts("pads");
     if (!given)

@@ -60,7 +60,7 @@ Ints Node::getInts(StringRef name, size_t count, int64_t otherwise) const {
 
 //===-- Types, shapes, contents ----------------------------------------------===//
 
-RankedTensorType Node::type(Value value) const { return cast<RankedTensorType>(value.getType()); }
+RankedTensorType Node::type(Value value) const { return mlir::cast<RankedTensorType>(value.getType()); }
 
 const graph::ValueShape *Node::shape(Value value) const { return importer.inference.get(value); }
 
@@ -177,7 +177,8 @@ Value Node::fallback(Type element) {
   for (Value input : inputs)
     if (input)
       return input;
-  return graph::ConstantOp::create(builder(), location(), builder().getZeroAttr(RankedTensorType::get({}, element)));
+  auto type = RankedTensorType::get({}, element);
+  return graph::ConstantOp::create(builder(), location(), type, mlir::cast<TypedAttr>(builder().getZeroAttr(type)));
 }
 
 SmallVector<Value> Node::finish(Operation *op) {
@@ -201,7 +202,7 @@ Value Node::constant(TypedAttr value) {
   auto tensor = mlir::cast<RankedTensorType>(value.getType());
   if (failed)
     return fallback(tensor.getElementType());
-  return finish(graph::ConstantOp::create(builder(), location(), value))[0];
+  return finish(graph::ConstantOp::create(builder(), location(), tensor, value))[0];
 }
 
 Value Node::scalar(Type element, double value) {
@@ -319,6 +320,7 @@ const RuleTable &import::getRules() {
     addControlFlowRules(rules);
     addElementwiseRules(rules);
     addIndexingRules(rules);
+    addLossRules(rules);
     addMovementRules(rules);
     addNormalizationRules(rules);
     addPoolingRules(rules);

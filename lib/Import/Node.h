@@ -19,6 +19,14 @@ using mlir::Type;
 using mlir::Value;
 using Ints = SmallVector<int64_t, 6>;
 
+/// begin, begin + 1, ..., end - 1.
+inline Ints makeRange(int64_t begin, int64_t end) {
+  Ints range;
+  for (; begin < end; ++begin)
+    range.push_back(begin);
+  return range;
+}
+
 /// One ONNX node during import: its inputs and attributes, and builders for graph
 /// operations. Builders infer result shapes and name values: the operation
 /// whose result becomes an output gets the output's ONNX name, others `output/kind`.
@@ -159,6 +167,7 @@ void addControlFlowRules(RuleTable &rules);
 void addElementwiseRules(RuleTable &rules);
 void addIndexingRules(RuleTable &rules);
 void addAttentionRules(RuleTable &rules);
+void addLossRules(RuleTable &rules);
 void addMovementRules(RuleTable &rules);
 void addNormalizationRules(RuleTable &rules);
 void addPoolingRules(RuleTable &rules);

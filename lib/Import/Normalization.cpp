@@ -43,9 +43,10 @@ static LogicalResult importLayerNormalization(Node &node) {
   if (stash != 1 && !(stash == 11 && element.isF64()) && !(stash == 10 && element.isF16()))
     return node.unsupported("attribute stash_type is " + Twine(stash) + " (1 is supported)");
   SmallVector<Value> results;
-  results.push_back(node.make<graph::LayerNormOp>(element, x, scale, bias, axis, getEpsilon(node, 1e-5)));
+  results.push_back(node.make<graph::LayerNormOp>(element, x, scale, bias,
+                                                  node.builder().getI64IntegerAttr(axis), getEpsilon(node, 1e-5)));
   if (node.wants(1) || node.wants(2)) {
-    Ints axes(llvm::seq<int64_t>(axis, rank));
+    Ints axes = makeRange(axis, rank);
     Value wide = node.cast(x, compute);
     Value mean = node.reduce<graph::ReduceMeanOp>(wide, axes);
     results.push_back(mean);
@@ -61,7 +62,8 @@ static LogicalResult importRMSNormalization(Node &node) {
     return failure();
   if (node.getInt("stash_type", 1) != 1)
     return node.unsupported("attribute stash_type is " + Twine(node.getInt("stash_type", 1)) + " (1 is supported)");
-  return node.result(node.make<graph::RMSNormOp>(node.elem(x), x, node.cast(node.in(1), node.elem(x)), axis,
+  return node.result(node.make<graph::RMSNormOp>(node.elem(x), x, node.cast(node.in(1), node.elem(x)),
+                                                 node.builder().getI64IntegerAttr(axis),
                                                  getEpsilon(node, 1e-5)));
 }
 
@@ -70,7 +72,7 @@ static LogicalResult importInstanceNormalization(Node &node) {
   int64_t rank = node.rank(x);
   if (rank < 3)
     return node.invalid("input must have at least three axes");
-  Ints axes(llvm::seq<int64_t>(2, rank));
+  Ints axes = makeRange(2, rank);
   Value centered = node.sub(x, node.reduce<graph::ReduceMeanOp>(x, axes));
   Value normal = node.mul(centered, inverseDeviation(node, centered, axes, node.getFloat("epsilon", 1e-5)));
   Value scaled = node.mul(normal, node.alignChannel(node.in(1), rank));

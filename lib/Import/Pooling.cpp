@@ -95,7 +95,7 @@ static LogicalResult importLpPool(Node &node) {
 static std::optional<Ints> getSpatialAxes(Node &node) {
   int64_t rank = node.rank(node.in(0));
   if (rank >= 2)
-    return Ints(llvm::seq<int64_t>(2, rank));
+    return makeRange(2, rank);
   (void)node.invalid("input must have at least two axes");
   return std::nullopt;
 }

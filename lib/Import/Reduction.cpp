@@ -26,7 +26,7 @@ static std::optional<Axes> readAxes(Node &node, int64_t inputSince) {
   if (given)
     result.axes = *given;
   if (result.axes.empty() && !(node.opset >= inputSince && node.getInt("noop_with_empty_axes", 0)))
-    result.axes = Ints(llvm::seq<int64_t>(0, rank));
+    result.axes = makeRange(0, rank);
   if (!node.normalizeAxes(result.axes, rank))
     return std::nullopt;
   return result;

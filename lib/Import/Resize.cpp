@@ -46,7 +46,7 @@ static bool readMode(Node &node, StringRef name, Resampling &how) {
 /// Upsample, and Resize of opset 10, which has its semantics.
 static LogicalResult importUpsample(Node &node) {
   Resampling how;
-  how.axes = Ints(llvm::seq<int64_t>(0, node.rank(node.in(0))));
+  how.axes = makeRange(0, node.rank(node.in(0)));
   how.coordinates = graph::CoordinateMode::asymmetric;
   how.nearest = graph::NearestMode::floor;
   if (!readMode(node, node.getString("mode", "nearest"), how))
@@ -87,7 +87,7 @@ static LogicalResult importResize(Node &node) {
   Value x = node.in(0), roi = node.in(1);
   int64_t rank = node.rank(x);
   Resampling how;
-  how.axes = node.getInts("axes").value_or(Ints(llvm::seq<int64_t>(0, rank)));
+  how.axes = node.getInts("axes").value_or(makeRange(0, rank));
   Ints sorted = how.axes;
   if (!node.normalizeAxes(sorted, rank))
     return failure();

@@ -2,6 +2,8 @@
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
+#include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -57,7 +59,9 @@ void cinch::registerDialects(DialectRegistry &registry) {
 }
 
 void cinch::registerPasses() {
+  graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
+  registerCinchExecToLLVMPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();
