@@ -482,6 +482,9 @@ Value ElementEmitter::reduction(linalg::GenericOp op, unsigned result,
   Value zero = constant(0), one = constant(1);
   SmallVector<scf::ForOp> nest;
   for (unsigned dim : reductionDims) {
+    loops[dim] = zero;
+    if (getConstant(sizes[dim]) == 1)
+      continue;
     nest.push_back(makeLoop(zero, sizes[dim], one, values));
     loops[dim] = nest.back().getInductionVar();
     values = llvm::to_vector(
