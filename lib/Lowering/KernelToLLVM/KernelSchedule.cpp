@@ -176,7 +176,11 @@ void Walk::visitOperands(linalg::GenericOp op, ArrayRef<Dependence> loops) {
         op.getMatchingBlockArgument(&operand).use_empty())
       continue;
     SmallVector<Dependence> indices;
-    for (AffineExpr expr : getSimplifiedMap(op, &operand).getResults()) {
+    // A plain loop stays one where it has one iteration: roles go by it.
+    for (auto [plain, simple] :
+         llvm::zip(op.getMatchingIndexingMap(&operand).getResults(),
+                   getSimplifiedMap(op, &operand).getResults())) {
+      AffineExpr expr = isa<AffineDimExpr>(plain) ? plain : simple;
       indices.push_back(dependenceOf(expr, loops));
       if (!isa<AffineDimExpr>(expr))
         use(indices.back());
