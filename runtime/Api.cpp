@@ -1,4 +1,4 @@
-//===- Api.cpp - the C interface ------------------------------------------------===//
+//===- Api.cpp - the C interface ------------------------------------------===//
 #include "runtime/Session.h"
 
 #include <algorithm>
@@ -227,9 +227,8 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
   return writeInfo(info, out_info);
 }
 
-cinch_status_t
-cinch_session_get_counters(const cinch_session_t *session,
-                           cinch_counters_t *out_counters) {
+cinch_status_t cinch_session_get_counters(const cinch_session_t *session,
+                                          cinch_counters_t *out_counters) {
   if (!session)
     return nullArgument("session");
   cinch_session_t::Use use(*session);

@@ -1,7 +1,8 @@
-//===- Checksum.h - the checksum of a weights file ----------------------------===//
+//===- Checksum.h - the checksum of a weights file ------------------------===//
 //
-// XXH64 (Yann Collet, xxHash specification 0.1.1, seed 0) over the data section,
-// written as "xxh64:" and 16 hexadecimal digits. It finds damage, not malice.
+// XXH64 (Yann Collet, xxHash specification 0.1.1, seed 0) over the data
+// section, written as "xxh64:" and 16 hexadecimal digits. It finds damage, not
+// malice.
 //
 //===----------------------------------------------------------------------===//
 #ifndef CINCH_RUNTIME_CHECKSUM_H

@@ -1,4 +1,4 @@
-//===- CpuFeatures.cpp - LLVM's feature names on the running CPU --------------===//
+//===- CpuFeatures.cpp - LLVM's feature names on the running CPU ----------===//
 //
 // Bits as in the vendors' CPUID tables and llvm/lib/TargetParser/Host.cpp.
 // A feature that widens the register file also needs the operating system to

@@ -1,4 +1,4 @@
-//===- CpuFeatures.h - LLVM's feature names on the running CPU ----------------===//
+//===- CpuFeatures.h - LLVM's feature names on the running CPU ------------===//
 #ifndef CINCH_RUNTIME_CPUFEATURES_H
 #define CINCH_RUNTIME_CPUFEATURES_H
 

@@ -1,7 +1,7 @@
-//===- DLPack.cpp - tensors of other frameworks ---------------------------------===//
+//===- DLPack.cpp - tensors of other frameworks ---------------------------===//
 //
-// The layout below is that of DLTensor in dlpack.h, unchanged since version 0.2;
-// declared here so that no header of another project is needed.
+// The layout below is that of DLTensor in dlpack.h, unchanged since version
+// 0.2; declared here so that no header of another project is needed.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/Status.h"
@@ -34,14 +34,13 @@ static cinch_dtype_t toDType(DLDataType type) {
   static constexpr struct {
     uint8_t code, bits;
     cinch_dtype_t dtype;
-  } types[] = {
-      {DLBool, 8, CINCH_DTYPE_BOOL},  {DLInt, 8, CINCH_DTYPE_I8},
-      {DLInt, 16, CINCH_DTYPE_I16},   {DLInt, 32, CINCH_DTYPE_I32},
-      {DLInt, 64, CINCH_DTYPE_I64},   {DLUInt, 8, CINCH_DTYPE_U8},
-      {DLUInt, 16, CINCH_DTYPE_U16},  {DLUInt, 32, CINCH_DTYPE_U32},
-      {DLUInt, 64, CINCH_DTYPE_U64},  {DLFloat, 16, CINCH_DTYPE_F16},
-      {DLFloat, 32, CINCH_DTYPE_F32}, {DLFloat, 64, CINCH_DTYPE_F64},
-      {DLBfloat, 16, CINCH_DTYPE_BF16}};
+  } types[] = {{DLBool, 8, CINCH_DTYPE_BOOL},   {DLInt, 8, CINCH_DTYPE_I8},
+               {DLInt, 16, CINCH_DTYPE_I16},    {DLInt, 32, CINCH_DTYPE_I32},
+               {DLInt, 64, CINCH_DTYPE_I64},    {DLUInt, 8, CINCH_DTYPE_U8},
+               {DLUInt, 16, CINCH_DTYPE_U16},   {DLUInt, 32, CINCH_DTYPE_U32},
+               {DLUInt, 64, CINCH_DTYPE_U64},   {DLFloat, 16, CINCH_DTYPE_F16},
+               {DLFloat, 32, CINCH_DTYPE_F32},  {DLFloat, 64, CINCH_DTYPE_F64},
+               {DLBfloat, 16, CINCH_DTYPE_BF16}};
   for (const auto &entry : types)
     if (entry.code == type.code && entry.bits == type.bits && type.lanes == 1)
       return entry.dtype;
@@ -54,9 +53,10 @@ cinch_status_t cinch_tensor_from_dlpack(const void *dl_tensor, int64_t *strides,
     return fail(CINCH_ERROR_INVALID_ARGUMENT, "an argument is null");
   const DLTensor &tensor = *static_cast<const DLTensor *>(dl_tensor);
   if (tensor.device.type != DLCpu && tensor.device.type != DLCudaHost)
-    return fail(CINCH_ERROR_BUFFER,
-                "expected a DLPack tensor on the CPU, but its device type is %d",
-                tensor.device.type);
+    return fail(
+        CINCH_ERROR_BUFFER,
+        "expected a DLPack tensor on the CPU, but its device type is %d",
+        tensor.device.type);
   if (tensor.rank < 0 || tensor.rank > CINCH_MAX_RANK ||
       (tensor.rank && !tensor.shape))
     return fail(CINCH_ERROR_SHAPE, "the DLPack tensor has rank %d",
@@ -69,8 +69,8 @@ cinch_status_t cinch_tensor_from_dlpack(const void *dl_tensor, int64_t *strides,
   int64_t bytes = dtypeBytes(dtype);
   for (int32_t axis = 0; tensor.strides && axis < tensor.rank; ++axis)
     if (__builtin_mul_overflow(tensor.strides[axis], bytes, &strides[axis]))
-      return fail(CINCH_ERROR_BUFFER, "stride %d of the DLPack tensor overflows",
-                  axis);
+      return fail(CINCH_ERROR_BUFFER,
+                  "stride %d of the DLPack tensor overflows", axis);
   uint8_t *data = static_cast<uint8_t *>(tensor.data);
   out_tensor->data = data ? data + tensor.byteOffset : nullptr;
   out_tensor->dtype = dtype;

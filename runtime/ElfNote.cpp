@@ -1,4 +1,4 @@
-//===- ElfNote.cpp - what a compiled model says before it is opened ----------===//
+//===- ElfNote.cpp - what a compiled model says before it is opened -------===//
 //
 // Loading a library executes it, so a file is judged by its bytes first. Every
 // offset is checked against the file's size before it is followed.
@@ -46,7 +46,8 @@ static cinch_status_t damaged(const char *path, const char *what) {
   return fail(CINCH_ERROR_FORMAT, "%s: damaged or cut short: %s", path, what);
 }
 
-/// Checks the file header: a 64-bit little-endian shared object of this machine.
+/// Checks the file header: a 64-bit little-endian shared object of this
+/// machine.
 static cinch_status_t checkHeader(const char *path, const Elf64_Ehdr &header) {
   if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
     return fail(CINCH_ERROR_FORMAT, "%s: not a compiled model (not ELF)", path);

@@ -1,4 +1,4 @@
-//===- ElfNote.h - what a compiled model says before it is opened ------------===//
+//===- ElfNote.h - what a compiled model says before it is opened ---------===//
 #ifndef CINCH_RUNTIME_ELFNOTE_H
 #define CINCH_RUNTIME_ELFNOTE_H
 

@@ -1,4 +1,4 @@
-//===- Execute.cpp - one call of a model's entry --------------------------------===//
+//===- Execute.cpp - one call of a model's entry --------------------------===//
 #include "runtime/Session.h"
 #include "runtime/Threads.h"
 

@@ -1,4 +1,4 @@
-//===- GuardedBuffer.cpp - memory between inaccessible pages --------------------===//
+//===- GuardedBuffer.cpp - memory between inaccessible pages --------------===//
 #include "runtime/GuardedBuffer.h"
 
 #include <cerrno>

@@ -1,4 +1,4 @@
-//===- GuardedBuffer.h - memory between inaccessible pages ----------------------===//
+//===- GuardedBuffer.h - memory between inaccessible pages ----------------===//
 #ifndef CINCH_RUNTIME_GUARDEDBUFFER_H
 #define CINCH_RUNTIME_GUARDEDBUFFER_H
 
@@ -9,9 +9,9 @@
 
 namespace cinch::rt {
 
-/// Memory whose end, up to its alignment, meets an inaccessible region of 1 MiB;
-/// another one lies before it. The bytes around it within its pages are filled
-/// like the memory itself.
+/// Memory whose end, up to its alignment, meets an inaccessible region of 1
+/// MiB; another one lies before it. The bytes around it within its pages are
+/// filled like the memory itself.
 class GuardedBuffer {
 public:
   GuardedBuffer() = default;

@@ -1,4 +1,4 @@
-//===- Json.cpp - checked access to JSON -------------------------------------===//
+//===- Json.cpp - checked access to JSON ----------------------------------===//
 #include "runtime/Json.h"
 
 namespace cinch::rt {

@@ -1,4 +1,4 @@
-//===- Json.h - checked access to JSON ---------------------------------------===//
+//===- Json.h - checked access to JSON ------------------------------------===//
 //
 // RapidJSON asserts on a wrong type; these helpers look first and say where.
 //

@@ -1,4 +1,4 @@
-//===- Manifest.cpp - signature, plan and kernels of a compiled model --------===//
+//===- Manifest.cpp - signature, plan and kernels of a compiled model -----===//
 //
 // The manifest is data of a file that may be damaged, so nothing in it is
 // believed: what this parser accepts is safe to index with.
@@ -186,10 +186,11 @@ bool Parser::parseValues(const JsonValue &array, const char *what,
         return bounds;
       });
       const std::string &symbol = value.dimSymbols[axis];
-      value.dimInfos.push_back({value.dimTexts[axis].c_str(),
-                                symbol.empty() ? nullptr : symbol.c_str(),
-                                std::max<int64_t>(range.low.value_or(0), 0),
-                                std::max<int64_t>(range.high.value_or(-1), -1)});
+      value.dimInfos.push_back(
+          {value.dimTexts[axis].c_str(),
+           symbol.empty() ? nullptr : symbol.c_str(),
+           std::max<int64_t>(range.low.value_or(0), 0),
+           std::max<int64_t>(range.high.value_or(-1), -1)});
     }
   return true;
 }
@@ -317,9 +318,9 @@ bool Parser::parse(const JsonValue &root) {
     return take(object);
   return parseSymbols(*symbols) &&
          parseValues(*inputs, "inputs", manifest.inputs) &&
-         parseValues(*outputs, "outputs", manifest.outputs) &&
-         checkSymbols() && parseSlots(*slots) && parsePlan(object) &&
-         parseWeights(*weights) && parseKernels(*kernels);
+         parseValues(*outputs, "outputs", manifest.outputs) && checkSymbols() &&
+         parseSlots(*slots) && parsePlan(object) && parseWeights(*weights) &&
+         parseKernels(*kernels);
 }
 
 cinch_status_t Manifest::parse(const char *path, std::string_view text) {

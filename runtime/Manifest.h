@@ -1,4 +1,4 @@
-//===- Manifest.h - signature, plan and kernels of a compiled model ----------===//
+//===- Manifest.h - signature, plan and kernels of a compiled model -------===//
 #ifndef CINCH_RUNTIME_MANIFEST_H
 #define CINCH_RUNTIME_MANIFEST_H
 

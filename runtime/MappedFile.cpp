@@ -1,4 +1,4 @@
-//===- MappedFile.cpp - read-only file mappings and anonymous memory --------===//
+//===- MappedFile.cpp - read-only file mappings and anonymous memory ------===//
 #include "runtime/MappedFile.h"
 
 #include <cerrno>
@@ -26,8 +26,7 @@ cinch_status_t MappedFile::open(const std::string &path) {
   }
   length = static_cast<uint64_t>(fileStatus.st_size);
   if (length) {
-    void *address =
-        mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, 0);
+    void *address = mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, 0);
     if (address == MAP_FAILED) {
       int error = errno;
       close(descriptor);

@@ -1,4 +1,4 @@
-//===- MappedFile.h - read-only file mappings and anonymous memory ----------===//
+//===- MappedFile.h - read-only file mappings and anonymous memory --------===//
 #ifndef CINCH_RUNTIME_MAPPEDFILE_H
 #define CINCH_RUNTIME_MAPPEDFILE_H
 
@@ -40,7 +40,8 @@ public:
   Memory &operator=(const Memory &) = delete;
   ~Memory() { release(); }
 
-  /// Replaces the memory by at least `bytes` bytes. `what` names it in a message.
+  /// Replaces the memory by at least `bytes` bytes. `what` names it in a
+  /// message.
   cinch_status_t allocate(int64_t bytes, const char *what);
   void release();
   uint8_t *data() const { return base; }

@@ -1,7 +1,7 @@
-//===- Measure.cpp - memory as seen from outside --------------------------------===//
+//===- Measure.cpp - memory as seen from outside --------------------------===//
 //
-// docs/memory.md defines what is measured. The planned peak is used to place the
-// guard pages and for nothing else: the result comes from the bytes.
+// docs/memory.md defines what is measured. The planned peak is used to place
+// the guard pages and for nothing else: the result comes from the bytes.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/GuardedBuffer.h"
@@ -31,9 +31,10 @@ struct Trial {
   std::vector<void *> addresses;
 };
 
-/// Turns a fault inside of a trial's guards into a return from `runGuarded`. The
-/// run is on the calling thread alone, and between the entry and the fault there
-/// is only generated code and `parallelFor`, neither of which holds anything.
+/// Turns a fault inside of a trial's guards into a return from `runGuarded`.
+/// The run is on the calling thread alone, and between the entry and the fault
+/// there is only generated code and `parallelFor`, neither of which holds
+/// anything.
 struct FaultTrap {
   pthread_t thread;
   const Trial *trial = nullptr;

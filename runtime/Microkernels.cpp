@@ -1,10 +1,10 @@
-//===- Microkernels.cpp - GEMM microkernels made at load ----------------------===//
+//===- Microkernels.cpp - GEMM microkernels made at load ------------------===//
 //
 // LIBXSMM is column-major. C = A * B in rows is C' = B' * A' in columns, so m
-// and n, and A and B, change places. Generated code calls fn(A, B, C); an entry of
-// 15 bytes swaps the two pointers and jumps to LIBXSMM's function, which costs
-// about a nanosecond. Functions of LIBXSMM live as long as the process and are
-// shared between models.
+// and n, and A and B, change places. Generated code calls fn(A, B, C); an entry
+// of 15 bytes swaps the two pointers and jumps to LIBXSMM's function, which
+// costs about a nanosecond. Functions of LIBXSMM live as long as the process
+// and are shared between models.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/Microkernels.h"
@@ -18,8 +18,8 @@ namespace cinch::rt {
 
 #if defined(__x86_64__)
 /// xchg rdi, rsi; mov rax, <function>; jmp rax.
-static constexpr uint8_t entryCode[] = {0x48, 0x87, 0xf7, 0x48, 0xb8, 0, 0, 0,
-                                        0,    0,    0,    0,    0,    0xff, 0xe0};
+static constexpr uint8_t entryCode[] = {
+    0x48, 0x87, 0xf7, 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0};
 static constexpr size_t addressAt = 5;
 #else
 #error "microkernels need x86-64: LIBXSMM 1.17 has no other code generator"

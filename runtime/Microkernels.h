@@ -1,4 +1,4 @@
-//===- Microkernels.h - GEMM microkernels made at load ------------------------===//
+//===- Microkernels.h - GEMM microkernels made at load --------------------===//
 #ifndef CINCH_RUNTIME_MICROKERNELS_H
 #define CINCH_RUNTIME_MICROKERNELS_H
 

@@ -1,7 +1,7 @@
-//===- Model.cpp - loading a compiled model -----------------------------------===//
+//===- Model.cpp - loading a compiled model -------------------------------===//
 //
-// The order matters: the file is judged by its note, then opened as code, then its
-// manifest is checked, then the weights, then microkernels are made.
+// The order matters: the file is judged by its note, then opened as code, then
+// its manifest is checked, then the weights, then microkernels are made.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/Model.h"
@@ -17,8 +17,9 @@
 using namespace cinch::rt;
 
 namespace {
-/// A library that is open in this process. The system's loader goes by the path:
-/// it would return the old library for a file that was replaced meanwhile.
+/// A library that is open in this process. The system's loader goes by the
+/// path: it would return the old library for a file that was replaced
+/// meanwhile.
 struct OpenLibrary {
   std::string path;
   dev_t device;
@@ -66,14 +67,15 @@ cinch_status_t cinch_model_t::openLibrary(const MappedFile &file) {
       now.st_dev != file.status().st_dev)
     return fail(CINCH_ERROR_BUSY, "%s: was replaced while it was being loaded",
                 path.c_str());
-  module = static_cast<const cinch_module_v1 *>(
-      dlsym(library, CINCH_MODULE_SYMBOL));
+  module =
+      static_cast<const cinch_module_v1 *>(dlsym(library, CINCH_MODULE_SYMBOL));
   if (!module)
     return fail(CINCH_ERROR_FORMAT, "%s: has no symbol '%s'", path.c_str(),
                 CINCH_MODULE_SYMBOL);
   if (module->abi_version != CINCH_MODULE_ABI_VERSION)
-    return fail(CINCH_ERROR_VERSION, "%s: its note and its code disagree on "
-                                     "the module ABI",
+    return fail(CINCH_ERROR_VERSION,
+                "%s: its note and its code disagree on "
+                "the module ABI",
                 path.c_str());
   if (!module->entry || !module->manifest || module->manifest_bytes < 0 ||
       module->microkernel_count < 0 ||
@@ -138,8 +140,8 @@ cinch_status_t cinch_model_t::load(const std::string &modelPath,
     CINCH_RETURN_IF_ERROR(
         weights.load(weightsPath, manifest, options.verify_weights != 0));
   }
-  CINCH_RETURN_IF_ERROR(microkernels.make(name, module->microkernels,
-                                          module->microkernel_count));
+  CINCH_RETURN_IF_ERROR(
+      microkernels.make(name, module->microkernels, module->microkernel_count));
   loadMicroseconds = std::chrono::duration_cast<std::chrono::microseconds>(
                          std::chrono::steady_clock::now() - start)
                          .count();

@@ -1,4 +1,4 @@
-//===- Model.h - a loaded model -----------------------------------------------===//
+//===- Model.h - a loaded model -------------------------------------------===//
 #ifndef CINCH_RUNTIME_MODEL_H
 #define CINCH_RUNTIME_MODEL_H
 

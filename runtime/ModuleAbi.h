@@ -26,10 +26,15 @@ extern "C" {
 #define CINCH_NOTE_TYPE 1
 
 /// Base pointers in `cinch_frame_v1::bases`, by memory space.
-enum { CINCH_SPACE_ARENA = 0, CINCH_SPACE_WEIGHTS = 1, CINCH_SPACE_STATE = 2, CINCH_SPACE_COUNT = 3 };
+enum {
+  CINCH_SPACE_ARENA = 0,
+  CINCH_SPACE_WEIGHTS = 1,
+  CINCH_SPACE_STATE = 2,
+  CINCH_SPACE_COUNT = 3
+};
 
-/// A kernel: computes the tiles [begin, end) of its tile space. `args` holds, in
-/// the order of the kernel function's arguments, one word per tensor (its
+/// A kernel: computes the tiles [begin, end) of its tile space. `args` holds,
+/// in the order of the kernel function's arguments, one word per tensor (its
 /// address) followed by one word per dynamic dimension of it, and one word per
 /// index scalar. Tensors are contiguous, row-major. `microkernels` is the
 /// module's table of resolved microkernels. A kernel may be called from several
@@ -42,27 +47,29 @@ struct cinch_host_v1;
 /// What one run of one session hands to generated code.
 typedef struct cinch_frame_v1 {
   const struct cinch_host_v1 *host;
-  void *const *bases;      ///< [CINCH_SPACE_COUNT]
-  const int64_t *offsets;  ///< byte offset of each arena slot (the plan)
-  int64_t *symbols;        ///< value of each symbol, in manifest order
-  void *const *caller;     ///< inputs, then outputs, in signature order
+  void *const *bases;     ///< [CINCH_SPACE_COUNT]
+  const int64_t *offsets; ///< byte offset of each arena slot (the plan)
+  int64_t *symbols;       ///< value of each symbol, in manifest order
+  void *const *caller;    ///< inputs, then outputs, in signature order
   void *const *microkernels;
-  void *run;               ///< opaque to generated code
+  void *run; ///< opaque to generated code
 } cinch_frame_v1;
 
 /// Services of the runtime. `size` is sizeof(cinch_host_v1).
 typedef struct cinch_host_v1 {
   int64_t size;
   /// Runs kernel number `kernel` (its index in the manifest's "kernels") over
-  /// `tiles` tiles. `grain`: fewest tiles worth one thread; tiles <= grain runs on the
-  /// calling thread. Returns when all tiles are done.
-  void (*parallel_for)(cinch_frame_v1 *frame, int64_t kernel, cinch_kernel_fn fn,
-                       const int64_t *args, int64_t tiles, int64_t grain);
+  /// `tiles` tiles. `grain`: fewest tiles worth one thread; tiles <= grain runs
+  /// on the calling thread. Returns when all tiles are done.
+  void (*parallel_for)(cinch_frame_v1 *frame, int64_t kernel,
+                       cinch_kernel_fn fn, const int64_t *args, int64_t tiles,
+                       int64_t grain);
   /// Records a run-time failure (an index out of range, a shape that does not
   /// match) and returns the status for the entry to return.
   int32_t (*fail)(cinch_frame_v1 *frame, int32_t status, const char *message);
   /// Copies `bytes` bytes (regions do not overlap).
-  void (*copy)(cinch_frame_v1 *frame, void *to, const void *from, int64_t bytes);
+  void (*copy)(cinch_frame_v1 *frame, void *to, const void *from,
+               int64_t bytes);
 } cinch_host_v1;
 
 /// A single precision GEMM microkernel to be made when the model is loaded:

@@ -1,4 +1,4 @@
-//===- Session.cpp - one user of a model ----------------------------------------===//
+//===- Session.cpp - one user of a model ----------------------------------===//
 #include "runtime/Session.h"
 
 #include "runtime/Threads.h"
@@ -215,8 +215,7 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   state.profile = profile;
   state.kernels = &kernels;
   RunMemory memory{arena, caller.data()};
-  cinch_status_t status =
-      execute(model, *plan, memory, symbols.data(), state);
+  cinch_status_t status = execute(model, *plan, memory, symbols.data(), state);
   hasRun = true;
   counters.threads = state.threads;
   counters.kernel_calls = state.kernelCalls;

@@ -1,4 +1,4 @@
-//===- Session.h - one user of a model ------------------------------------------===//
+//===- Session.h - one user of a model ------------------------------------===//
 #ifndef CINCH_RUNTIME_SESSION_H
 #define CINCH_RUNTIME_SESSION_H
 
@@ -70,7 +70,8 @@ struct cinch_session_t {
                          cinch::rt::SizePlan *&out);
   /// Makes the arena large enough for `plan`.
   cinch_status_t reserveArena(const cinch::rt::SizePlan &plan);
-  /// Reads the shapes of `inputs` and does `getPlan` and the checks of all views.
+  /// Reads the shapes of `inputs` and does `getPlan` and the checks of all
+  /// views.
   cinch_status_t planViews(const cinch_tensor_t *inputs, int32_t inputCount,
                            const cinch_tensor_t *outputs, int32_t outputCount,
                            cinch::rt::SizePlan *&out);

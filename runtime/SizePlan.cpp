@@ -1,4 +1,4 @@
-//===- SizePlan.cpp - everything that depends on the sizes of one run ---------===//
+//===- SizePlan.cpp - everything that depends on the sizes of one run -----===//
 #include "runtime/SizePlan.h"
 
 #include <algorithm>
@@ -66,9 +66,10 @@ static cinch_status_t evaluateShape(const Manifest &manifest,
   for (size_t axis = 0; axis < value.dims.size(); ++axis) {
     std::optional<int64_t> dim = manifest.evaluate(value.dims[axis], symbols);
     if (!dim || *dim < 0)
-      return fail(CINCH_ERROR_SHAPE,
-                  "dimension %zu of '%s' (%s) has no valid value at these sizes",
-                  axis, value.name.c_str(), value.dimTexts[axis].c_str());
+      return fail(
+          CINCH_ERROR_SHAPE,
+          "dimension %zu of '%s' (%s) has no valid value at these sizes", axis,
+          value.name.c_str(), value.dimTexts[axis].c_str());
     out.dims.push_back(*dim);
     isEmpty |= *dim == 0;
     overflows |= __builtin_mul_overflow(out.elements, *dim, &out.elements);
@@ -134,6 +135,9 @@ cinch_status_t planSlots(const Manifest &manifest, SizePlan &out) {
   options.alignment = manifest.alignment;
   plan::Plan plan =
       manifest.plan ? *manifest.plan : plan::makePlan(buffers, options);
+  if (plan.offsets.size() != buffers.size())
+    return fail(CINCH_ERROR_OUT_OF_MEMORY,
+                "the memory of the model overflows at these sizes");
   plan.peak = 0;
   for (size_t index = 0; index < buffers.size(); ++index) {
     int64_t end;
@@ -160,8 +164,7 @@ cinch_status_t planSlots(const Manifest &manifest, SizePlan &out) {
 }
 
 cinch_status_t checkShape(const Value &value, const Extent &expected,
-                          int32_t rank, const int64_t *dims,
-                          const char *kind) {
+                          int32_t rank, const int64_t *dims, const char *kind) {
   bool equal = rank == static_cast<int32_t>(expected.dims.size()) &&
                (rank == 0 || dims) &&
                std::equal(expected.dims.begin(), expected.dims.end(), dims);

@@ -1,4 +1,4 @@
-//===- SizePlan.h - everything that depends on the sizes of one run -----------===//
+//===- SizePlan.h - everything that depends on the sizes of one run -------===//
 #ifndef CINCH_RUNTIME_SIZEPLAN_H
 #define CINCH_RUNTIME_SIZEPLAN_H
 
@@ -29,14 +29,14 @@ struct SizePlan {
   uint64_t lastUse = 0;
 };
 
-/// Reads the symbols' values from `inputs[count]` into `values` and checks their
-/// ranges. Allocates nothing if it succeeds.
+/// Reads the symbols' values from `inputs[count]` into `values` and checks
+/// their ranges. Allocates nothing if it succeeds.
 cinch_status_t bindSymbols(const Manifest &manifest,
                            const cinch_shape_t *inputs, int32_t count,
                            int64_t *values);
 
-/// Evaluates all shapes for symbols at `values`; refuses a negative dimension and
-/// a tensor whose bytes overflow.
+/// Evaluates all shapes for symbols at `values`; refuses a negative dimension
+/// and a tensor whose bytes overflow.
 cinch_status_t evaluateShapes(const Manifest &manifest, const int64_t *values,
                               SizePlan &out);
 

@@ -1,4 +1,4 @@
-//===- Status.cpp - status codes with a message per thread -----------------===//
+//===- Status.cpp - status codes with a message per thread ----------------===//
 #include "runtime/Status.h"
 
 #include <cstdarg>
@@ -26,7 +26,7 @@ struct DType {
 
 /// In the order of the CINCH_DTYPE_ constants; names as in a manifest.
 static constexpr DType dtypes[CINCH_DTYPE_COUNT] = {
-    {"i1", 1},   {"i8", 1},   {"i16", 2}, {"i32", 4},  {"i64", 8},
+    {"i1", 1},   {"i8", 1},   {"i16", 2},  {"i32", 4},  {"i64", 8},
     {"ui8", 1},  {"ui16", 2}, {"ui32", 4}, {"ui64", 8}, {"f16", 2},
     {"bf16", 2}, {"f32", 4},  {"f64", 8},
 };
@@ -50,9 +50,9 @@ const char *cinch_last_error(void) { return lastError; }
 
 const char *cinch_status_name(cinch_status_t status) {
   static const char *const names[CINCH_STATUS_COUNT] = {
-      "ok",    "invalid argument", "io",    "format", "version",
-      "cpu",   "weights",          "memory", "shape",  "buffer",
-      "busy",  "run",              "memory access"};
+      "ok",           "invalid argument", "io",    "format", "version", "cpu",
+      "weights",      "memory",           "shape", "buffer", "busy",    "run",
+      "memory access"};
   return status >= 0 && status < CINCH_STATUS_COUNT ? names[status] : "unknown";
 }
 

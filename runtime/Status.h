@@ -1,4 +1,4 @@
-//===- Status.h - status codes with a message per thread -------------------===//
+//===- Status.h - status codes with a message per thread ------------------===//
 #ifndef CINCH_RUNTIME_STATUS_H
 #define CINCH_RUNTIME_STATUS_H
 

@@ -1,7 +1,7 @@
-//===- Threads.cpp - one parallel loop, one budget per process ----------------===//
+//===- Threads.cpp - one parallel loop, one budget per process ------------===//
 //
-// The only parallel construct of the runtime. libgomp's barriers are invisible to
-// ThreadSanitizer, so the fork and the join are announced to it here.
+// The only parallel construct of the runtime. libgomp's barriers are invisible
+// to ThreadSanitizer, so the fork and the join are announced to it here.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/Threads.h"
@@ -86,9 +86,9 @@ ThreadClaim::~ThreadClaim() {
 }
 
 /// Runs share `index` of `shares` of [0, tiles): sizes differ by one at most.
-__attribute__((noinline)) static void runShare(int64_t index, int64_t shares, cinch_kernel_fn fn,
-                     const int64_t *args, void *const *microkernels,
-                     int64_t tiles) {
+__attribute__((noinline)) static void
+runShare(int64_t index, int64_t shares, cinch_kernel_fn fn, const int64_t *args,
+         void *const *microkernels, int64_t tiles) {
   int64_t size = tiles / shares, larger = tiles % shares;
   int64_t begin = index * size + std::min(index, larger);
   int64_t end = begin + size + (index < larger ? 1 : 0);

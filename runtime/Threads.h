@@ -1,4 +1,4 @@
-//===- Threads.h - one parallel loop, one budget per process ------------------===//
+//===- Threads.h - one parallel loop, one budget per process --------------===//
 #ifndef CINCH_RUNTIME_THREADS_H
 #define CINCH_RUNTIME_THREADS_H
 
@@ -11,8 +11,8 @@ namespace cinch::rt {
 /// destruction.
 class ThreadClaim {
 public:
-  /// Takes `wanted` threads, the calling one included (0: the whole budget), or,
-  /// if they are not all free, the calling thread alone. All or nothing, so
+  /// Takes `wanted` threads, the calling one included (0: the whole budget),
+  /// or, if they are not all free, the calling thread alone. All or nothing, so
   /// that a thread's teams keep one size, for which libgomp allocates once.
   explicit ThreadClaim(int32_t wanted);
   ~ThreadClaim();
@@ -24,8 +24,8 @@ private:
   int32_t count = 1;
 };
 
-/// Makes libgomp create the team of `threads` of the calling thread, if its last
-/// team had another size, so that later loops allocate nothing.
+/// Makes libgomp create the team of `threads` of the calling thread, if its
+/// last team had another size, so that later loops allocate nothing.
 void warmTeam(int32_t threads);
 
 /// Runs fn over [0, tiles) on `threads` threads (at least 2), of which thread t

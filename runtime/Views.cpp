@@ -1,4 +1,4 @@
-//===- Views.cpp - the caller's buffers ----------------------------------------===//
+//===- Views.cpp - the caller's buffers -----------------------------------===//
 #include "runtime/Views.h"
 
 #include <algorithm>
@@ -69,8 +69,7 @@ Walk::Walk(const cinch_tensor_t &view, int64_t elementBytes) {
   }
 }
 
-template <typename Body>
-void Walk::forEachRow(uint8_t *data, Body body) const {
+template <typename Body> void Walk::forEachRow(uint8_t *data, Body body) const {
   if (isEmpty)
     return;
   int64_t position[CINCH_MAX_RANK] = {};
@@ -120,7 +119,8 @@ bool isContiguous(const cinch_tensor_t &view, int64_t elementBytes) {
 
 void gather(const cinch_tensor_t &view, int64_t elementBytes, uint8_t *to) {
   Walk walk(view, elementBytes);
-  int64_t count = walk.dims[walk.rank - 1], stride = walk.strides[walk.rank - 1];
+  int64_t count = walk.dims[walk.rank - 1],
+          stride = walk.strides[walk.rank - 1];
   walk.forEachRow(static_cast<uint8_t *>(view.data),
                   [&](const uint8_t *row, int64_t index) {
                     copyRow(elementBytes, to + index * elementBytes,
@@ -131,7 +131,8 @@ void gather(const cinch_tensor_t &view, int64_t elementBytes, uint8_t *to) {
 void scatter(const cinch_tensor_t &view, int64_t elementBytes,
              const uint8_t *from) {
   Walk walk(view, elementBytes);
-  int64_t count = walk.dims[walk.rank - 1], stride = walk.strides[walk.rank - 1];
+  int64_t count = walk.dims[walk.rank - 1],
+          stride = walk.strides[walk.rank - 1];
   walk.forEachRow(static_cast<uint8_t *>(view.data),
                   [&](uint8_t *row, int64_t index) {
                     copyRow(elementBytes, row, stride,
@@ -209,8 +210,8 @@ static cinch_status_t checkView(const Value &value, const Extent &extent,
                 "size %d",
                 kind, name, static_cast<int>(size));
   if (!getSpan(view, size, out))
-    return fail(CINCH_ERROR_BUFFER, "%s '%s': strides overflow the address space",
-                kind, name);
+    return fail(CINCH_ERROR_BUFFER,
+                "%s '%s': strides overflow the address space", kind, name);
   return CINCH_OK;
 }
 
@@ -234,8 +235,8 @@ cinch_status_t checkViews(const Manifest &manifest, const SizePlan &plan,
   for (int32_t index = 0; index < outputCount; ++index) {
     const Value &value = manifest.outputs[index];
     Span own;
-    CINCH_RETURN_IF_ERROR(checkView(value, plan.outputs[index], outputs[index],
-                                    "output", own));
+    CINCH_RETURN_IF_ERROR(
+        checkView(value, plan.outputs[index], outputs[index], "output", own));
     if (overlapsItself(outputs[index], dtypeBytes(value.dtype)))
       return fail(CINCH_ERROR_BUFFER, "output '%s' overlaps itself",
                   value.name.c_str());

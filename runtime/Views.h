@@ -1,4 +1,4 @@
-//===- Views.h - the caller's buffers ------------------------------------------===//
+//===- Views.h - the caller's buffers -------------------------------------===//
 #ifndef CINCH_RUNTIME_VIEWS_H
 #define CINCH_RUNTIME_VIEWS_H
 

@@ -1,4 +1,4 @@
-//===- Weights.cpp - a mapped .safetensors file -------------------------------===//
+//===- Weights.cpp - a mapped .safetensors file ---------------------------===//
 #include "runtime/Weights.h"
 
 #include "runtime/Checksum.h"
@@ -23,18 +23,19 @@ static uint64_t elementBits(const std::string &dtype) {
   static constexpr struct {
     const char *name;
     uint64_t bits;
-  } types[] = {{"BOOL", 8}, {"U8", 8},       {"I8", 8},       {"F8_E5M2", 8},
-               {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},     {"U16", 16},
-               {"F16", 16}, {"BF16", 16},    {"I32", 32},     {"U32", 32},
-               {"F32", 32}, {"F64", 64},     {"I64", 64},     {"U64", 64},
-               {"F4", 4},   {"F6_E2M3", 6},  {"F6_E3M2", 6}};
+  } types[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},     {"F8_E5M2", 8},
+               {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},   {"U16", 16},
+               {"F16", 16},    {"BF16", 16},   {"I32", 32},   {"U32", 32},
+               {"F32", 32},    {"F64", 64},    {"I64", 64},   {"U64", 64},
+               {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}};
   for (const auto &type : types)
     if (dtype == type.name)
       return type.bits;
   return 0;
 }
 
-static cinch_status_t damaged(const std::string &path, const std::string &what) {
+static cinch_status_t damaged(const std::string &path,
+                              const std::string &what) {
   return fail(CINCH_ERROR_WEIGHTS, "%s: not a valid safetensors file: %s",
               path.c_str(), what.c_str());
 }
@@ -56,7 +57,8 @@ static cinch_status_t checkTensor(const std::string &path, const char *name,
                              "' has unknown dtype '" + dtype + "'");
   for (const JsonValue &dim : shape->GetArray())
     if (!dim.IsUint64() || __builtin_mul_overflow(bits, dim.GetUint64(), &bits))
-      return damaged(path, std::string("tensor '") + name + "' has a bad shape");
+      return damaged(path,
+                     std::string("tensor '") + name + "' has a bad shape");
   if (offsets->Size() != 2 || !(*offsets)[0].IsUint64() ||
       !(*offsets)[1].IsUint64())
     return damaged(path, std::string("tensor '") + name + "' has bad offsets");
@@ -97,9 +99,9 @@ cinch_status_t Weights::load(const std::string &path, const Manifest &manifest,
 
   JsonDocument header;
   std::string error;
-  std::string_view text(
-      reinterpret_cast<const char *>(file.data()) + sizeof(headerBytes),
-      headerBytes);
+  std::string_view text(reinterpret_cast<const char *>(file.data()) +
+                            sizeof(headerBytes),
+                        headerBytes);
   if (!parseJson(text, header, error))
     return damaged(path, "header is not JSON: " + error);
   if (!header.IsObject())
@@ -127,7 +129,8 @@ cinch_status_t Weights::load(const std::string &path, const Manifest &manifest,
 
   if (start % 64 != 0)
     return fail(CINCH_ERROR_WEIGHTS,
-                "%s: the data section is not aligned to 64 bytes", path.c_str());
+                "%s: the data section is not aligned to 64 bytes",
+                path.c_str());
   if (size != static_cast<uint64_t>(manifest.weightsBytes))
     return fail(CINCH_ERROR_WEIGHTS,
                 "%s: has %" PRIu64 " bytes of data, but the model was compiled "

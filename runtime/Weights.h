@@ -1,4 +1,4 @@
-//===- Weights.h - a mapped .safetensors file ---------------------------------===//
+//===- Weights.h - a mapped .safetensors file -----------------------------===//
 #ifndef CINCH_RUNTIME_WEIGHTS_H
 #define CINCH_RUNTIME_WEIGHTS_H
 

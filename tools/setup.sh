@@ -16,7 +16,7 @@ packages=(
   libmlir-22-dev llvm-22-dev mlir-22-tools lld-22
   libprotobuf-dev protobuf-compiler libxsmm-dev
   # runtime and tools
-  libminizip-dev rapidjson-dev zlib1g-dev
+  rapidjson-dev zlib1g-dev
   # tests
   clang-format-22 clang-tidy-22 libgmock-dev libgtest-dev llvm-22-tools
 )
@@ -67,7 +67,7 @@ install_python_packages() {
   echo "setup: installing the Python packages of tools/requirements.txt in .venv"
   rm -rf .venv
   "$python" -m venv .venv
-  .venv/bin/pip install -q --disable-pip-version-check -r tools/requirements.txt ||
+  .venv/bin/pip install -q --disable-pip-version-check --retries 1 -r tools/requirements.txt ||
     fail "pip could not install (no network?): $(grep -v '^#' tools/requirements.txt | tr '\n' ' ')"
   cp tools/requirements.txt .venv/requirements.txt
 }

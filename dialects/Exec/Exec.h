@@ -1,4 +1,5 @@
-//===- Exec.h - the exec dialect ---------------------------------------------===//
+//===- Exec.h - the exec dialect
+//---------------------------------------------===//
 #ifndef CINCH_DIALECTS_EXEC_EXEC_H
 #define CINCH_DIALECTS_EXEC_EXEC_H
 
@@ -23,6 +24,8 @@
 namespace cinch::exec {
 /// Unit attribute of functions that are kernel bodies.
 inline constexpr llvm::StringLiteral kernelBodyAttrName = "exec.kernel_body";
+/// Type attribute of lowered kernels: the type that their body had.
+inline constexpr llvm::StringLiteral signatureAttrName = "exec.signature";
 } // namespace cinch::exec
 
 #endif // CINCH_DIALECTS_EXEC_EXEC_H

@@ -1,4 +1,5 @@
-//===- ExecOps.cpp - verifiers of the exec operations ------------------------===//
+//===- ExecOps.cpp - verifiers of the exec operations
+//------------------------===//
 #include "dialects/Exec/Exec.h"
 
 using namespace mlir;
@@ -9,7 +10,8 @@ using cinch::plan::Expr;
 #include "dialects/Exec/ExecOps.cpp.inc"
 
 /// Checks that `text` parses as an expression over symbols.
-static LogicalResult verifyExpression(Operation *op, StringRef what, StringRef text) {
+static LogicalResult verifyExpression(Operation *op, StringRef what,
+                                      StringRef text) {
   if (Expr::parse({text.data(), text.size()}))
     return success();
   return op->emitOpError() << what << " is not an expression: '" << text << "'";
@@ -19,12 +21,14 @@ static LogicalResult verifyExpression(Operation *op, StringRef what, StringRef t
 /// equal to its static dimensions.
 static LogicalResult verifyDims(Operation *op, ArrayAttr dims) {
   if (dims.size() != op->getNumResults())
-    return op->emitOpError() << "expected dims of " << op->getNumResults() << " results, but got " << dims.size();
+    return op->emitOpError() << "expected dims of " << op->getNumResults()
+                             << " results, but got " << dims.size();
   for (auto [attr, result] : llvm::zip(dims, op->getResults())) {
     auto type = cast<RankedTensorType>(result.getType());
     auto list = dyn_cast<ArrayAttr>(attr);
     if (!list || static_cast<int64_t>(list.size()) != type.getRank())
-      return op->emitOpError() << "expected dims of rank " << type.getRank() << ", but got " << attr;
+      return op->emitOpError() << "expected dims of rank " << type.getRank()
+                               << ", but got " << attr;
     for (auto [axis, dim] : llvm::enumerate(list)) {
       if (auto text = dyn_cast<StringAttr>(dim)) {
         if (failed(verifyExpression(op, "dimension", text.getValue())))
@@ -32,8 +36,10 @@ static LogicalResult verifyDims(Operation *op, ArrayAttr dims) {
         continue;
       }
       auto number = dyn_cast<IntegerAttr>(dim);
-      if (!number || (!type.isDynamicDim(axis) && number.getInt() != type.getDimSize(axis)))
-        return op->emitOpError() << "expected dimension " << axis << " of " << type << ", but got " << dim;
+      if (!number || (!type.isDynamicDim(axis) &&
+                      number.getInt() != type.getDimSize(axis)))
+        return op->emitOpError() << "expected dimension " << axis << " of "
+                                 << type << ", but got " << dim;
     }
   }
   return success();
@@ -47,24 +53,38 @@ LogicalResult KernelOp::verify() {
       return failure();
   for (auto pair : getInPlace().getAsRange<DenseI64ArrayAttr>()) {
     auto indices = pair.asArrayRef();
-    if (indices.size() != 2 || indices[0] < 0 || indices[0] >= static_cast<int64_t>(getInputs().size()) ||
+    if (indices.size() != 2 || indices[0] < 0 ||
+        indices[0] >= static_cast<int64_t>(getInputs().size()) ||
         indices[1] < 0 || indices[1] >= static_cast<int64_t>(getNumResults()))
-      return emitOpError() << "expected an in_place pair [operand, result], but got " << pair;
+      return emitOpError()
+             << "expected an in_place pair [operand, result], but got " << pair;
   }
   return success();
 }
 
 LogicalResult KernelOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto body = symbols.lookupNearestSymbolFrom<func::FuncOp>(*this, getCalleeAttr());
-  if (!body || !body->hasAttr(kernelBodyAttrName))
-    return emitOpError() << "expected " << getCalleeAttr() << " to be a function with " << kernelBodyAttrName;
+  Operation *body = symbols.lookupNearestSymbolFrom(*this, getCalleeAttr());
+  FunctionType type;
+  if (auto function = dyn_cast_or_null<func::FuncOp>(body);
+      function && function->hasAttr(kernelBodyAttrName))
+    type = function.getFunctionType();
+  else if (auto signature =
+               body ? body->getAttrOfType<TypeAttr>(signatureAttrName)
+                    : TypeAttr())
+    type = dyn_cast<FunctionType>(
+        signature.getValue()); // lowered: its type is that of the ABI
+  if (!type)
+    return emitOpError() << "expected " << getCalleeAttr()
+                         << " to be a function with " << kernelBodyAttrName;
   SmallVector<Type> expected(getInputs().getTypes());
   expected.append(getScalars().size(), IndexType::get(getContext()));
   llvm::append_range(expected, getResultTypes());
-  if (body.getArgumentTypes() != ArrayRef<Type>(expected) || !llvm::equal(body.getResultTypes(), getResultTypes()))
+  if (type.getInputs() != ArrayRef<Type>(expected) ||
+      !llvm::equal(type.getResults(), getResultTypes()))
     return emitOpError() << "expected " << getCalleeAttr() << " of type "
-                         << FunctionType::get(getContext(), expected, getResultTypes()) << ", but it has "
-                         << body.getFunctionType();
+                         << FunctionType::get(getContext(), expected,
+                                              getResultTypes())
+                         << ", but it has " << type;
   return success();
 }
 
@@ -82,16 +102,19 @@ LogicalResult AssembleOp::verify() {
   Type element = getResult().getType().getElementType();
   for (Type type : getInputs().getTypes())
     if (cast<RankedTensorType>(type).getElementType() != element)
-      return emitOpError() << "expected operands of element type " << element << ", but got " << type;
+      return emitOpError() << "expected operands of element type " << element
+                           << ", but got " << type;
   return verifyDims(*this, getDims());
 }
 
 LogicalResult CopyOp::verify() { return verifyDims(*this, getDims()); }
 
 LogicalResult ShapeOp::verify() {
-  if (static_cast<int64_t>(getElements().size()) != getResult().getType().getNumElements())
-    return emitOpError() << "expected " << getResult().getType().getNumElements() << " elements, but got "
-                         << getElements().size();
+  if (static_cast<int64_t>(getElements().size()) !=
+      getResult().getType().getNumElements())
+    return emitOpError() << "expected "
+                         << getResult().getType().getNumElements()
+                         << " elements, but got " << getElements().size();
   for (auto element : getElements().getAsValueRange<StringAttr>())
     if (failed(verifyExpression(*this, "element", element)))
       return failure();
@@ -100,9 +123,13 @@ LogicalResult ShapeOp::verify() {
 
 LogicalResult ReadOp::verify() {
   auto type = getInput().getType();
-  if (!type.hasStaticShape() || type.getNumElements() != 1 || !type.getElementType().isInteger())
-    return emitOpError() << "expected a one-element integer tensor, but got " << type;
+  if (!type.hasStaticShape() || type.getNumElements() != 1 ||
+      !type.getElementType().isInteger())
+    return emitOpError() << "expected a one-element integer tensor, but got "
+                         << type;
   return success();
 }
 
-LogicalResult CheckOp::verify() { return verifyExpression(*this, "condition", getZero()); }
+LogicalResult CheckOp::verify() {
+  return verifyExpression(*this, "condition", getZero());
+}

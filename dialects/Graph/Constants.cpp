@@ -1,4 +1,5 @@
-//===- Constants.cpp - reading constant elements -----------------------------===//
+//===- Constants.cpp - reading constant elements
+//-----------------------------===//
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -29,13 +30,17 @@ std::optional<int64_t> graph::getStorageBytes(RankedTensorType type) {
   return (total + 7) / 8;
 }
 
-LogicalResult WeightAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, StringRef file, uint64_t offset,
-                                 uint64_t length, uint64_t checksum, RankedTensorType type) {
+LogicalResult
+WeightAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                   StringRef file, uint64_t offset, uint64_t length,
+                   uint64_t checksum, RankedTensorType type) {
   if (!type.hasStaticShape())
-    return emitError() << "expected a weight of static shape, but got " << type; // C1
+    return emitError() << "expected a weight of static shape, but got "
+                       << type; // C1
   std::optional<int64_t> bytes = getStorageBytes(type);
   if (!bytes || static_cast<uint64_t>(*bytes) != length) // C2
-    return emitError() << "expected the bytes of " << type << " as length of a weight, but got " << length;
+    return emitError() << "expected the bytes of " << type
+                       << " as length of a weight, but got " << length;
   return success();
 }
 
@@ -44,9 +49,10 @@ TypedAttr graph::getConstantValue(Value value) {
   return constant ? constant.getValue() : TypedAttr();
 }
 
-/// Calls `consume` with the bits of each element of a small constant, whose type
-/// has one of whole bytes; false if they cannot be read.
-static bool forEachElement(TypedAttr constant, int64_t maxElements, llvm::function_ref<void(const APInt &)> consume) {
+/// Calls `consume` with the bits of each element of a small constant, whose
+/// type has one of whole bytes; false if they cannot be read.
+static bool forEachElement(TypedAttr constant, int64_t maxElements,
+                           llvm::function_ref<void(const APInt &)> consume) {
   auto type = dyn_cast<RankedTensorType>(constant.getType());
   if (!type)
     return false;
@@ -74,7 +80,8 @@ static bool forEachElement(TypedAttr constant, int64_t maxElements, llvm::functi
   if (bytes == 0 || bytes > 8 || (bits % 8 != 0 && bits != 1))
     return false;
   auto *dialect = constant.getContext()->getLoadedDialect<GraphDialect>();
-  llvm::Expected<ArrayRef<char>> data = dialect->getWeightFiles().getBytes(weight);
+  llvm::Expected<ArrayRef<char>> data =
+      dialect->getWeightFiles().getBytes(weight);
   if (!data) {
     llvm::consumeError(data.takeError());
     return false;
@@ -82,40 +89,51 @@ static bool forEachElement(TypedAttr constant, int64_t maxElements, llvm::functi
   for (int64_t i = 0; i < *count; ++i) {
     uint64_t value = 0;
     for (unsigned byte = 0; byte < bytes; ++byte)
-      value |= static_cast<uint64_t>(static_cast<uint8_t>((*data)[i * bytes + byte])) << (8 * byte);
+      value |=
+          static_cast<uint64_t>(static_cast<uint8_t>((*data)[i * bytes + byte]))
+          << (8 * byte);
     consume(APInt(bits, bits == 1 ? value != 0 : value));
   }
   return true;
 }
 
-std::optional<SmallVector<int64_t>> graph::getIntegers(TypedAttr constant, int64_t maxElements) {
-  auto shaped = constant ? dyn_cast<RankedTensorType>(constant.getType()) : RankedTensorType();
-  auto type = shaped ? dyn_cast<IntegerType>(shaped.getElementType()) : IntegerType();
+std::optional<SmallVector<int64_t>> graph::getIntegers(TypedAttr constant,
+                                                       int64_t maxElements) {
+  auto shaped = constant ? dyn_cast<RankedTensorType>(constant.getType())
+                         : RankedTensorType();
+  auto type =
+      shaped ? dyn_cast<IntegerType>(shaped.getElementType()) : IntegerType();
   if (!type)
     return std::nullopt;
   bool isUnsigned = type.isUnsigned() || type.getWidth() == 1;
   bool fits = true;
   SmallVector<int64_t> elements;
   bool read = forEachElement(constant, maxElements, [&](const APInt &value) {
-    fits &= isUnsigned ? value.getActiveBits() < 64 : value.getSignificantBits() <= 64;
+    fits &= isUnsigned ? value.getActiveBits() < 64
+                       : value.getSignificantBits() <= 64;
     if (fits)
-      elements.push_back(isUnsigned ? static_cast<int64_t>(value.getZExtValue()) : value.getSExtValue());
+      elements.push_back(isUnsigned ? static_cast<int64_t>(value.getZExtValue())
+                                    : value.getSExtValue());
   });
   if (!read || !fits)
     return std::nullopt;
   return elements;
 }
 
-std::optional<SmallVector<double>> graph::getFloats(TypedAttr constant, int64_t maxElements) {
-  auto shaped = constant ? dyn_cast<RankedTensorType>(constant.getType()) : RankedTensorType();
-  auto type = shaped ? dyn_cast<FloatType>(shaped.getElementType()) : FloatType();
+std::optional<SmallVector<double>> graph::getFloats(TypedAttr constant,
+                                                    int64_t maxElements) {
+  auto shaped = constant ? dyn_cast<RankedTensorType>(constant.getType())
+                         : RankedTensorType();
+  auto type =
+      shaped ? dyn_cast<FloatType>(shaped.getElementType()) : FloatType();
   if (!type)
     return std::nullopt;
   SmallVector<double> elements;
   bool read = forEachElement(constant, maxElements, [&](const APInt &bits) {
     APFloat value(type.getFloatSemantics(), bits);
     bool losesInfo;
-    value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &losesInfo);
+    value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
+                  &losesInfo);
     elements.push_back(value.convertToDouble());
   });
   if (!read)
@@ -123,10 +141,12 @@ std::optional<SmallVector<double>> graph::getFloats(TypedAttr constant, int64_t 
   return elements;
 }
 
-TypedAttr graph::getIntegerConstant(RankedTensorType type, ArrayRef<int64_t> elements) {
+TypedAttr graph::getIntegerConstant(RankedTensorType type,
+                                    ArrayRef<int64_t> elements) {
   unsigned width = type.getElementTypeBitWidth();
   SmallVector<APInt> values;
   for (int64_t element : elements)
-    values.push_back(APInt(width, static_cast<uint64_t>(element), /*isSigned=*/true, /*implicitTrunc=*/true));
+    values.push_back(APInt(width, static_cast<uint64_t>(element),
+                           /*isSigned=*/true, /*implicitTrunc=*/true));
   return DenseElementsAttr::get(type, values);
 }

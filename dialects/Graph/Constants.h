@@ -1,4 +1,5 @@
-//===- Constants.h - reading constant elements -------------------------------===//
+//===- Constants.h - reading constant elements
+//-------------------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_CONSTANTS_H
 #define CINCH_DIALECTS_GRAPH_CONSTANTS_H
 
@@ -11,24 +12,27 @@ namespace cinch::graph {
 /// Number of elements of a static shape; nullopt if it is dynamic or more than
 /// 63 bits count.
 std::optional<int64_t> getNumElements(mlir::RankedTensorType type);
-/// Bytes that a tensor takes in a file: a bool is one byte, narrower elements are
-/// packed; nullopt as for `getNumElements`, or if the element type has no size.
+/// Bytes that a tensor takes in a file: a bool is one byte, narrower elements
+/// are packed; nullopt as for `getNumElements`, or if the element type has no
+/// size.
 std::optional<int64_t> getStorageBytes(mlir::RankedTensorType type);
 
-/// The `value` of the graph.constant that defines `value`; null if there is none.
+/// The `value` of the graph.constant that defines `value`; null if there is
+/// none.
 mlir::TypedAttr getConstantValue(mlir::Value value);
 
 /// The elements of an integer or bool constant, sign or zero extended by its
-/// type; nullopt if it has more than `maxElements` or one that int64_t lacks, has
-/// another element type, or its weight file cannot be read.
-std::optional<llvm::SmallVector<int64_t>> getIntegers(mlir::TypedAttr constant,
-                                                      int64_t maxElements = maxTrackedElements);
+/// type; nullopt if it has more than `maxElements` or one that int64_t lacks,
+/// has another element type, or its weight file cannot be read.
+std::optional<llvm::SmallVector<int64_t>>
+getIntegers(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
 /// The elements of a float constant; nullopt likewise.
-std::optional<llvm::SmallVector<double>> getFloats(mlir::TypedAttr constant,
-                                                   int64_t maxElements = maxTrackedElements);
+std::optional<llvm::SmallVector<double>>
+getFloats(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
 
 /// A dense constant of an integer or bool `type` with the given elements.
-mlir::TypedAttr getIntegerConstant(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> elements);
+mlir::TypedAttr getIntegerConstant(mlir::RankedTensorType type,
+                                   llvm::ArrayRef<int64_t> elements);
 
 } // namespace cinch::graph
 

@@ -1,4 +1,5 @@
-//===- Graph.h - the graph dialect -------------------------------------------===//
+//===- Graph.h - the graph dialect
+//-------------------------------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_GRAPH_H
 #define CINCH_DIALECTS_GRAPH_GRAPH_H
 
@@ -18,7 +19,8 @@ namespace cinch::graph {
 /// Trait of operations that compute each result element from the operand
 /// elements at the same, broadcast position.
 template <typename ConcreteType>
-class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {};
+class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {
+};
 
 } // namespace cinch::graph
 

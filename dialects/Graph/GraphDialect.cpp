@@ -1,4 +1,5 @@
-//===- GraphDialect.cpp - registration of the graph dialect ------------------===//
+//===- GraphDialect.cpp - registration of the graph dialect
+//------------------===//
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"

@@ -1,4 +1,5 @@
-//===- GraphOps.cpp - definitions generated from the operation records -------===//
+//===- GraphOps.cpp - definitions generated from the operation records
+//-------===//
 #include "dialects/Graph/Graph.h"
 
 using namespace mlir;

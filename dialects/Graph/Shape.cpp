@@ -1,4 +1,5 @@
-//===- Shape.cpp - symbolic shapes -------------------------------------------===//
+//===- Shape.cpp - symbolic shapes
+//-------------------------------------------===//
 #include "dialects/Graph/Shape.h"
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
@@ -17,11 +18,14 @@ Expr graph::countElements(ArrayRef<Expr> dims) {
   return count;
 }
 
-bool graph::isUndefined(const Expr &expression) { return expression == Expr::floorDiv(1, 0); }
+bool graph::isUndefined(const Expr &expression) {
+  return expression == Expr::floorDiv(1, 0);
+}
 
 /// The interval of `expression` for symbols within their bounds.
 static Interval getBounds(const Expr &expression, const ShapeContext &context) {
-  return expression.bounds([&](std::string_view symbol) { return context.bounds(symbol); });
+  return expression.bounds(
+      [&](std::string_view symbol) { return context.bounds(symbol); });
 }
 
 bool graph::isNonNegative(const Expr &expression, const ShapeContext &context) {
@@ -29,19 +33,22 @@ bool graph::isNonNegative(const Expr &expression, const ShapeContext &context) {
   return interval.low && *interval.low >= 0;
 }
 
-bool graph::requireEqual(const Expr &a, const Expr &b, ShapeContext &context, StringRef message) {
+bool graph::requireEqual(const Expr &a, const Expr &b, ShapeContext &context,
+                         StringRef message) {
   Expr difference = a - b;
   if (auto constant = difference.asConstant())
     return *constant == 0;
   Interval interval = getBounds(difference, context);
-  if ((interval.low && *interval.low > 0) || (interval.high && *interval.high < 0))
+  if ((interval.low && *interval.low > 0) ||
+      (interval.high && *interval.high < 0))
     return false;
   context.requireZero(difference, message);
   return true;
 }
 
 /// The broadcast of two dimensions; nullopt if they can never agree.
-static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b, ShapeContext &context) {
+static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b,
+                                        ShapeContext &context) {
   auto isOne = [](const Expr &dim) { return dim.asConstant() == 1; };
   if (a == b || isOne(b))
     return a;
@@ -49,9 +56,11 @@ static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b, ShapeConte
     return b;
   if (a.asConstant() && b.asConstant())
     return std::nullopt;
-  std::string message = "dimensions " + a.str() + " and " + b.str() + " broadcast";
+  std::string message =
+      "dimensions " + a.str() + " and " + b.str() + " broadcast";
   if (a.asConstant() || b.asConstant()) {
-    const Expr &constant = a.asConstant() ? a : b, &other = a.asConstant() ? b : a;
+    const Expr &constant = a.asConstant() ? a : b,
+               &other = a.asConstant() ? b : a;
     if (isNonNegative(other - 2, context)) {
       if (!requireEqual(a, b, context, message))
         return std::nullopt;
@@ -73,11 +82,13 @@ static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b, ShapeConte
     larger = b;
   // The maximum is wrong for 0 and 1 only.
   if (!isNonNegative(a - 1, context) || !isNonNegative(b - 1, context))
-    context.requireZero(larger * Expr::max(0, 1 - Expr::min(a, b)), message);
+    context.requireZero(larger * Expr::max(0, Expr(1) - Expr::min(a, b)),
+                        message);
   return larger;
 }
 
-std::optional<Dims> graph::broadcastDims(ArrayRef<Expr> a, ArrayRef<Expr> b, ShapeContext &context) {
+std::optional<Dims> graph::broadcastDims(ArrayRef<Expr> a, ArrayRef<Expr> b,
+                                         ShapeContext &context) {
   if (a.size() < b.size())
     std::swap(a, b);
   Dims result(a.begin(), a.end());
@@ -109,7 +120,8 @@ ArrayAttr graph::getDimsAttr(MLIRContext *context, ArrayRef<Expr> dims) {
   SmallVector<Attribute> attributes;
   for (const Expr &dim : dims) {
     if (auto constant = dim.asConstant())
-      attributes.push_back(IntegerAttr::get(IntegerType::get(context, 64), *constant));
+      attributes.push_back(
+          IntegerAttr::get(IntegerType::get(context, 64), *constant));
     else
       attributes.push_back(StringAttr::get(context, dim.str()));
   }
@@ -126,7 +138,9 @@ std::optional<Dims> graph::parseDimsAttr(ArrayAttr attribute) {
       continue;
     }
     auto text = dyn_cast<StringAttr>(entry);
-    auto expression = text ? Expr::parse({text.getValue().data(), text.getValue().size()}) : std::nullopt;
+    auto expression =
+        text ? Expr::parse({text.getValue().data(), text.getValue().size()})
+             : std::nullopt;
     if (!expression)
       return std::nullopt;
     dims.push_back(*expression);
@@ -134,7 +148,8 @@ std::optional<Dims> graph::parseDimsAttr(ArrayAttr attribute) {
   return dims;
 }
 
-std::optional<SmallVector<int64_t, 4>> graph::getStaticDims(ArrayRef<Expr> dims) {
+std::optional<SmallVector<int64_t, 4>>
+graph::getStaticDims(ArrayRef<Expr> dims) {
   SmallVector<int64_t, 4> shape;
   for (const Expr &dim : dims) {
     auto constant = dim.asConstant();
@@ -147,17 +162,22 @@ std::optional<SmallVector<int64_t, 4>> graph::getStaticDims(ArrayRef<Expr> dims)
 
 LogicalResult graph::detail::verifyShapes(Operation *op) {
   int64_t numSymbols = 0;
-  auto freshSymbol = [&](StringRef hint) { return Expr::symbol("d" + std::to_string(numSymbols++)); };
+  auto freshSymbol = [&](StringRef hint) {
+    return Expr::symbol("d" + std::to_string(numSymbols++));
+  };
   auto requireZero = [](const Expr &, StringRef) {};
   auto bounds = [](std::string_view) { return Interval{0, std::nullopt}; };
-  ShapeContext context{op, {}, {}, freshSymbol, requireZero, bounds, /*verifying=*/true};
+  ShapeContext context{
+      op, {}, {}, freshSymbol, requireZero, bounds, /*verifying=*/true};
   for (Value operand : op->getOperands()) {
     ValueShape shape;
     if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
       for (int64_t dim : type.getShape())
-        shape.dims.push_back(ShapedType::isDynamic(dim) ? freshSymbol("") : Expr(dim));
+        shape.dims.push_back(ShapedType::isDynamic(dim) ? freshSymbol("")
+                                                        : Expr(dim));
     // Only what is at hand: a verifier opens no file.
-    if (auto dense = dyn_cast_or_null<DenseElementsAttr>(getConstantValue(operand)))
+    if (auto dense =
+            dyn_cast_or_null<DenseElementsAttr>(getConstantValue(operand)))
       if (auto elements = getIntegers(dense))
         shape.contents.emplace(elements->begin(), elements->end());
     context.operands.push_back(std::move(shape));
@@ -171,8 +191,9 @@ LogicalResult graph::detail::verifyShapes(Operation *op) {
       continue;
     auto inferred = getTensorType(shape.dims, type.getElementType());
     if (failed(verifyCompatibleShape(type, inferred)))
-      return op->emitOpError("expected result #") << result.getResultNumber() << " of type " << inferred
-                                                  << ", but got " << type;
+      return op->emitOpError("expected result #")
+             << result.getResultNumber() << " of type " << inferred
+             << ", but got " << type;
   }
   return success();
 }

@@ -1,4 +1,5 @@
-//===- Shape.h - symbolic shapes -------------------------------------------===//
+//===- Shape.h - symbolic shapes
+//-------------------------------------------===//
 //
 // What the shape interface of the graph operations talks about: the dimensions
 // of a value as expressions over symbols, and the contents of small integer
@@ -40,7 +41,8 @@ struct ShapeContext {
   llvm::function_ref<plan::Expr(llvm::StringRef hint)> freshSymbol;
   /// Records that `expression` must be zero for the program to be valid with
   /// the sizes of a run; checked before the run. `message` says what it means.
-  llvm::function_ref<void(plan::Expr expression, llvm::StringRef message)> requireZero;
+  llvm::function_ref<void(plan::Expr expression, llvm::StringRef message)>
+      requireZero;
   /// The values that a symbol may have.
   llvm::function_ref<plan::Interval(std::string_view symbol)> bounds;
   /// Set by the verifier, which knows no more than the types: dimensions that
@@ -52,25 +54,32 @@ struct ShapeContext {
 
 /// Product of the dimensions.
 plan::Expr countElements(llvm::ArrayRef<plan::Expr> dims);
-/// numpy broadcast of two shapes. Dimensions that may or may not be 1 at run time
-/// give max(a, b) and a requirement; nullopt if they can never agree.
-std::optional<Dims> broadcastDims(llvm::ArrayRef<plan::Expr> a, llvm::ArrayRef<plan::Expr> b, ShapeContext &context);
-/// `tensor<...x elementType>` with `?` for every dimension that is not constant.
-mlir::RankedTensorType getTensorType(llvm::ArrayRef<plan::Expr> dims, mlir::Type elementType);
+/// numpy broadcast of two shapes. Dimensions that may or may not be 1 at run
+/// time give max(a, b) and a requirement; nullopt if they can never agree.
+std::optional<Dims> broadcastDims(llvm::ArrayRef<plan::Expr> a,
+                                  llvm::ArrayRef<plan::Expr> b,
+                                  ShapeContext &context);
+/// `tensor<...x elementType>` with `?` for every dimension that is not
+/// constant.
+mlir::RankedTensorType getTensorType(llvm::ArrayRef<plan::Expr> dims,
+                                     mlir::Type elementType);
 /// Text of the dims for a message: `[batch, 3, 4*seq]`.
 std::string toString(llvm::ArrayRef<plan::Expr> dims);
-/// Dims attribute (ArrayAttr of i64 or expression text) to expressions and back.
-mlir::ArrayAttr getDimsAttr(mlir::MLIRContext *context, llvm::ArrayRef<plan::Expr> dims);
+/// Dims attribute (ArrayAttr of i64 or expression text) to expressions and
+/// back.
+mlir::ArrayAttr getDimsAttr(mlir::MLIRContext *context,
+                            llvm::ArrayRef<plan::Expr> dims);
 std::optional<Dims> parseDimsAttr(mlir::ArrayAttr attribute);
-
 
 /// True if `expression` is never negative for symbols within their bounds.
 bool isNonNegative(const plan::Expr &expression, const ShapeContext &context);
 /// True if `a` can equal `b`; records the requirement where only the sizes of a
 /// run decide.
-bool requireEqual(const plan::Expr &a, const plan::Expr &b, ShapeContext &context, llvm::StringRef message);
+bool requireEqual(const plan::Expr &a, const plan::Expr &b,
+                  ShapeContext &context, llvm::StringRef message);
 /// The static sizes; nullopt if a dimension is not constant.
-std::optional<llvm::SmallVector<int64_t, 4>> getStaticDims(llvm::ArrayRef<plan::Expr> dims);
+std::optional<llvm::SmallVector<int64_t, 4>>
+getStaticDims(llvm::ArrayRef<plan::Expr> dims);
 /// True for the value of an overflow or of a division by zero.
 bool isUndefined(const plan::Expr &expression);
 

@@ -1,4 +1,5 @@
-//===- WeightFiles.h - table of mapped weight files --------------------------===//
+//===- WeightFiles.h - table of mapped weight files
+//--------------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_WEIGHTFILES_H
 #define CINCH_DIALECTS_GRAPH_WEIGHTFILES_H
 
@@ -12,8 +13,8 @@ namespace cinch::graph {
 
 class WeightAttr;
 
-/// Files that weight attributes point into, each mapped read-only once. Owned by
-/// the graph dialect (one table per context). Thread-safe.
+/// Files that weight attributes point into, each mapped read-only once. Owned
+/// by the graph dialect (one table per context). Thread-safe.
 class WeightFiles {
 public:
   /// The bytes of `weight`, mapping its file on first use; an error if the file

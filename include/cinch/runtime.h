@@ -1,17 +1,17 @@
-/*===- cinch/runtime.h - run a compiled model ------------------------------===*\
-|*                                                                            *|
-|* A compiled model is `model.so` plus `model.safetensors`. Loading it executes *|
-|* code from the file: treat a model as you treat a program. See              *|
-|* docs/runtime.md for the rules on threads, fork() and replacing files.      *|
-|*                                                                            *|
-|* Every function that can fail returns a `cinch_status_t`; on failure        *|
-|* `cinch_last_error()` gives the message on the same thread and no out       *|
-|* argument has been written. Option and info structures start with           *|
-|* `struct_size`: set it to sizeof of the structure, the rest to zero.        *|
-|* Unless said otherwise a function may be called from any thread; one        *|
-|* session runs on one thread at a time (a second call is refused as busy).   *|
-|*                                                                            *|
-\*===----------------------------------------------------------------------===*/
+/* cinch/runtime.h - run a compiled model
+ *
+ * A compiled model is `model.so` plus `model.safetensors`. Loading it executes
+ * code from the file: treat a model as you treat a program. See
+ * docs/runtime.md for the rules on threads, fork() and replacing files.
+ *
+ * Every function that can fail returns a `cinch_status_t`; on failure
+ * `cinch_last_error()` gives the message on the same thread and no out
+ * argument has been written. Option and info structures start with
+ * `struct_size`: set it to sizeof of the structure, the rest to zero.
+ * Unless said otherwise a function may be called from any thread; one
+ * session runs on one thread at a time (a second call is refused as busy).
+ *
+ */
 #ifndef CINCH_RUNTIME_H
 #define CINCH_RUNTIME_H
 
@@ -180,9 +180,11 @@ typedef struct cinch_shape_t {
 /** Computes the shape of output `output` for inputs of shapes
  *  `inputs[input_count]` and writes it to `out_dims[CINCH_MAX_RANK]` (the
  *  entries below the output's rank). */
-CINCH_API cinch_status_t cinch_model_output_shape(
-    const cinch_model_t *model, const cinch_shape_t *inputs,
-    int32_t input_count, int32_t output, int64_t *out_dims);
+CINCH_API cinch_status_t cinch_model_output_shape(const cinch_model_t *model,
+                                                  const cinch_shape_t *inputs,
+                                                  int32_t input_count,
+                                                  int32_t output,
+                                                  int64_t *out_dims);
 
 /*===--- Tensors ----------------------------------------------------------===*/
 
@@ -197,9 +199,9 @@ typedef struct cinch_tensor_t {
 } cinch_tensor_t;
 
 /** Describes the DLTensor at `dl_tensor` (layout of dlpack.h, versions 0.2 to
- *  1.x; `DLManagedTensor` starts with one). `strides[CINCH_MAX_RANK]` is storage
- *  for the strides in bytes; `out_tensor` refers to it and to the shape of
- *  `dl_tensor`, and takes no ownership. Refused: memory that is not on the
+ *  1.x; `DLManagedTensor` starts with one). `strides[CINCH_MAX_RANK]` is
+ * storage for the strides in bytes; `out_tensor` refers to it and to the shape
+ * of `dl_tensor`, and takes no ownership. Refused: memory that is not on the
  *  CPU, several lanes, an element type that is not a cinch_dtype_t. */
 CINCH_API cinch_status_t cinch_tensor_from_dlpack(const void *dl_tensor,
                                                   int64_t *strides,
@@ -263,9 +265,9 @@ typedef struct cinch_memory_info_t {
 
 /** Plans inputs of the given shapes, as `cinch_session_prepare` does, and
  *  reports the memory of a run. */
-CINCH_API cinch_status_t cinch_session_get_memory(
-    cinch_session_t *session, const cinch_shape_t *inputs, int32_t input_count,
-    cinch_memory_info_t *out_info);
+CINCH_API cinch_status_t
+cinch_session_get_memory(cinch_session_t *session, const cinch_shape_t *inputs,
+                         int32_t input_count, cinch_memory_info_t *out_info);
 
 typedef struct cinch_counters_t {
   size_t struct_size;
@@ -275,8 +277,8 @@ typedef struct cinch_counters_t {
   int64_t plans_made;   /**< sizes planned */
   int64_t plans_reused; /**< runs that found their plan */
   int64_t kernel_calls, parallel_calls; /**< of the last run */
-  int64_t copied_bytes;                 /**< of the last run, staging included */
-  int32_t threads;                      /**< of the last run */
+  int64_t copied_bytes; /**< of the last run, staging included */
+  int32_t threads;      /**< of the last run */
 } cinch_counters_t;
 
 CINCH_API cinch_status_t cinch_session_get_counters(
@@ -285,14 +287,14 @@ CINCH_API cinch_status_t cinch_session_get_counters(
 typedef struct cinch_kernel_info_t {
   size_t struct_size;
   const char *name, *op, *kind;
-  int64_t calls;   /**< over all runs of the session */
-  int64_t time_ns; /**< over all runs; 0 without `profile` */
+  int64_t calls;        /**< over all runs of the session */
+  int64_t time_ns;      /**< over all runs; 0 without `profile` */
   int64_t flops, bytes; /**< of one call at the sizes of the last run; or -1 */
 } cinch_kernel_info_t;
 
-CINCH_API cinch_status_t cinch_session_get_kernel(
-    const cinch_session_t *session, int32_t index,
-    cinch_kernel_info_t *out_info);
+CINCH_API cinch_status_t
+cinch_session_get_kernel(const cinch_session_t *session, int32_t index,
+                         cinch_kernel_info_t *out_info);
 
 typedef struct cinch_measurement_t {
   size_t struct_size;

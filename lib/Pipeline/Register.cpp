@@ -2,6 +2,9 @@
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
+#include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "passes/Graph/Passes.h"
+#include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
@@ -56,6 +59,9 @@ void cinch::registerDialects(DialectRegistry &registry) {
 }
 
 void cinch::registerPasses() {
+  graph::registerCinchGraphPasses();
+  memory::registerCinchMemoryPasses();
+  registerCinchExecToLLVMPasses();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();

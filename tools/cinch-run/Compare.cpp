@@ -1,4 +1,4 @@
-//===- Compare.cpp - actual and expected outputs -------------------------------------===//
+//===- Compare.cpp - actual and expected outputs --------------------------===//
 #include "tools/cinch-run/Data.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-//===- Data.cpp - inputs and outputs of a run --------------------------------------===//
+//===- Data.cpp - inputs and outputs of a run -----------------------------===//
 #include "tools/cinch-run/Data.h"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ static bool isFolder(const std::string &path) {
 
 static bool endsWith(const std::string &text, const char *suffix) {
   size_t size = strlen(suffix);
-  return text.size() >= size && text.compare(text.size() - size, size, suffix) == 0;
+  return text.size() >= size &&
+         text.compare(text.size() - size, size, suffix) == 0;
 }
 
 static std::string protoPath(const std::string &folder, const char *prefix,
@@ -160,7 +161,8 @@ static bool makeRandomInputs(const cinch_model_t *model, const Options &options,
       input.tensor.shape.push_back(dim.symbol ? sizes[dim.symbol] : dim.min);
     }
     int64_t bytes;
-    if (!getBytes(value.dtype, input.tensor.shape, bytes) || bytes > (1LL << 40)) {
+    if (!getBytes(value.dtype, input.tensor.shape, bytes) ||
+        bytes > (1LL << 40)) {
       error = "input '" + input.name + "' would be too large";
       return false;
     }

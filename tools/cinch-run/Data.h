@@ -1,4 +1,4 @@
-//===- Data.h - inputs and outputs of a run ----------------------------------------===//
+//===- Data.h - inputs and outputs of a run -------------------------------===//
 #ifndef CINCH_TOOLS_CINCHRUN_DATA_H
 #define CINCH_TOOLS_CINCHRUN_DATA_H
 

@@ -1,4 +1,4 @@
-//===- Npy.cpp - NumPy's array files ------------------------------------------------===//
+//===- Npy.cpp - NumPy's array files --------------------------------------===//
 //
 // Format: numpy/lib/format.py. The header is a Python dictionary literal with
 // exactly the keys 'descr', 'fortran_order' and 'shape'.
@@ -60,12 +60,10 @@ struct Literal {
 } // namespace
 
 static constexpr TypeName typeNames[] = {
-    {"b1", CINCH_DTYPE_BOOL}, {"i1", CINCH_DTYPE_I8},
-    {"i2", CINCH_DTYPE_I16},  {"i4", CINCH_DTYPE_I32},
-    {"i8", CINCH_DTYPE_I64},  {"u1", CINCH_DTYPE_U8},
-    {"u2", CINCH_DTYPE_U16},  {"u4", CINCH_DTYPE_U32},
-    {"u8", CINCH_DTYPE_U64},  {"f2", CINCH_DTYPE_F16},
-    {"f4", CINCH_DTYPE_F32},  {"f8", CINCH_DTYPE_F64},
+    {"b1", CINCH_DTYPE_BOOL}, {"i1", CINCH_DTYPE_I8},  {"i2", CINCH_DTYPE_I16},
+    {"i4", CINCH_DTYPE_I32},  {"i8", CINCH_DTYPE_I64}, {"u1", CINCH_DTYPE_U8},
+    {"u2", CINCH_DTYPE_U16},  {"u4", CINCH_DTYPE_U32}, {"u8", CINCH_DTYPE_U64},
+    {"f2", CINCH_DTYPE_F16},  {"f4", CINCH_DTYPE_F32}, {"f8", CINCH_DTYPE_F64},
     {"V2", CINCH_DTYPE_BF16}};
 
 /// Parses "<f4"; one-byte types have '|' for the order.

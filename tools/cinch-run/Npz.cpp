@@ -1,8 +1,8 @@
-//===- Npz.cpp - zip archives of NumPy's array files --------------------------------===//
+//===- Npz.cpp - zip archives of NumPy's array files ----------------------===//
 //
-// Format: PKWARE's APPNOTE.TXT 6.3.10. Read: stored and deflated entries, zip64.
-// Every offset and size is checked; entries are found through the central
-// directory only.
+// Format: PKWARE's APPNOTE.TXT 6.3.10. Read: stored and deflated entries,
+// zip64. Every offset and size is checked; entries are found through the
+// central directory only.
 //
 //===----------------------------------------------------------------------===//
 #include "tools/cinch-run/Tensor.h"
@@ -74,8 +74,8 @@ static bool findDirectory(const Archive &archive, uint64_t &at,
     if (signature != endSignature || !archive.read(end + 20, commentBytes) ||
         commentBytes != back - endBytes)
       continue;
-    uint16_t shortCount;
-    uint32_t shortAt;
+    uint16_t shortCount = 0;
+    uint32_t shortAt = 0;
     archive.read(end + 10, shortCount);
     archive.read(end + 16, shortAt);
     at = shortAt;
@@ -122,10 +122,11 @@ static bool readEntry(const Archive &archive, uint64_t &at, Entry &entry) {
   if (!archive.read(at, signature) || signature != centralSignature ||
       !archive.read(at + 8, entry.flags) ||
       !archive.read(at + 10, entry.method) ||
-      !archive.read(at + 16, entry.crc) || !archive.read(at + 20, packedBytes) ||
-      !archive.read(at + 24, bytes) || !archive.read(at + 28, nameBytes) ||
-      !archive.read(at + 30, extraBytes) ||
-      !archive.read(at + 32, commentBytes) || !archive.read(at + 42, headerAt) ||
+      !archive.read(at + 16, entry.crc) ||
+      !archive.read(at + 20, packedBytes) || !archive.read(at + 24, bytes) ||
+      !archive.read(at + 28, nameBytes) || !archive.read(at + 30, extraBytes) ||
+      !archive.read(at + 32, commentBytes) ||
+      !archive.read(at + 42, headerAt) ||
       !archive.slice(at + 46, nameBytes, name) ||
       !archive.slice(at + 46 + nameBytes, extraBytes, extra))
     return false;
@@ -189,8 +190,8 @@ static bool extract(const Archive &archive, const Entry &entry,
     }
     packed = storage;
   }
-  uLong crc = crc32_z(0, reinterpret_cast<const Bytef *>(packed.data()),
-                      packed.size());
+  uLong crc =
+      crc32_z(0, reinterpret_cast<const Bytef *>(packed.data()), packed.size());
   if (packed.size() != entry.bytes || crc != entry.crc) {
     error = "'" + entry.name + "' is damaged (checksum)";
     return false;

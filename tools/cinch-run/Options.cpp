@@ -1,4 +1,4 @@
-//===- Options.cpp - command line of cinch-run -----------------------------------===//
+//===- Options.cpp - command line of cinch-run ----------------------------===//
 #include "tools/cinch-run/Options.h"
 
 #include <cerrno>
@@ -82,7 +82,8 @@ static bool applyValue(const std::string &name, const std::string &value,
   else if (name == "input") {
     // The name may contain '=', the separator is "=@".
     equals = value.find("=@");
-    isValid = equals != std::string::npos && equals && equals + 2 < value.size();
+    isValid =
+        equals != std::string::npos && equals && equals + 2 < value.size();
     if (isValid)
       out.inputFiles.push_back(
           {value.substr(0, equals), value.substr(equals + 2)});
@@ -146,7 +147,8 @@ bool parseOptions(int argc, char **argv, Options &out, std::string &error) {
     return true;
   if (out.model.empty())
     error = "no model given";
-  else if (!out.dims.empty() && (!out.inputs.empty() || !out.inputFiles.empty()))
+  else if (!out.dims.empty() &&
+           (!out.inputs.empty() || !out.inputFiles.empty()))
     error = "--dim is for random inputs: given inputs have their sizes";
   return error.empty();
 }

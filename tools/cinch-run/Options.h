@@ -1,4 +1,4 @@
-//===- Options.h - command line of cinch-run -------------------------------------===//
+//===- Options.h - command line of cinch-run ------------------------------===//
 #ifndef CINCH_TOOLS_CINCHRUN_OPTIONS_H
 #define CINCH_TOOLS_CINCHRUN_OPTIONS_H
 

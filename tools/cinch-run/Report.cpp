@@ -1,4 +1,4 @@
-//===- Report.cpp - what cinch-run says about a run --------------------------------===//
+//===- Report.cpp - what cinch-run says about a run -----------------------===//
 #include "tools/cinch-run/Report.h"
 
 #include <algorithm>
@@ -62,11 +62,11 @@ void printProfile(const cinch_session_t *session, int32_t kernelCount) {
     kernels[index].struct_size = sizeof(cinch_kernel_info_t);
     cinch_session_get_kernel(session, index, &kernels[index]);
   }
-  std::stable_sort(kernels.begin(), kernels.end(),
-                   [](const cinch_kernel_info_t &a,
-                      const cinch_kernel_info_t &b) {
-                     return a.time_ns > b.time_ns;
-                   });
+  std::stable_sort(
+      kernels.begin(), kernels.end(),
+      [](const cinch_kernel_info_t &a, const cinch_kernel_info_t &b) {
+        return a.time_ns > b.time_ns;
+      });
   printf("%10s %8s %10s %8s  kernel\n", "us/call", "calls", "GFLOP/s", "GB/s");
   for (const cinch_kernel_info_t &kernel : kernels) {
     if (kernel.calls == 0)
@@ -166,9 +166,8 @@ bool writeJson(const std::string &path, const Statistics &statistics,
   putMs("min_ms", isTimed ? timing.runs.front() : 0, isTimed);
   putOutputs(writer, statistics, outputs);
   writer.EndObject();
-  return writeFile(path,
-                   {Bytes(buffer.GetString(), buffer.GetSize()), Bytes("\n")},
-                   error);
+  return writeFile(
+      path, {Bytes(buffer.GetString(), buffer.GetSize()), Bytes("\n")}, error);
 }
 
 } // namespace cinch::run

@@ -1,4 +1,4 @@
-//===- Report.h - what cinch-run says about a run ----------------------------------===//
+//===- Report.h - what cinch-run says about a run -------------------------===//
 #ifndef CINCH_TOOLS_CINCHRUN_REPORT_H
 #define CINCH_TOOLS_CINCHRUN_REPORT_H
 
@@ -21,7 +21,7 @@ struct Statistics {
   std::optional<cinch_measurement_t> measurement;
   cinch_counters_t counters = {};
   double firstRunMs = 0;
-  Timing timing; ///< empty without --benchmark
+  Timing timing;                       ///< empty without --benchmark
   std::vector<Comparison> comparisons; ///< empty without --expect
 };
 

@@ -1,4 +1,4 @@
-//===- Tensor.cpp - tensors and files ----------------------------------------------===//
+//===- Tensor.cpp - tensors and files -------------------------------------===//
 #include "tools/cinch-run/Tensor.h"
 
 #include <cerrno>
@@ -71,39 +71,46 @@ bool readFile(const std::string &path, std::string &out, std::string &error) {
   return true;
 }
 
-bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
-               std::string &error) {
-  std::string temporary = path + ".XXXXXX";
-  int descriptor = mkstemp(temporary.data());
-  if (descriptor < 0) {
-    error = path + ": " + strerror(errno);
-    return false;
-  }
-  auto giveUp = [&]() {
-    error = path + ": " + strerror(errno);
-    close(descriptor);
-    unlink(temporary.c_str());
-    return false;
-  };
+/// Writes all of `pieces`; errno says why not.
+static bool writeAll(int descriptor, const std::vector<Bytes> &pieces) {
   for (Bytes piece : pieces)
     while (!piece.empty()) {
       ssize_t count = write(descriptor, piece.data(), piece.size());
       if (count < 0 && errno == EINTR)
         continue;
       if (count < 0)
-        return giveUp();
+        return false;
       piece.remove_prefix(count);
     }
+  return true;
+}
+
+bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
+               std::string &error) {
+  struct stat status;
+  bool isSpecial = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+  std::string temporary = path + ".XXXXXX";
+  int descriptor = isSpecial ? open(path.c_str(), O_WRONLY | O_CLOEXEC)
+                             : mkstemp(temporary.data());
   mode_t mask = umask(0);
   umask(mask);
-  if (fchmod(descriptor, 0666 & ~mask))
-    return giveUp();
-  if (close(descriptor) || rename(temporary.c_str(), path.c_str())) {
-    error = path + ": " + strerror(errno);
-    unlink(temporary.c_str());
-    return false;
+  bool isWritten = descriptor >= 0 && writeAll(descriptor, pieces) &&
+                   (isSpecial || fchmod(descriptor, 0666 & ~mask) == 0);
+  int reason = errno;
+  if (descriptor >= 0 && close(descriptor) && isWritten) {
+    isWritten = false;
+    reason = errno;
   }
-  return true;
+  if (isWritten && !isSpecial && rename(temporary.c_str(), path.c_str())) {
+    isWritten = false;
+    reason = errno;
+  }
+  if (isWritten)
+    return true;
+  error = path + ": " + strerror(reason);
+  if (descriptor >= 0 && !isSpecial)
+    unlink(temporary.c_str());
+  return false;
 }
 
 } // namespace cinch::run

@@ -1,4 +1,4 @@
-//===- Tensor.h - tensors of cinch-run and their file formats ---------------------===//
+//===- Tensor.h - tensors of cinch-run and their file formats -------------===//
 #ifndef CINCH_TOOLS_CINCHRUN_TENSOR_H
 #define CINCH_TOOLS_CINCHRUN_TENSOR_H
 
@@ -30,7 +30,7 @@ using Bytes = std::string_view;
 /// Reads a whole file; on failure sets `error`.
 bool readFile(const std::string &path, std::string &out, std::string &error);
 /// Writes `pieces` to `path` through a temporary file beside it, so that `path`
-/// is complete or untouched.
+/// is complete or untouched; to a device or pipe directly.
 bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
                std::string &error);
 
@@ -45,18 +45,22 @@ bool parseNpy(Bytes file, Tensor &out, std::string &error);
 /// The header of a .npy file; the data follows it.
 std::string makeNpyHeader(const Tensor &tensor);
 
-/// NumPy's .npz: a zip archive of .npy files, stored or deflated, not encrypted.
+/// NumPy's .npz: a zip archive of .npy files, stored or deflated, not
+/// encrypted.
 bool readNpz(const std::string &path, std::map<std::string, Tensor> &out,
              std::string &error);
 /// Writes a stored archive below 4 GiB, in the given order.
-bool writeNpz(const std::string &path,
-              const std::vector<std::pair<std::string, const Tensor *>> &tensors,
-              std::string &error);
+bool writeNpz(
+    const std::string &path,
+    const std::vector<std::pair<std::string, const Tensor *>> &tensors,
+    std::string &error);
 
-/// ONNX's TensorProto (a .pb file of a test_data_set folder) with its data inside.
+/// ONNX's TensorProto (a .pb file of a test_data_set folder) with its data
+/// inside.
 bool parseTensorProto(Bytes file, Tensor &out, std::string &error);
 /// The serialized TensorProto up to its data, which is the last field.
-std::string makeTensorProtoHeader(const Tensor &tensor, const std::string &name);
+std::string makeTensorProtoHeader(const Tensor &tensor,
+                                  const std::string &name);
 
 } // namespace cinch::run
 

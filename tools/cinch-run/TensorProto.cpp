@@ -1,4 +1,4 @@
-//===- TensorProto.cpp - ONNX's tensor files ------------------------------------------===//
+//===- TensorProto.cpp - ONNX's tensor files ------------------------------===//
 //
 // A strict reader of the protobuf wire format for one message, so that the tool
 // needs no protobuf. Numbers of fields and types: onnx.proto.
@@ -178,8 +178,8 @@ bool parseTensorProto(Bytes file, Tensor &out, std::string &error) {
     error = "the tensor has a bad shape";
     return false;
   }
-  uint64_t given = message.hasRaw ? message.raw.size()
-                                  : message.typed.size() * size;
+  uint64_t given =
+      message.hasRaw ? message.raw.size() : message.typed.size() * size;
   bool isWrongField = !message.hasRaw && message.typedField != 0 &&
                       message.typedField != type->field;
   if (isWrongField || (message.hasRaw && message.typedField) ||

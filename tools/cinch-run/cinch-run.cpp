@@ -1,4 +1,4 @@
-//===- cinch-run.cpp - runs a compiled model ----------------------------------------===//
+//===- cinch-run.cpp - runs a compiled model ------------------------------===//
 #include "tools/cinch-run/Report.h"
 
 #include <algorithm>
@@ -83,11 +83,11 @@ static bool makeBuffers(const cinch_model_t *model, int32_t outputCount,
 /// Runs once; returns milliseconds, or a negative number on failure.
 static double runOnce(cinch_session_t *session, const Buffers &buffers) {
   auto start = std::chrono::steady_clock::now();
-  cinch_status_t status = cinch_session_run(
-      session, buffers.inputViews.data(),
-      static_cast<int32_t>(buffers.inputViews.size()),
-      buffers.outputViews.data(),
-      static_cast<int32_t>(buffers.outputViews.size()));
+  cinch_status_t status =
+      cinch_session_run(session, buffers.inputViews.data(),
+                        static_cast<int32_t>(buffers.inputViews.size()),
+                        buffers.outputViews.data(),
+                        static_cast<int32_t>(buffers.outputViews.size()));
   std::chrono::duration<double, std::milli> time =
       std::chrono::steady_clock::now() - start;
   return status == CINCH_OK ? time.count() : -1;
@@ -103,9 +103,8 @@ static bool open(const Options &options, Handles &handles) {
   cinch_session_options_t sessionOptions = {};
   sessionOptions.struct_size = sizeof(sessionOptions);
   sessionOptions.profile = options.profile;
-  return (!options.threads ||
-          cinch_set_threads(static_cast<int32_t>(options.threads)) ==
-              CINCH_OK) &&
+  return (!options.threads || cinch_set_threads(static_cast<int32_t>(
+                                  options.threads)) == CINCH_OK) &&
          cinch_model_load(options.model.c_str(), &modelOptions,
                           &handles.model) == CINCH_OK &&
          cinch_session_create(handles.model, &sessionOptions,
@@ -163,10 +162,10 @@ static int run(const Options &options) {
   if (options.measureMemory) {
     cinch_measurement_t measurement = {};
     measurement.struct_size = sizeof(measurement);
-    if (cinch_session_measure_memory(
-            handles.session, buffers.inputViews.data(), inputCount,
-            buffers.outputViews.data(), statistics.model.output_count,
-            &measurement))
+    if (cinch_session_measure_memory(handles.session, buffers.inputViews.data(),
+                                     inputCount, buffers.outputViews.data(),
+                                     statistics.model.output_count,
+                                     &measurement))
       return reportLastError();
     statistics.measurement = measurement;
   }
@@ -189,10 +188,9 @@ static int run(const Options &options) {
     const Comparison &comparison = statistics.comparisons[index];
     if (comparison.isEqual)
       continue;
-    result = reportError("output '" + buffers.outputs[index].name + "': " +
-                         comparison.message + " (" +
-                         std::to_string(comparison.mismatches) +
-                         " elements differ)");
+    result = reportError(
+        "output '" + buffers.outputs[index].name + "': " + comparison.message +
+        " (" + std::to_string(comparison.mismatches) + " elements differ)");
   }
   return result;
 }

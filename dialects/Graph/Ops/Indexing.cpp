@@ -71,8 +71,8 @@ static std::optional<int64_t> getTupleLength(ShapeContext &context, size_t rankL
 LogicalResult GatherNDOp::inferShapes(ShapeContext &context) {
   const Dims &input = context.operands[0].dims, &indices = context.operands[1].dims;
   size_t batch = getBatchDims();
-  if (getBatchDims() < 0 || batch >= input.size() || batch >= indices.size())
-    return context.emitError() << "expected batch_dims below the ranks, but got " << getBatchDims() << " for "
+  if (batch >= input.size() || batch >= indices.size())
+    return context.emitError() << "expected batch_dims below the ranks, but got " << static_cast<int64_t>(batch) << " for "
                                << toString(input) << " at " << toString(indices);
   for (size_t i = 0; i < batch; ++i)
     if (!requireEqual(input[i], indices[i], context, "batch dimensions agree"))

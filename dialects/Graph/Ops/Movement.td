@@ -14,6 +14,8 @@ def Graph_ConstantOp : Graph_Op<"constant", [ConstantLike, AllTypesMatch<["value
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$value attr-dict";
   let hasFolder = 1;
+  let builders = [OpBuilder<(ins "::mlir::TypedAttr":$value),
+    "build($_builder, $_state, value.getType(), value);">];
 }
 
 def Graph_ShapeOp : Graph_Op<"shape"> {

@@ -44,12 +44,13 @@ static LogicalResult inferRecurrence(OpTy op, ShapeContext &context, int64_t gat
   const Dims &input = context.operands[0].dims;
   if (input.size() != 3)
     return context.emitError() << "expected an input of three axes, but got " << toString(input);
-  if (op.getHiddenSize() < 1 || op.getHiddenSize() > INT32_MAX)
-    return context.emitError() << "expected a hidden_size from 1 to " << INT32_MAX << ", but got " << op.getHiddenSize();
+  int64_t hidden = op.getHiddenSize();
+  if (hidden < 1 || hidden > INT32_MAX)
+    return context.emitError() << "expected a hidden_size from 1 to " << INT32_MAX << ", but got " << hidden;
   bool batchFirst = op.getBatchFirst();
   Recurrence shapes{context, op.getDirection(), batchFirst, input[batchFirst ? 1 : 0], input[batchFirst ? 0 : 1],
-                    op.getHiddenSize(), op.getDirection() == Direction::bidirectional ? 2 : 1};
-  int64_t directions = shapes.numDirections, hidden = op.getHiddenSize();
+                    hidden, op.getDirection() == Direction::bidirectional ? 2 : 1};
+  int64_t directions = shapes.numDirections;
   if (static_cast<int64_t>(op.getActivations().size()) != directions * activationsPerDirection)
     return context.emitError() << "expected " << directions * activationsPerDirection << " activations, but got "
                                << op.getActivations();

@@ -111,11 +111,12 @@ LogicalResult StepGetOp::inferShapes(ShapeContext &context) {
 
 LogicalResult StepSetOp::inferShapes(ShapeContext &context) {
   const Dims &value = context.operands[0].dims, &into = context.operands[1].dims;
-  if (getAxis() < 0 || getAxis() >= static_cast<int64_t>(into.size())) // C1
+  int64_t axis = getAxis();
+  if (axis < 0 || axis >= static_cast<int64_t>(into.size())) // C1
     return context.emitError() << "expected an axis from 0 to " << static_cast<int64_t>(into.size()) - 1
-                               << " of shape " << toString(into) << ", but got " << getAxis();
+                               << " of shape " << toString(into) << ", but got " << axis;
   Dims rest = into;
-  rest.erase(rest.begin() + getAxis());
+  rest.erase(rest.begin() + axis);
   bool fits = value.size() == rest.size();
   for (size_t i = 0; fits && i < rest.size(); ++i)
     fits = requireEqual(value[i], rest[i], context, "a step has the shape of the others");

@@ -1,0 +1,290 @@
+//===- FormGroups.cpp - which operations share a kernel ----------------------===//
+//
+// Groups grow from their roots, in reverse program order: an operation joins the
+// group of its users if it has no other users. So a group has one root and no
+// path leaves and re-enters it. What joins must be computed where it is read, so
+// each operation counts how often per element: a reduction is one pass over the
+// rows, softmax three.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/GraphToExec/FormGroups.h"
+#include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::form;
+
+namespace {
+
+/// Most operations in one kernel: bounds the size of the code.
+constexpr size_t maxOps = 64;
+/// How often an operation may be computed per element, cheap ones and others.
+constexpr unsigned maxCheapPasses = 3, maxCostlyPasses = 2;
+
+struct Cluster {
+  SmallVector<Operation *> ops; ///< reverse program order
+  Operation *contraction = nullptr;
+  /// Number of trailing axes that row statistics reduce; 0: none yet.
+  size_t rowAxes = 0;
+  bool hasMovement = false, hasReduction = false;
+
+  Operation *root() const { return ops.front(); }
+};
+
+class Grouping {
+public:
+  Grouping(const ShapeTable &shapes, const DenseSet<Operation *> &live) : shapes(shapes), live(live) {}
+
+  void run(Block &block);
+  /// Clusters by root, in reverse program order.
+  std::vector<Cluster> clusters;
+
+private:
+  ArrayRef<Expr> dims(Value value) const { return shapes.get(value).dims; }
+  ArrayRef<Expr> dims(Operation *op) const { return dims(op->getResult(0)); }
+  void markEpilogues(Block &block);
+  bool mayJoin(Operation *op, const Lowering &lowering, const Cluster &cluster) const;
+  bool mayJoinContraction(Operation *op, const Lowering &lowering, const Cluster &cluster) const;
+  bool isRowStatistic(Operation *op, const Cluster &cluster) const;
+  std::optional<size_t> findCommonCluster(Operation *op) const;
+  unsigned countPasses(Operation *op, const Cluster &cluster) const;
+
+  const ShapeTable &shapes;
+  const DenseSet<Operation *> &live;
+  DenseMap<Operation *, size_t> clusterOf;
+  /// Operations that should end a contraction kernel rather than join others.
+  DenseSet<Operation *> epilogues;
+};
+
+} // namespace
+
+/// Reductions over rows and how often each reads its operand; nullopt for others.
+/// `axes` receives the reduced axes.
+static std::optional<unsigned> getRowPasses(Operation *op, SmallVectorImpl<int64_t> &axes) {
+  auto trailing = [&](Value input, int64_t axis) {
+    for (int64_t at = axis, rank = cast<RankedTensorType>(input.getType()).getRank(); at < rank; ++at)
+      axes.push_back(at);
+  };
+  return TypeSwitch<Operation *, std::optional<unsigned>>(op)
+      .Case<graph::ReduceSumOp, graph::ReduceMeanOp, graph::ReduceProdOp, graph::ReduceMaxOp, graph::ReduceMinOp>(
+          [&](auto reduce) {
+            axes.append(reduce.getAxes().begin(), reduce.getAxes().end());
+            return 1;
+          })
+      .Case<graph::ArgMaxOp, graph::ArgMinOp>([&](auto arg) {
+        axes.push_back(arg.getAxis());
+        return 1;
+      })
+      .Case<graph::SoftmaxOp, graph::LogSoftmaxOp>([&](auto softmax) {
+        axes.push_back(softmax.getAxis());
+        return 3;
+      })
+      .Case<graph::LayerNormOp>([&](auto norm) {
+        trailing(norm.getInput(), norm.getAxis());
+        return 3;
+      })
+      .Case<graph::RMSNormOp>([&](auto norm) {
+        trailing(norm.getInput(), norm.getAxis());
+        return 2;
+      })
+      .Default(std::nullopt);
+}
+
+void Grouping::markEpilogues(Block &block) {
+  const LoweringTable &table = LoweringTable::get();
+  for (Operation &op : block) {
+    const Lowering *lowering = table.find(&op);
+    if (!lowering || !live.contains(&op))
+      continue;
+    if (lowering->opClass == OpClass::Contraction)
+      epilogues.insert(&op);
+    if (lowering->opClass != OpClass::Elementwise)
+      continue;
+    for (Value operand : op.getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (!producer || !epilogues.contains(producer) || dims(producer) != dims(&op))
+        continue;
+      bool staysTogether = llvm::all_of(producer->getUsers(), [&](Operation *user) {
+        const Lowering *use = table.find(user);
+        return user == &op || (use && use->opClass == OpClass::Elementwise);
+      });
+      if (staysTogether)
+        epilogues.insert(&op);
+    }
+  }
+}
+
+std::optional<size_t> Grouping::findCommonCluster(Operation *op) const {
+  std::optional<size_t> common;
+  for (OpOperand &use : op->getUses()) {
+    if (!isRead(use))
+      continue;
+    auto found = clusterOf.find(use.getOwner());
+    if (found == clusterOf.end()) {
+      if (use.getOwner()->getBlock() == op->getBlock() && !live.contains(use.getOwner()) &&
+          use.getOwner()->getDialect() == op->getDialect())
+        continue; // dead
+      return std::nullopt;
+    }
+    if (common && *common != found->second)
+      return std::nullopt;
+    common = found->second;
+  }
+  return common;
+}
+
+unsigned Grouping::countPasses(Operation *op, const Cluster &cluster) const {
+  // Walks from the operation to what evaluates it: the root and the reductions.
+  SmallVector<Operation *> pending = {op};
+  SmallPtrSet<Operation *, 16> seen;
+  unsigned passes = 0;
+  while (!pending.empty()) {
+    Operation *current = pending.pop_back_val();
+    if (current != op) {
+      SmallVector<int64_t> axes;
+      if (auto rowPasses = getRowPasses(current, axes)) {
+        passes += *rowPasses;
+        continue;
+      }
+    }
+    if (current == cluster.root()) {
+      ++passes;
+      continue;
+    }
+    for (Operation *user : current->getUsers())
+      if (live.contains(user) && seen.insert(user).second)
+        pending.push_back(user);
+  }
+  return passes;
+}
+
+/// True if `op` reduces the trailing axes of the space of the cluster's root.
+bool Grouping::isRowStatistic(Operation *op, const Cluster &cluster) const {
+  SmallVector<int64_t> axes;
+  if (!getRowPasses(op, axes) || axes.empty() || cluster.hasMovement ||
+      LoweringTable::get().find(cluster.root())->opClass != OpClass::Elementwise)
+    return false;
+  ArrayRef<Expr> space = dims(cluster.root());
+  if (dims(op->getOperand(0)) != space || (cluster.rowAxes && cluster.rowAxes != axes.size()))
+    return false;
+  for (auto [position, axis] : llvm::enumerate(axes))
+    if (axis != static_cast<int64_t>(space.size() - axes.size() + position))
+      return false;
+  // The result keeps the axes (as 1 or in full), so it aligns with the space.
+  return dims(op).size() == space.size();
+}
+
+bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering, const Cluster &cluster) const {
+  if (auto transpose = dyn_cast<graph::TransposeOp>(op))
+    return isa<graph::MatmulOp>(cluster.contraction) &&
+           llvm::all_of(op->getUsers(), [&](Operation *user) { return user == cluster.contraction; });
+  if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
+    return false;
+  // Only what the epilogue reads beside the product.
+  return llvm::none_of(op->getUsers(), [&](Operation *user) {
+    return user == cluster.contraction || isa<graph::TransposeOp>(user);
+  });
+}
+
+bool Grouping::mayJoin(Operation *op, const Lowering &lowering, const Cluster &cluster) const {
+  if (cluster.ops.size() >= maxOps || op->getNumResults() != 1)
+    return false;
+  const Lowering *root = LoweringTable::get().find(cluster.root());
+  if (root->opClass == OpClass::Opaque)
+    return false;
+  if (cluster.contraction)
+    return mayJoinContraction(op, lowering, cluster);
+  switch (lowering.opClass) {
+  case OpClass::Opaque:
+    return false;
+  case OpClass::Contraction:
+    return !cluster.hasMovement && !cluster.hasReduction && root->opClass == OpClass::Elementwise &&
+           dims(op) == dims(cluster.root());
+  case OpClass::Reduction:
+    return isRowStatistic(op, cluster);
+  case OpClass::Movement:
+    if (cluster.hasReduction && countPasses(op, cluster) > 1)
+      return false;
+    return root->opClass != OpClass::Reduction || lowering.isCheap;
+  case OpClass::Elementwise:
+    break;
+  }
+  if ((cluster.hasReduction || cluster.hasMovement) && epilogues.contains(op))
+    return false;
+  if (lowering.isCheap)
+    return countPasses(op, cluster) <= maxCheapPasses;
+  // Not where few elements are read often, unless they are one per row.
+  for (Operation *user : op->getUsers())
+    if (live.contains(user) && dims(user) != dims(op)) {
+      SmallVector<int64_t> axes;
+      bool isPerRow = !dims(op).empty() && dims(op).back() == Expr(1);
+      if (!getRowPasses(user, axes) && !isPerRow)
+        return false;
+    }
+  return countPasses(op, cluster) <= maxCostlyPasses;
+}
+
+void Grouping::run(Block &block) {
+  markEpilogues(block);
+  const LoweringTable &table = LoweringTable::get();
+  for (Operation &operation : llvm::reverse(block)) {
+    Operation *op = &operation;
+    if (!live.contains(op) || getPlace(op, shapes) != Place::Kernel)
+      continue;
+    const Lowering *lowering = table.find(op);
+    std::optional<size_t> number;
+    if (lowering)
+      number = findCommonCluster(op);
+    if (number && !mayJoin(op, *lowering, clusters[*number]))
+      number.reset();
+    if (!number) {
+      number = clusters.size();
+      clusters.emplace_back();
+    }
+    Cluster &cluster = clusters[*number];
+    cluster.ops.push_back(op);
+    clusterOf[op] = *number;
+    if (!lowering)
+      continue;
+    if (lowering->opClass == OpClass::Contraction)
+      cluster.contraction = op;
+    cluster.hasMovement |= lowering->opClass == OpClass::Movement && !cluster.contraction;
+    if (lowering->opClass == OpClass::Reduction) {
+      cluster.hasReduction = true;
+      SmallVector<int64_t> axes;
+      if (getRowPasses(op, axes))
+        cluster.rowAxes = axes.size();
+    }
+  }
+}
+
+std::vector<Group> cinch::form::formGroups(Block &block, const ShapeTable &shapes, const DenseSet<Operation *> &live,
+                                           bool fuse) {
+  std::vector<Cluster> clusters;
+  if (fuse) {
+    Grouping grouping(shapes, live);
+    grouping.run(block);
+    clusters = std::move(grouping.clusters);
+  } else {
+    for (Operation &op : llvm::reverse(block))
+      if (live.contains(&op) && getPlace(&op, shapes) == Place::Kernel)
+        clusters.push_back({{&op}});
+  }
+  std::vector<Group> groups;
+  for (Cluster &cluster : llvm::reverse(clusters)) {
+    Group group;
+    group.ops.assign(cluster.ops.rbegin(), cluster.ops.rend());
+    group.results.assign(cluster.root()->result_begin(), cluster.root()->result_end());
+    SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
+    SetVector<Value> inputs;
+    for (Operation *op : group.ops)
+      for (OpOperand &operand : op->getOpOperands())
+        if (isRead(operand) && !members.contains(operand.get().getDefiningOp()) && !ShapeTable::splat(operand.get()))
+          inputs.insert(operand.get());
+    group.inputs = inputs.takeVector();
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}

@@ -1,0 +1,52 @@
+//===- Passes.td - from graph to exec ---------------------*- tablegen -*-===//
+#ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_PASSES
+#define CINCH_LIB_LOWERING_GRAPHTOEXEC_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
+  let summary = "Groups graph operations into kernels and writes the exec program";
+  let description = [{
+    ```mlir
+    %1 = graph.matmul %x by %w : …
+    %2 = graph.add %1, %bias : …
+    %3 = graph.relu %2 : …
+    // becomes
+    %w = exec.weight …
+    %3 = exec.kernel @matmul_add_relu(%x, %w, %bias) {dims = [["batch", 64]], …} : …
+    func.func private @matmul_add_relu(…) attributes {exec.kernel_body,
+        exec.kind = "contraction", exec.ops = ["matmul", "add", "relu"]}
+    ```
+    A group grows from its root to the operations that produce its operands: one
+    joins if all its uses are in the group and computing it at the point of use
+    costs no more than storing it. The bodies hold `linalg` on tensors, one or few
+    operations per graph operation. `exec.kind` says how a body may be lowered:
+
+    - `generic`: a tree of generics that are computed element by element at their
+      use, and reductions whose results are used once per row (softmax, layer
+      normalization) or returned.
+    - `contraction`: a matmul or convolution, and what follows it element by element.
+    - `loops`: destinations updated by loops in order (scatter, top_k, cum_sum).
+
+    Reshapes become `exec.view`, outermost concatenations `exec.assemble`, constants
+    `exec.weight` (splats become scalars inside bodies), shape arithmetic disappears
+    or becomes `exec.shape` where data is read from it. Element types lose their
+    sign; arguments and results of functions keep it as `graph.element_type`.
+    Equal bodies are made once.
+
+    Requires inferable shapes. Afterwards no graph operation is left. What cannot
+    be lowered is reported at once, one error per operation, each beginning with
+    `unsupported: `.
+
+    With `fuse=false` every operation is a kernel of its own, nothing is in place.
+  }];
+  let options = [
+    Option<"fuse", "fuse", "bool", /*default=*/"true",
+           "Group operations; false gives the reference form, one kernel each">,
+  ];
+  let dependentDialects = [
+    "::cinch::exec::ExecDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+#endif // CINCH_LIB_LOWERING_GRAPHTOEXEC_PASSES

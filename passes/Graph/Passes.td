@@ -1,0 +1,87 @@
+//===- Passes.td - rewrites of the graph --------------------*- tablegen -*-===//
+#ifndef CINCH_PASSES_GRAPH_PASSES
+#define CINCH_PASSES_GRAPH_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
+  let summary = "Resolves shape arithmetic and removes what computes nothing";
+  let description = [{
+    ```mlir
+    %s = graph.shape %x from 1 to 2 {names = ["s"]} : tensor<?x384xf32> -> tensor<1xi64>
+    %d = graph.mul %s, %c2 {names = ["d"]} : tensor<1xi64>, tensor<1xi64> -> tensor<1xi64>
+    // becomes
+    %d = graph.constant dense<768> : tensor<1xi64> {names = ["d"]}
+    ```
+    - Integer and bool values whose contents the shape analysis knows become
+      constants; an `scf.if` of a known condition becomes its branch.
+    - Dimensions that the analysis knows replace `?` in types.
+    - Equal constants become one; operations that return their operand (a reshape
+      to the same shape, a cast to the same type, a transpose that moves no axis, ...)
+      disappear; a transpose of a transpose and a reshape of a reshape become one;
+      values that nobody uses are removed.
+
+    Values keep their names. Where an operation disappears whose result the function
+    returns, its producer takes the name over if it has no role of its own, else the
+    operation stays. Refused: what `SymbolicShapeAnalysis` refuses.
+    Counts, in the attribute `graph.simplify_report` of the function when `report` is set:
+    folded (to constants), refined (types), merged (constants), bypassed
+    (identities), removed (unused).
+  }];
+  let options = [
+    Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect", "::mlir::arith::ArithDialect"];
+}
+
+def ExpandRecurrentPass : Pass<"expand-recurrent", "::mlir::func::FuncOp"> {
+  let summary = "Turns recurrent operations into loops over time";
+  let description = [{
+    ```mlir
+    %y, %h = graph.rnn %x, %w, %r {…} : (tensor<8x2x3xf32>, …) -> (tensor<8x1x2x4xf32>, tensor<1x2x4xf32>)
+    // becomes, with the input projected for all steps at once
+    %p = graph.matmul %x by %w0 transposed : … -> tensor<8x2x4xf32>
+    %all, %last = scf.for %i = %c0 to %c8 step %c1 iter_args(%y = %zeros, %h = %h0) {
+      %row = graph.step_get %p at %i {axis = 0} : tensor<8x2x4xf32> -> tensor<2x4xf32>
+      %rec = graph.matmul %h by %r0 transposed : … -> tensor<2x4xf32>
+      %sum = graph.add %row, %rec : … -> tensor<2x4xf32>
+      %next = graph.tanh %sum : tensor<2x4xf32> -> tensor<2x4xf32>
+      %y1 = graph.step_set %next into %y at %i {axis = 0} : tensor<2x4xf32> into tensor<8x2x4xf32>
+      scf.yield %y1, %next
+    }
+    ```
+    A reverse direction counts its steps from the end; two directions are two loops
+    whose results are joined. With `lengths`, a row keeps its state and gives zeros
+    beyond its length; its reverse direction starts at its own last step.
+    Afterwards no lstm, gru or rnn is left. Names of inner values derive from the
+    results' names (`y/step`). Refused: activations other than sigmoid, tanh, relu,
+    affine-free ones of that list, reported with the operation.
+    Source: ONNX operator specification, LSTM, GRU and RNN of opset 22.
+  }];
+  let dependentDialects = ["::cinch::graph::GraphDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def VerifyNamesPass : Pass<"verify-names", "::mlir::func::FuncOp"> {
+  let summary = "Fails unless every value has a unique name";
+  let description = [{
+    Every result of a graph or exec operation has an entry in the `names` attribute of
+    its operation, a string that is not empty and that no other value and no
+    argument (`graph.name`) of the function has. Changes nothing.
+  }];
+}
+
+def AnnotateShapesPass : Pass<"annotate-shapes", "::mlir::func::FuncOp"> {
+  let summary = "Writes what the shape analysis knows into the function";
+  let description = [{
+    ```mlir
+    %r = graph.reshape %x to %s {graph.shapes = [["batch", 12]]} : …
+    ```
+    Every operation with tensor results gets `graph.shapes`, the dims of each, and
+    where contents are known, `graph.contents`, a list per result. The function gets
+    `graph.requirements`, expressions that must be 0, with what they mean. For tests and
+    for a look at a model; nothing reads the attributes.
+  }];
+}
+
+#endif // CINCH_PASSES_GRAPH_PASSES

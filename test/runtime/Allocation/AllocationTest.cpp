@@ -1,0 +1,145 @@
+//===- AllocationTest.cpp - a run of planned sizes allocates nothing ------===//
+//
+// This executable defines malloc, its relatives and mmap, which the dynamic
+// linker then uses for every library of the process, OpenMP's included.
+//
+//===----------------------------------------------------------------------===//
+#include "test/runtime/Fake/Fixture.h"
+
+#include <atomic>
+#include <cerrno>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+extern "C" {
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+void __libc_free(void *);
+}
+
+static std::atomic<bool> isCounting{false};
+static std::atomic<int64_t> allocations{0};
+
+static void count() {
+  if (isCounting.load())
+    ++allocations;
+}
+
+extern "C" {
+void *malloc(size_t size) {
+  count();
+  return __libc_malloc(size);
+}
+void *calloc(size_t number, size_t size) {
+  count();
+  return __libc_calloc(number, size);
+}
+void *realloc(void *old, size_t size) {
+  count();
+  return __libc_realloc(old, size);
+}
+void *memalign(size_t alignment, size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+  count();
+  return __libc_memalign(alignment, size);
+}
+int posix_memalign(void **out, size_t alignment, size_t size) {
+  count();
+  *out = __libc_memalign(alignment, size);
+  return *out ? 0 : ENOMEM;
+}
+void free(void *memory) { __libc_free(memory); }
+void *mmap(void *address, size_t length, int protection, int flags, int file,
+           off_t offset) {
+  count();
+  return reinterpret_cast<void *>(
+      syscall(SYS_mmap, address, length, protection, flags, file, offset));
+}
+}
+
+using namespace cinch::test;
+
+namespace {
+
+class AllocationTest : public RuntimeTest {
+protected:
+  /// Runs `batches` and returns the number of allocations.
+  int64_t countRuns(std::vector<Rows> &inputs, std::vector<Rows> &outputs,
+                    const int64_t *strides = nullptr) {
+    bool failed = false;
+    allocations = 0;
+    isCounting = true;
+    for (size_t index = 0; index < inputs.size(); ++index) {
+      cinch_tensor_t input = inputs[index].view();
+      cinch_tensor_t output = outputs[index].view();
+      input.strides = strides;
+      failed |= cinch_session_run(session, &input, 1, &output, 1) != CINCH_OK;
+    }
+    isCounting = false;
+    EXPECT_FALSE(failed) << cinch_last_error();
+    return allocations;
+  }
+  /// Rows for the sizes 1, 5 and 200.
+  static std::vector<Rows> makeRows() {
+    std::vector<Rows> rows;
+    for (int64_t batch : {1, 5, 200})
+      rows.emplace_back(batch);
+    for (Rows &row : rows) // shapes point into themselves only
+      EXPECT_EQ(row.data.size(), size_t(4 * row.shape[0]));
+    return rows;
+  }
+};
+
+TEST_F(AllocationTest, CountsAllocations) { // the hook works
+  isCounting = true;
+  allocations = 0;
+  free(malloc(8));
+  munmap(mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+         4096);
+  delete new int(1);
+  isCounting = false;
+  EXPECT_GE(allocations, 2);
+}
+
+TEST_F(AllocationTest, NewSizesAllocateAndPlannedOnesDoNot) {
+  ASSERT_EQ(cinch_set_threads(4), CINCH_OK);
+  open("dynamic");
+  std::vector<Rows> inputs = makeRows(), outputs = makeRows();
+  EXPECT_GT(countRuns(inputs, outputs), 0);
+  for (int repeat = 0; repeat < 3; ++repeat)
+    EXPECT_EQ(countRuns(inputs, outputs), 0);
+  cinch_counters_t counters = {};
+  counters.struct_size = sizeof(counters);
+  ASSERT_EQ(cinch_session_get_counters(session, &counters), CINCH_OK);
+  EXPECT_EQ(counters.plans_made, 3);
+  EXPECT_EQ(counters.threads, 4);
+  EXPECT_GT(counters.parallel_calls, 0);
+}
+
+TEST_F(AllocationTest, PreparedSizesDoNotAllocateInTheFirstRun) {
+  ASSERT_EQ(cinch_set_threads(1), CINCH_OK);
+  open("dynamic");
+  std::vector<Rows> inputs = makeRows(), outputs = makeRows();
+  for (const Rows &rows : inputs) {
+    cinch_shape_t shape = rows.shapeView();
+    ASSERT_EQ(cinch_session_prepare(session, &shape, 1), CINCH_OK);
+  }
+  EXPECT_EQ(countRuns(inputs, outputs), 0);
+}
+
+TEST_F(AllocationTest, StagingIsAllocatedOnce) {
+  ASSERT_EQ(cinch_set_threads(2), CINCH_OK);
+  open("dynamic");
+  std::vector<Rows> inputs = makeRows(), outputs = makeRows();
+  const int64_t broadcast[] = {0, 4}; // every row is the first one
+  EXPECT_GT(countRuns(inputs, outputs, broadcast), 0);
+  EXPECT_EQ(countRuns(inputs, outputs, broadcast), 0);
+}
+
+} // namespace
