@@ -54,6 +54,7 @@ private:
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);
   void lowerRead(exec::ReadOp read);
+  void lowerWrite(exec::WriteOp write);
   LogicalResult lowerIf(scf::IfOp branch);
   LogicalResult lowerFor(scf::ForOp loop);
   LogicalResult lowerWhile(scf::WhileOp loop);
@@ -230,6 +231,12 @@ void EntryLowering::lowerRead(exec::ReadOp read) {
   scalars.map(read.getResult(), value);
 }
 
+void EntryLowering::lowerWrite(exec::WriteOp write) {
+  Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
+                                           scalars.lookup(write.getValue()));
+  code.store(value, address(write.getResult()));
+}
+
 LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
   SmallVector<Type> types;
   for (Value result : branch.getResults())
@@ -316,6 +323,8 @@ LogicalResult EntryLowering::lower(Operation &op) {
     lowerShape(shape);
   else if (auto read = dyn_cast<exec::ReadOp>(op))
     lowerRead(read);
+  else if (auto write = dyn_cast<exec::WriteOp>(op))
+    lowerWrite(write);
   else if (auto copy = dyn_cast<exec::CopyOp>(op))
     code.copy(address(copy.getResult()), address(copy.getInput()),
               code.evaluate(program.getBytes(copy.getInput())));
