@@ -54,7 +54,11 @@ private:
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);
   void lowerRead(exec::ReadOp read);
+<<<<<<< HEAD
   LogicalResult lowerDim(tensor::DimOp dim);
+=======
+  void lowerWrite(exec::WriteOp write);
+>>>>>>> form
   LogicalResult lowerIf(scf::IfOp branch);
   LogicalResult lowerFor(scf::ForOp loop);
   LogicalResult lowerWhile(scf::WhileOp loop);
@@ -231,6 +235,7 @@ void EntryLowering::lowerRead(exec::ReadOp read) {
   scalars.map(read.getResult(), value);
 }
 
+<<<<<<< HEAD
 /// A dimension is an expression; nothing is read.
 LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   std::optional<int64_t> axis = dim.getConstantIndex();
@@ -240,6 +245,12 @@ LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   Value value = code.evaluate(dims[*axis]);
   scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
   return success();
+=======
+void EntryLowering::lowerWrite(exec::WriteOp write) {
+  Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
+                                           scalars.lookup(write.getValue()));
+  code.store(value, address(write.getResult()));
+>>>>>>> form
 }
 
 LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
@@ -330,6 +341,8 @@ LogicalResult EntryLowering::lower(Operation &op) {
     lowerShape(shape);
   else if (auto read = dyn_cast<exec::ReadOp>(op))
     lowerRead(read);
+  else if (auto write = dyn_cast<exec::WriteOp>(op))
+    lowerWrite(write);
   else if (auto copy = dyn_cast<exec::CopyOp>(op))
     code.copy(address(copy.getResult()), address(copy.getInput()),
               code.evaluate(program.getBytes(copy.getInput())));
