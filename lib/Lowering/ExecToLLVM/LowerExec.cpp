@@ -54,11 +54,8 @@ private:
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);
   void lowerRead(exec::ReadOp read);
-<<<<<<< HEAD
   LogicalResult lowerDim(tensor::DimOp dim);
-=======
   void lowerWrite(exec::WriteOp write);
->>>>>>> form
   LogicalResult lowerIf(scf::IfOp branch);
   LogicalResult lowerFor(scf::ForOp loop);
   LogicalResult lowerWhile(scf::WhileOp loop);
@@ -235,7 +232,6 @@ void EntryLowering::lowerRead(exec::ReadOp read) {
   scalars.map(read.getResult(), value);
 }
 
-<<<<<<< HEAD
 /// A dimension is an expression; nothing is read.
 LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   std::optional<int64_t> axis = dim.getConstantIndex();
@@ -245,12 +241,10 @@ LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   Value value = code.evaluate(dims[*axis]);
   scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
   return success();
-=======
 void EntryLowering::lowerWrite(exec::WriteOp write) {
   Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
                                            scalars.lookup(write.getValue()));
   code.store(value, address(write.getResult()));
->>>>>>> form
 }
 
 LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
