@@ -167,6 +167,26 @@ struct PlaceCheck {
 
 } // namespace
 
+static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+/// True if `map` reads each axis at the loop at which `space` has it, or at 0.
+static bool readsOwnRow(AffineMap map, AffineMap space) {
+  if (map.getNumResults() != space.getNumResults())
+    return false;
+  return llvm::all_of(llvm::zip(map.getResults(), space.getResults()), [](auto pair) {
+    auto [place, spacePlace] = pair;
+    return place == spacePlace || isa<AffineConstantExpr>(place);
+  });
+}
+
+/// The map of the first operand that a reduction reads in full: the space of its rows.
+static AffineMap getSpaceMap(linalg::GenericOp reduction) {
+  for (AffineMap map : reduction.getIndexingMapsArray())
+    if (map.isPermutation())
+      return map;
+  return reduction.getIndexingMapsArray().front();
+}
+
 bool PlaceCheck::isAligned(Value value, bool isRow) {
   auto [entry, isNew] = known.try_emplace(value, true);
   if (!isNew)
@@ -182,25 +202,16 @@ bool PlaceCheck::isAligned(Value value, bool isRow) {
       return false;
     AffineMap map = generic.getMatchingIndexingMap(&use);
     AffineMap outMap = generic.getIndexingMapsArray()[generic.getNumDpsInputs()];
-    if (generic.getNumReductionLoops() == 0) {
-      // A row statistic may be read anywhere in its row, but in no other row.
-      if (!isRow && map != outMap)
-        return false;
-      if (isRow && (map.getNumResults() != outMap.getNumResults() ||
-                    !llvm::all_of(llvm::zip(map.getResults(), outMap.getResults()), [](auto pair) {
-                      auto [place, outPlace] = pair;
-                      return place == outPlace || isa<AffineConstantExpr>(place);
-                    })))
-        return false;
-      return llvm::all_of(generic.getResults(), [&](Value next) {
-        bool nextIsRow = isRow && cast<RankedTensorType>(next.getType()).getShape() ==
-                                      cast<RankedTensorType>(value.getType()).getShape();
-        return isAligned(next, nextIsRow);
-      });
-    }
-    // A statistic of the row: reads the row, is not stored.
-    return !isRow && map.isPermutation() &&
-           llvm::all_of(generic.getResults(), [&](Value statistic) { return isAligned(statistic, /*isRow=*/true); });
+    // A row statistic may be read anywhere in its row, but in no other row.
+    bool isReduction = generic.getNumReductionLoops() != 0;
+    if (isRow && !readsOwnRow(map, isReduction ? getSpaceMap(generic) : outMap))
+      return false;
+    if (!isRow && (isReduction ? !map.isPermutation() : map != outMap))
+      return false;
+    return llvm::all_of(generic.getResults(), [&](Value next) {
+      bool nextIsRow = isReduction || (isRow && getShape(next) == getShape(value));
+      return isAligned(next, nextIsRow);
+    });
   });
   known[value] = result;
   return result;

@@ -50,7 +50,8 @@ Value ProgramWriter::materialize(Value value) {
   }
   case Place::Shape: {
     SmallVector<Attribute> elements;
-    for (const Expr &element : *shapes.contents(value))
+    ArrayRef<Expr> contents = *shapes.contents(value);
+    for (const Expr &element : contents)
       elements.push_back(builder.getStringAttr(element.str()));
     made = exec::ShapeOp::create(builder, loc, type, builder.getArrayAttr(elements));
     break;
