@@ -2,6 +2,10 @@
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
+#include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "lib/Lowering/GraphToExec/Passes.h"
+#include "lib/Lowering/KernelToLLVM/Passes.h"
+#include "lib/Pipeline/Pipelines.h"
 #include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
@@ -60,6 +64,10 @@ void cinch::registerDialects(DialectRegistry &registry) {
 void cinch::registerPasses() {
   graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
+  registerCinchExecToLLVMPasses();
+  registerKernelToLLVMPasses();
+  registerGraphToExecPasses();
+  registerPipelines();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();

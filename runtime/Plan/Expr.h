@@ -25,7 +25,10 @@ struct Interval {
   std::optional<int64_t> low, high;
 };
 
-/// An immutable integer expression. Cheap to copy.
+/// An immutable integer expression. Cheap to copy. Symbols stand for any integer.
+/// A coefficient that leaves 64 bits, a division by the constant 0 and an
+/// expression beyond the limits of ExprNode.h are undefined: so is everything
+/// computed from them, and `evaluate` fails.
 class Expr {
 public:
   /// The constant `value` (0 by default).

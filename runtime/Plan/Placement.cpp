@@ -71,21 +71,20 @@ void Placer::place(Candidate &candidate, bool isByStart) {
         int32_t other = neighbours[i];
         int64_t offset = candidate.offsets[other];
         if (offset >= 0)
-          spans.push_back({offset, offset + items[other].padded, other});
+          spans.push_back({offset, offset + items[other].padded,
+                           items[other].first, items[other].last});
       }
       std::sort(spans.begin(), spans.end(), isBelow);
     } else if (isByStart) {
-      spans.erase(std::remove_if(spans.begin(), spans.end(),
-                                 [&](const Span &span) {
-                                   return items[span.item].last < item.first;
-                                 }),
+      spans.erase(std::remove_if(
+                      spans.begin(), spans.end(),
+                      [&](const Span &span) { return span.last < item.first; }),
                   spans.end());
     }
 
     int64_t end = 0, offset = -1, smallest = INT64_MAX;
     for (const Span &span : spans) {
-      if (!useLists && (items[span.item].last < item.first ||
-                        item.last < items[span.item].first))
+      if (!useLists && (span.last < item.first || item.last < span.first))
         continue;
       int64_t gap = span.begin - end;
       if (gap >= item.padded && gap < smallest) {
@@ -101,7 +100,7 @@ void Placer::place(Candidate &candidate, bool isByStart) {
     candidate.offsets[index] = offset;
     candidate.peak = std::max(candidate.peak, offset + item.bytes);
     if (!useLists) {
-      Span span{offset, offset + item.padded, index};
+      Span span{offset, offset + item.padded, item.first, item.last};
       spans.insert(std::upper_bound(spans.begin(), spans.end(), span, isBelow),
                    span);
     }

@@ -64,7 +64,7 @@ public:
 private:
   struct Span {
     int64_t begin, end;
-    int32_t item;
+    int32_t first, last; // of the item
   };
 
   const Problem &problem;

@@ -212,3 +212,10 @@ def test_nothing_is_left_where_output_cannot_be_written(model, tmp_path):
     bad(1, "No such file", model, "--outputs", tmp_path / "no" / "out.npz")
     bad(1, "No space left", model, "--json", "/dev/full")
     assert sorted(os.listdir(tmp_path)) == ["dynamic.so", "fake.safetensors"]
+
+
+@pytest.mark.parametrize("library", ["cinch_rt", "cinch_rt_static"])
+def test_c_program(model, library):
+    program = os.path.join(fake.BUILD, "unittests", f"c-program-{library}")
+    # By hand: (2 x + w0) w1, first and last element.
+    assert fake.check(program, model) == "240 4848\n"

@@ -6,17 +6,11 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
-const graph::ValueShape &ShapeTable::get(Value value) const {
-  auto found = shapes.find(value);
-  assert(found != shapes.end() && "value without a shape");
-  return found->second;
-}
-
 std::optional<ArrayRef<plan::Expr>> ShapeTable::contents(Value value) const {
-  auto found = shapes.find(value);
-  if (found == shapes.end() || !found->second.contents)
+  const graph::ValueShape *shape = analysis.get(value);
+  if (!shape || !shape->contents)
     return std::nullopt;
-  return ArrayRef<plan::Expr>(*found->second.contents);
+  return ArrayRef<plan::Expr>(*shape->contents);
 }
 
 std::optional<SmallVector<int64_t>> ShapeTable::constants(Value value) const {

@@ -3,15 +3,15 @@
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_SHAPETABLE_H
 
 #include "dialects/Graph/Graph.h"
-#include "llvm/ADT/DenseMap.h"
+#include "passes/Common/SymbolicShape.h"
 
 namespace cinch::form {
 
 /// Shapes, contents and constants of graph values, by value.
 class ShapeTable {
 public:
-  const graph::ValueShape &get(mlir::Value value) const;
-  void set(mlir::Value value, graph::ValueShape shape) { shapes[value] = std::move(shape); }
+  explicit ShapeTable(const SymbolicShapeAnalysis &analysis) : analysis(analysis) {}
+  const graph::ValueShape &get(mlir::Value value) const { return *analysis.get(value); }
 
   /// The contents of a small integer tensor, if derived.
   std::optional<llvm::ArrayRef<plan::Expr>> contents(mlir::Value value) const;
@@ -23,7 +23,7 @@ public:
   static mlir::TypedAttr splat(mlir::Value value);
 
 private:
-  llvm::DenseMap<mlir::Value, graph::ValueShape> shapes;
+  const SymbolicShapeAnalysis &analysis;
 };
 
 } // namespace cinch::form

@@ -101,14 +101,16 @@ cinch::convertToLLVM(ModuleOp module,
   patterns.add<SplitTruncation, WidenConversion<arith::SIToFPOp>,
                WidenConversion<arith::UIToFPOp>, WidenConversion<arith::FPToSIOp>,
                WidenConversion<arith::FPToUIOp>>(context);
-  auto approximates = [](StringRef) { return false; };
+  // Those that are within 1e-6 of the exact value over the whole range.
+  auto approximates = [](StringRef name) {
+    return llvm::is_contained({"math.exp", "math.log", "math.log2",
+                               "math.log1p", "math.expm1", "math.tanh",
+                               "math.erf", "math.asin", "math.acos"},
+                              name);
+  };
   populateMathPolynomialApproximationPatterns(patterns, approximates);
   if (failed(applyPatternsGreedily(module, std::move(patterns))))
     return failure();
-  RewritePatternSet expansion(context);
-  arith::populateArithExpandOpsPatterns(expansion);
-  arith::populateExpandBFloat16Patterns(expansion);
-  (void)expansion;
 
   OpPassManager lower("builtin.module");
   arith::ArithExpandOpsPassOptions expand;
@@ -135,6 +137,9 @@ cinch::convertToLLVM(ModuleOp module,
     if (!isa<LLVM::LLVMFuncOp>(op))
       return op.emitOpError("was not lowered to the llvm dialect");
   WalkResult result = module.walk([&](Operation *op) {
+    // Left behind by the emulation of 16-bit floats.
+    if (isa_and_nonnull<arith::FastMathFlagsAttr>(op->getAttr("fastmath")))
+      op->removeAttr("fastmath");
     if (op == module || isa<LLVM::LLVMDialect>(op->getDialect()))
       return WalkResult::advance();
     op->emitOpError("was not lowered to the llvm dialect");

@@ -3,7 +3,7 @@
 
 #include "gtest/gtest.h"
 
-#include <chrono>
+#include <ctime>
 #include <map>
 #include <random>
 
@@ -68,7 +68,7 @@ static std::string repeat(const std::string &part, int64_t count) {
 }
 
 TEST(ExprText, SurvivesHostileText) {
-  auto begin = std::chrono::steady_clock::now();
+  std::clock_t begin = std::clock();
   // Nesting.
   EXPECT_FALSE(Expr::parse(repeat("(", 60000)).has_value());
   EXPECT_FALSE(
@@ -98,10 +98,8 @@ TEST(ExprText, SurvivesHostileText) {
   std::string wide = sum.substr(0, 5000);
   wide = "(" + wide.substr(0, wide.rfind('+')) + ")" + repeat("*1", 5000);
   EXPECT_TRUE(Expr::parse(wide).has_value());
-  double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-          .count();
-  EXPECT_LT(seconds, 10.0);
+  double seconds = double(std::clock() - begin) / CLOCKS_PER_SEC;
+  EXPECT_LT(seconds, 20.0); // about 1 on an idle machine
 }
 
 namespace {

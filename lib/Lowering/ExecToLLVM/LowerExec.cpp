@@ -1,0 +1,398 @@
+//===- LowerExec.cpp - the entry program as a function -------------------------===//
+//
+// Only obeys: every place, every copy and the order are in the program already.
+// Tensors become addresses where they are used, so nothing but scalars crosses
+// control flow, and upstream lowers that.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/ExecToLLVM/FrameBuilder.h"
+#include "lib/Lowering/ExecToLLVM/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Index/IR/IndexDialect.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace cinch {
+#define GEN_PASS_DEF_LOWEREXECPASS
+#include "lib/Lowering/ExecToLLVM/Passes.h.inc"
+} // namespace cinch
+
+using namespace mlir;
+using namespace cinch;
+using cinch::plan::Expr;
+
+/// Status that a failed exec.check returns; include/cinch/runtime.h,
+/// CINCH_ERROR_SHAPE.
+static constexpr int32_t shapeStatus = 8;
+
+static bool isTensor(Value value) {
+  return isa<RankedTensorType>(value.getType());
+}
+
+namespace {
+
+/// Lowers one entry program into a new function.
+class EntryLowering {
+public:
+  EntryLowering(const memory::Program &program, func::FuncOp target,
+                OpBuilder &builder, SymbolTable &symbols)
+      : program(program), target(target), builder(builder), symbols(symbols),
+        code(builder, target.getLoc(), target.getArgument(0),
+             program.getSymbols()) {}
+  LogicalResult run();
+
+private:
+  void collectSlots(Operation &op);
+  void createArgs();
+  void lowerChecks();
+  LogicalResult lower(Block &block);
+  LogicalResult lower(Operation &op);
+  LogicalResult lowerKernel(exec::KernelOp kernel);
+  void lowerAssemble(exec::AssembleOp assemble);
+  void lowerShape(exec::ShapeOp shape);
+  void lowerRead(exec::ReadOp read);
+  LogicalResult lowerDim(tensor::DimOp dim);
+  LogicalResult lowerIf(scf::IfOp branch);
+  LogicalResult lowerFor(scf::ForOp loop);
+  LogicalResult lowerWhile(scf::WhileOp loop);
+  Value address(Value value) { return code.address(slots.lookup(value)); }
+  SmallVector<Value> getScalars(ValueRange values);
+  void mapScalars(ValueRange from, ValueRange to);
+  Value getMessage(StringRef text);
+
+  const memory::Program &program;
+  func::FuncOp target;
+  OpBuilder &builder;
+  SymbolTable &symbols;
+  FrameBuilder code;
+  llvm::DenseMap<Value, exec::SlotAttr> slots;
+  IRMapping scalars;
+  Value args; ///< words for the kernel that runs next
+};
+
+} // namespace
+
+static void addSlots(llvm::DenseMap<Value, exec::SlotAttr> &slots,
+                     ValueRange values, ArrayAttr attributes) {
+  if (attributes)
+    for (auto [value, attr] : llvm::zip(values, attributes))
+      if (auto slot = dyn_cast<exec::SlotAttr>(attr))
+        slots[value] = slot;
+}
+
+void EntryLowering::collectSlots(Operation &op) {
+  bool hasRegions = op.getNumRegions() != 0;
+  addSlots(slots, op.getResults(),
+           op.getAttrOfType<ArrayAttr>(hasRegions ? "exec.slots" : "slots"));
+  if (auto regions = op.getAttrOfType<ArrayAttr>("exec.arg_slots"))
+    for (auto [region, attr] : llvm::zip(op.getRegions(), regions))
+      addSlots(slots, region.getArguments(), cast<ArrayAttr>(attr));
+}
+
+/// One buffer, reused by every call, for the words of the largest kernel.
+void EntryLowering::createArgs() {
+  int64_t words = 1;
+  func::FuncOp entry = program.getEntry();
+  entry.walk([&](exec::KernelOp kernel) {
+    int64_t count = kernel.getScalars().size();
+    auto add = [&](Value value) {
+      count += 1 + cast<RankedTensorType>(value.getType()).getNumDynamicDims();
+    };
+    llvm::for_each(kernel.getInputs(), add);
+    llvm::for_each(kernel.getResults(), add);
+    words = std::max(words, count);
+  });
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  args = LLVM::AllocaOp::create(builder, target.getLoc(), pointer,
+                                builder.getI64Type(), code.constant(words));
+}
+
+Value EntryLowering::getMessage(StringRef text) {
+  std::string name = "cinch_message";
+  for (int index = 0; symbols.lookup(name); ++index)
+    name = "cinch_message_" + std::to_string(index);
+  std::string bytes = text.str() + '\0';
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size());
+  OpBuilder atModule(target);
+  auto global = LLVM::GlobalOp::create(
+      atModule, target.getLoc(), type, /*isConstant=*/true,
+      LLVM::Linkage::Internal, name, builder.getStringAttr(bytes));
+  symbols.insert(global);
+  return LLVM::AddressOfOp::create(builder, target.getLoc(), global);
+}
+
+/// All checks, before anything is written.
+void EntryLowering::lowerChecks() {
+  func::FuncOp entry = program.getEntry();
+  entry.walk([&](exec::CheckOp check) {
+    code.setLoc(check.getLoc());
+    Value value = code.evaluate(*Expr::parse(std::string_view(check.getZero())));
+    Value isZero = LLVM::ICmpOp::create(builder, check.getLoc(),
+                                        LLVM::ICmpPredicate::eq, value,
+                                        code.constant(0));
+    Block *next = new Block, *bad = new Block;
+    target.getBody().push_back(bad);
+    target.getBody().push_back(next);
+    cf::CondBranchOp::create(builder, check.getLoc(), isZero, next, bad);
+    builder.setInsertionPointToStart(bad);
+    Value status = code.fail(shapeStatus, getMessage(check.getMessage()));
+    func::ReturnOp::create(builder, check.getLoc(), status);
+    builder.setInsertionPointToStart(next);
+  });
+}
+
+SmallVector<Value> EntryLowering::getScalars(ValueRange values) {
+  SmallVector<Value> result;
+  for (Value value : values)
+    if (!isTensor(value))
+      result.push_back(scalars.lookup(value));
+  return result;
+}
+
+void EntryLowering::mapScalars(ValueRange from, ValueRange to) {
+  unsigned next = 0;
+  for (Value value : from)
+    if (!isTensor(value))
+      scalars.map(value, to[next++]);
+}
+
+LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
+  auto callee = symbols.lookup<LLVM::LLVMFuncOp>(kernel.getCallee());
+  auto tiles = symbols.lookup<LLVM::LLVMFuncOp>((kernel.getCallee() + ".tiles").str());
+  auto number = kernel->getAttrOfType<IntegerAttr>("exec.number");
+  if (!callee || !tiles)
+    return kernel.emitOpError("lower-exec: expected a kernel that lower-kernels has lowered");
+  if (!number)
+    return kernel.emitOpError("lower-exec: expected exec.number, which describe-program writes");
+  int64_t word = 0;
+  auto push = [&](Value value) {
+    code.store(value, code.advance(args, code.constant(8 * word++)));
+  };
+  auto pushTensor = [&](Value value) {
+    push(address(value));
+    auto type = cast<RankedTensorType>(value.getType());
+    for (auto [axis, dim] : llvm::enumerate(program.getDims(value)))
+      if (type.isDynamicDim(axis))
+        push(code.evaluate(dim));
+  };
+  llvm::for_each(kernel.getInputs(), pushTensor);
+  for (auto scalar : kernel.getScalars().getAsValueRange<StringAttr>())
+    push(code.evaluate(*Expr::parse(std::string_view(scalar))));
+  llvm::for_each(kernel.getResults(), pushTensor);
+  auto grain = callee->getAttrOfType<IntegerAttr>("exec.grain");
+  Value count = LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args}).getResult();
+  Value function = LLVM::AddressOfOp::create(builder, kernel.getLoc(), callee);
+  code.parallelFor(number.getInt(), function, args, count, grain ? grain.getInt() : 1);
+  return success();
+}
+
+/// Copies the operands that do not lie in the result.
+void EntryLowering::lowerAssemble(exec::AssembleOp assemble) {
+  exec::SlotAttr to = slots.lookup(assemble.getResult());
+  Expr start = *Expr::parse(std::string_view(to.getOffset())), offset(0);
+  for (Value input : assemble.getInputs()) {
+    exec::SlotAttr from = slots.lookup(input);
+    Expr bytes = program.getBytes(input);
+    bool isThere = from.getSpace() == to.getSpace() && from.getNumber() == to.getNumber() &&
+                   *Expr::parse(std::string_view(from.getOffset())) == start + offset;
+    if (!isThere)
+      code.copy(code.advance(code.address(to), code.evaluate(offset)), code.address(from), code.evaluate(bytes));
+    offset = offset + bytes;
+  }
+}
+
+void EntryLowering::lowerShape(exec::ShapeOp shape) {
+  Type element = shape.getResult().getType().getElementType();
+  int64_t bytes = *memory::getElementBytes(element);
+  Type stored = builder.getIntegerType(8 * bytes);
+  Value to = address(shape.getResult());
+  for (auto [index, text] : llvm::enumerate(shape.getElements().getAsValueRange<StringAttr>())) {
+    Value value = code.evaluate(*Expr::parse(std::string_view(text)));
+    if (bytes < 8)
+      value = LLVM::TruncOp::create(builder, shape.getLoc(), stored, value);
+    code.store(value, code.advance(to, code.constant(bytes * index)));
+  }
+}
+
+void EntryLowering::lowerRead(exec::ReadOp read) {
+  Location loc = read.getLoc();
+  Type element = read.getInput().getType().getElementType();
+  Type stored = builder.getIntegerType(8 * *memory::getElementBytes(element));
+  Value value = code.load(stored, address(read.getInput()));
+  if (read.getResult().getType().isInteger(1)) {
+    Value zero = LLVM::ConstantOp::create(builder, loc, stored, builder.getIntegerAttr(stored, 0));
+    value = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, value, zero);
+  } else {
+    value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
+  }
+  scalars.map(read.getResult(), value);
+}
+
+/// A dimension is an expression; nothing is read.
+LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
+  std::optional<int64_t> axis = dim.getConstantIndex();
+  ArrayRef<Expr> dims = program.getDims(dim.getSource());
+  if (!axis || *axis < 0 || *axis >= static_cast<int64_t>(dims.size()))
+    return dim.emitOpError("lower-exec: expected a constant axis");
+  Value value = code.evaluate(dims[*axis]);
+  scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
+  return success();
+}
+
+LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
+  SmallVector<Type> types;
+  for (Value result : branch.getResults())
+    if (!isTensor(result))
+      types.push_back(result.getType());
+  auto lowered = scf::IfOp::create(builder, branch.getLoc(), types, scalars.lookup(branch.getCondition()),
+                                   /*addThenBlock=*/true, /*addElseBlock=*/branch.elseBlock() != nullptr);
+  OpBuilder::InsertionGuard guard(builder);
+  for (auto [from, to] : llvm::zip(branch->getRegions(), lowered->getRegions())) {
+    if (from.empty())
+      continue;
+    builder.setInsertionPointToEnd(&to.front());
+    if (failed(lower(from.front())))
+      return failure();
+    Operation *yield = from.front().getTerminator();
+    scf::YieldOp::create(builder, yield->getLoc(), getScalars(yield->getOperands()));
+  }
+  mapScalars(branch.getResults(), lowered.getResults());
+  return success();
+}
+
+LogicalResult EntryLowering::lowerFor(scf::ForOp loop) {
+  auto lowered = scf::ForOp::create(builder, loop.getLoc(), scalars.lookup(loop.getLowerBound()),
+                                    scalars.lookup(loop.getUpperBound()), scalars.lookup(loop.getStep()),
+                                    getScalars(loop.getInitArgs()));
+  scalars.map(loop.getInductionVar(), lowered.getInductionVar());
+  mapScalars(loop.getRegionIterArgs(), lowered.getRegionIterArgs());
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = lowered.getBody();
+  if (body->mightHaveTerminator())
+    body->getTerminator()->erase();
+  builder.setInsertionPointToEnd(body);
+  if (failed(lower(*loop.getBody())))
+    return failure();
+  Operation *yield = loop.getBody()->getTerminator();
+  scf::YieldOp::create(builder, yield->getLoc(), getScalars(yield->getOperands()));
+  mapScalars(loop.getResults(), lowered.getResults());
+  return success();
+}
+
+LogicalResult EntryLowering::lowerWhile(scf::WhileOp loop) {
+  SmallVector<Type> types;
+  for (Value result : loop.getResults())
+    if (!isTensor(result))
+      types.push_back(result.getType());
+  auto lowered = scf::WhileOp::create(builder, loop.getLoc(), types, getScalars(loop.getInits()));
+  OpBuilder::InsertionGuard guard(builder);
+  auto lowerRegion = [&](Region &from, Region &to) {
+    SmallVector<Type> argumentTypes;
+    for (Value argument : from.getArguments())
+      if (!isTensor(argument))
+        argumentTypes.push_back(argument.getType());
+    SmallVector<Location> locations(argumentTypes.size(), loop.getLoc());
+    Block *block = builder.createBlock(&to, {}, argumentTypes, locations);
+    mapScalars(from.getArguments(), block->getArguments());
+    return lower(from.front());
+  };
+  if (failed(lowerRegion(loop.getBefore(), lowered.getBefore())))
+    return failure();
+  scf::ConditionOp condition = loop.getConditionOp();
+  scf::ConditionOp::create(builder, condition.getLoc(), scalars.lookup(condition.getCondition()),
+                           getScalars(condition.getArgs()));
+  if (failed(lowerRegion(loop.getAfter(), lowered.getAfter())))
+    return failure();
+  scf::YieldOp::create(builder, loop.getLoc(), getScalars(loop.getYieldOp().getResults()));
+  mapScalars(loop.getResults(), lowered.getResults());
+  return success();
+}
+
+LogicalResult EntryLowering::lower(Operation &op) {
+  collectSlots(op);
+  code.setLoc(op.getLoc());
+  if (auto kernel = dyn_cast<exec::KernelOp>(op))
+    return lowerKernel(kernel);
+  if (auto dim = dyn_cast<tensor::DimOp>(op))
+    return lowerDim(dim);
+  if (auto branch = dyn_cast<scf::IfOp>(op))
+    return lowerIf(branch);
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return lowerFor(loop);
+  if (auto loop = dyn_cast<scf::WhileOp>(op))
+    return lowerWhile(loop);
+  if (auto assemble = dyn_cast<exec::AssembleOp>(op))
+    lowerAssemble(assemble);
+  else if (auto shape = dyn_cast<exec::ShapeOp>(op))
+    lowerShape(shape);
+  else if (auto read = dyn_cast<exec::ReadOp>(op))
+    lowerRead(read);
+  else if (auto copy = dyn_cast<exec::CopyOp>(op))
+    code.copy(address(copy.getResult()), address(copy.getInput()),
+              code.evaluate(program.getBytes(copy.getInput())));
+  else if (!isa<exec::WeightOp, exec::ViewOp, exec::CheckOp>(op))
+    builder.clone(op, scalars);
+  return success();
+}
+
+LogicalResult EntryLowering::lower(Block &block) {
+  for (Operation &op : block.without_terminator())
+    if (failed(lower(op)))
+      return failure();
+  return success();
+}
+
+LogicalResult EntryLowering::run() {
+  func::FuncOp entry = program.getEntry();
+  for (BlockArgument argument : entry.getArguments())
+    if (auto slot = entry.getArgAttrOfType<exec::SlotAttr>(argument.getArgNumber(), "exec.slot"))
+      slots[argument] = slot;
+  builder.setInsertionPointToEnd(&target.front());
+  createArgs();
+  lowerChecks();
+  if (failed(lower(entry.front())))
+    return failure();
+  Value done = LLVM::ConstantOp::create(builder, target.getLoc(), builder.getI32Type(), builder.getI32IntegerAttr(0));
+  func::ReturnOp::create(builder, target.getLoc(), done);
+  return success();
+}
+
+namespace {
+
+struct LowerExecPass : public cinch::impl::LowerExecPassBase<LowerExecPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    FailureOr<func::FuncOp> entry = memory::getEntry(module);
+    if (failed(entry))
+      return signalPassFailure();
+    FailureOr<memory::Program> program = memory::Program::analyze(*entry);
+    if (failed(program))
+      return signalPassFailure();
+    if (!module->hasAttr("exec.slots") || !module->hasAttr("exec.kernels")) {
+      emitError(module.getLoc(), "lower-exec: expected the attributes of plan-memory and describe-program");
+      return signalPassFailure();
+    }
+    OpBuilder builder(&getContext());
+    builder.setInsertionPoint(*entry);
+    auto type = builder.getFunctionType(LLVM::LLVMPointerType::get(&getContext()), builder.getI32Type());
+    auto target = func::FuncOp::create(builder, entry->getLoc(), entryName, type);
+    target.addEntryBlock();
+    SymbolTable symbols(module);
+    if (failed(EntryLowering(*program, target, builder, symbols).run()))
+      return signalPassFailure();
+    entry->erase();
+    OpPassManager pipeline(ModuleOp::getOperationName());
+    pipeline.addPass(createSCFToControlFlowPass());
+    pipeline.addPass(createConvertControlFlowToLLVMPass());
+    pipeline.addPass(createArithToLLVMConversionPass());
+    pipeline.addPass(createConvertFuncToLLVMPass());
+    pipeline.addPass(createReconcileUnrealizedCastsPass());
+    if (failed(runPipeline(pipeline, module)))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,233 @@
+//===- KernelForming.cpp - bodies of the kernels of a function ---------------===//
+#include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/Program.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::form;
+
+static bool isGraphOp(Operation *op) { return isa_and_nonnull<graph::GraphDialect>(op->getDialect()); }
+
+/// Marks what is needed to have the elements of `value` in memory.
+void ProgramWriter::needed(Value value) {
+  SmallVector<Value> pending = {value};
+  while (!pending.empty()) {
+    Operation *op = pending.pop_back_val().getDefiningOp();
+    if (!op || !isGraphOp(op) || !live.insert(op).second)
+      continue;
+    if (getPlace(op, shapes) == Place::Shape)
+      continue;
+    for (OpOperand &operand : op->getOpOperands())
+      if (isRead(operand))
+        pending.push_back(operand.get());
+  }
+}
+
+void ProgramWriter::findLive() {
+  function.walk([&](Operation *op) {
+    if (op == function || isGraphOp(op))
+      return;
+    for (Value operand : op->getOperands())
+      if (isa<TensorType>(operand.getType()))
+        needed(operand);
+  });
+}
+
+static std::string getKernelName(ArrayRef<Operation *> ops) {
+  constexpr size_t maxNamed = 6;
+  std::string name;
+  for (Operation *op : ops.take_front(maxNamed)) {
+    if (!name.empty())
+      name += '_';
+    name += op->getName().stripDialect();
+  }
+  if (ops.size() > maxNamed)
+    name += "_" + std::to_string(ops.size() - maxNamed) + "_more";
+  return name;
+}
+
+static StringRef getKindName(KernelKind kind) {
+  switch (kind) {
+  case KernelKind::Generic:
+    return "generic";
+  case KernelKind::Contraction:
+    return "contraction";
+  case KernelKind::Loops:
+    return "loops";
+  }
+  llvm_unreachable("unknown kind");
+}
+
+LogicalResult ProgramWriter::formKernel(Group group) {
+  const LoweringTable &table = LoweringTable::get();
+  Operation *root = group.ops.back();
+  KernelBody body(root->getLoc(), shapes, group.inputs, group.results);
+  SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
+  SmallVector<Attribute> names;
+  Expr flops(0);
+  Builder builder(root->getContext());
+  bool isLowered = true;
+  for (Operation *op : group.ops) {
+    names.push_back(builder.getStringAttr(op->getName().stripDialect()));
+    SmallVector<graph::Dims> operandDims, resultDims;
+    for (Value operand : op->getOperands())
+      if (const graph::ValueShape *shape = analysis.get(operand))
+        operandDims.push_back(shape->dims);
+      else
+        operandDims.emplace_back();
+    for (Value result : op->getResults())
+      resultDims.push_back(shapes.get(result).dims);
+    if (auto cost = dyn_cast<graph::CostInterface>(op))
+      flops = flops + cost.getFlops(operandDims, resultDims);
+    // A transpose in front of a matmul becomes part of its indexing.
+    if (isa<graph::TransposeOp>(op) && op != root &&
+        llvm::all_of(op->getUsers(), [&](Operation *user) { return isa<graph::MatmulOp>(user) && members.contains(user); }))
+      continue;
+    body.setLoc(op->getLoc());
+    const Lowering *lowering = table.find(op);
+    if (!lowering) {
+      emitUnsupported(op) << "it has no kernel";
+      isLowered = false;
+    } else if (failed(lowering->lower(op, body))) {
+      isLowered = false;
+    }
+    if (!isLowered)
+      return failure();
+  }
+  FormedKernel kernel;
+  kernel.scalars.assign(body.getScalars().begin(), body.getScalars().end());
+  KernelKind kind = body.kind;
+  kernel.body = body.finish();
+  kernel.body->setAttr(exec::kernelBodyAttrName, builder.getUnitAttr());
+  kernel.body->setAttr("exec.kind", builder.getStringAttr(getKindName(kind)));
+  kernel.body->setAttr("exec.ops", builder.getArrayAttr(names));
+  kernel.name = getKernelName(group.ops);
+  kernel.flops = flops;
+  if (fuse && kind == KernelKind::Generic)
+    for (auto [input, result] : findInPlacePairs(kernel.body, group.inputs.size()))
+      if (shapes.get(group.inputs[input]).dims == shapes.get(group.results[result]).dims &&
+          !group.inputs[input].getDefiningOp<graph::ConstantOp>())
+        kernel.inPlace.push_back({input, result});
+  kernel.group = std::move(group);
+  kernels[root] = std::move(kernel);
+  return success();
+}
+
+/// Every size of what is stored must be known before a run.
+LogicalResult ProgramWriter::checkSizes() {
+  llvm::StringSet<> dataSymbols;
+  for (const std::string &symbol : analysis.getDataSymbols())
+    dataSymbols.insert(symbol);
+  bool isKnown = true;
+  function.walk([&](Operation *op) {
+    if (isGraphOp(op) && !live.contains(op))
+      return;
+    for (Value result : op->getResults()) {
+      const graph::ValueShape *shape = analysis.get(result);
+      if (!shape)
+        continue;
+      for (const Expr &dim : shape->dims)
+        for (const std::string &symbol : dim.symbols())
+          if (dataSymbols.contains(symbol)) {
+            op->emitError() << "unsupported: '" << op->getName() << "' has a result whose size is only known while "
+                            << "the model runs: " << graph::toString(shape->dims);
+            isKnown = false;
+            return;
+          }
+    }
+  });
+  return success(isKnown);
+}
+
+LogicalResult ProgramWriter::formKernels() {
+  findLive();
+  bool allFormed = succeeded(checkSizes());
+  function.walk([&](Block *block) {
+    for (Group &group : formGroups(*block, shapes, live, fuse))
+      allFormed &= succeeded(formKernel(std::move(group)));
+  });
+  if (!allFormed)
+    for (auto &[root, kernel] : kernels)
+      kernel.body.erase();
+  return success(allFormed);
+}
+
+namespace {
+
+/// Follows the reads of the inputs of one body.
+struct PlaceCheck {
+  /// True if every use of `value`, which has the shape of the result, is at the
+  /// place that is written, or of the row that is written.
+  bool isAligned(Value value, bool isRow = false);
+  DenseMap<Value, bool> known;
+};
+
+} // namespace
+
+static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+/// True if `map` reads each axis at the loop at which `space` has it, or at 0.
+static bool readsOwnRow(AffineMap map, AffineMap space) {
+  if (map.getNumResults() != space.getNumResults())
+    return false;
+  return llvm::all_of(llvm::zip(map.getResults(), space.getResults()), [](auto pair) {
+    auto [place, spacePlace] = pair;
+    return place == spacePlace || isa<AffineConstantExpr>(place);
+  });
+}
+
+/// The map of the first operand that a reduction reads in full: the space of its rows.
+static AffineMap getSpaceMap(linalg::GenericOp reduction) {
+  for (AffineMap map : reduction.getIndexingMapsArray())
+    if (map.isPermutation())
+      return map;
+  return reduction.getIndexingMapsArray().front();
+}
+
+bool PlaceCheck::isAligned(Value value, bool isRow) {
+  auto [entry, isNew] = known.try_emplace(value, true);
+  if (!isNew)
+    return entry->second;
+  bool result = llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (isa<tensor::DimOp>(user))
+      return true;
+    if (isa<func::ReturnOp>(user))
+      return !isRow;
+    auto generic = dyn_cast<linalg::GenericOp>(user);
+    if (!generic || !generic.isDpsInput(&use))
+      return false;
+    AffineMap map = generic.getMatchingIndexingMap(&use);
+    AffineMap outMap = generic.getIndexingMapsArray()[generic.getNumDpsInputs()];
+    // A row statistic may be read anywhere in its row, but in no other row.
+    bool isReduction = generic.getNumReductionLoops() != 0;
+    if (isRow && !readsOwnRow(map, isReduction ? getSpaceMap(generic) : outMap))
+      return false;
+    if (!isRow && (isReduction ? !map.isPermutation() : map != outMap))
+      return false;
+    return llvm::all_of(generic.getResults(), [&](Value next) {
+      bool nextIsRow = isReduction || (isRow && getShape(next) == getShape(value));
+      return isAligned(next, nextIsRow);
+    });
+  });
+  known[value] = result;
+  return result;
+}
+
+SmallVector<std::pair<unsigned, unsigned>> cinch::form::findInPlacePairs(func::FuncOp body, unsigned numInputs) {
+  SmallVector<std::pair<unsigned, unsigned>> pairs;
+  for (auto [number, result] : llvm::enumerate(body.getResultTypes()))
+    for (unsigned input = 0; input < numInputs; ++input) {
+      auto inputType = cast<RankedTensorType>(body.getArgument(input).getType());
+      auto resultType = cast<RankedTensorType>(result);
+      unsigned inputBits = inputType.getElementTypeBitWidth(), resultBits = resultType.getElementTypeBitWidth();
+      if (std::max(inputBits, 8u) != std::max(resultBits, 8u) || inputType.getRank() != resultType.getRank())
+        continue;
+      if (PlaceCheck().isAligned(body.getArgument(input)))
+        pairs.push_back({input, static_cast<unsigned>(number)});
+    }
+  return pairs;
+}
