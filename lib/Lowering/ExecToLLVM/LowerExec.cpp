@@ -241,6 +241,8 @@ LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   Value value = code.evaluate(dims[*axis]);
   scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
   return success();
+}
+
 void EntryLowering::lowerWrite(exec::WriteOp write) {
   Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
                                            scalars.lookup(write.getValue()));
