@@ -42,10 +42,13 @@ llvm::Expected<Machine> cinch::createMachine(llvm::StringRef cpu) {
   machine.target.reset(target->createTargetMachine(
       triple, machine.cpu, features.getString(), llvm::TargetOptions(),
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-  // Only names that a running CPU can be asked about; the rest is tuning.
+  // Only names that a running CPU can be asked about; the rest is tuning. AVX10.1
+  // names a set of AVX-512 features, which are listed themselves.
   for (const auto &feature :
        machine.target->getMCSubtargetInfo()->getEnabledProcessorFeatures())
-    if (host.count(feature.Key) && (cpu != "native" || host[feature.Key]))
+    if (host.count(feature.Key) &&
+        !llvm::StringRef(feature.Key).starts_with("avx10") &&
+        (cpu != "native" || host[feature.Key]))
       machine.features.push_back(feature.Key);
   std::sort(machine.features.begin(), machine.features.end());
   return machine;
