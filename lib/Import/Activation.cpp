@@ -1,4 +1,4 @@
-//===- Activation.cpp - rules: activation functions ---------------------------===//
+//===- Activation.cpp - rules: activation functions -----------------------===//
 //
 // Each is written as the formula of the ONNX standard in basic operations; the
 // kernels fuse them again.
@@ -11,18 +11,25 @@ using namespace cinch;
 using namespace cinch::import;
 using graph::Predicate;
 
-static Value isNegative(Node &node, Value x) { return node.compare(Predicate::lt, x, node.like(x, 0)); }
-static Value expMinusOne(Node &node, Value x) { return node.sub(node.unary<graph::ExpOp>(x), node.like(x, 1)); }
+static Value isNegative(Node &node, Value x) {
+  return node.compare(Predicate::lt, x, node.like(x, 0));
+}
+static Value expMinusOne(Node &node, Value x) {
+  return node.sub(node.unary<graph::ExpOp>(x), node.like(x, 1));
+}
 
 static LogicalResult importElu(Node &node) {
   Value x = node.in(0);
-  Value scaled = node.mul(node.like(x, node.getFloat("alpha", 1)), expMinusOne(node, x));
+  Value scaled =
+      node.mul(node.like(x, node.getFloat("alpha", 1)), expMinusOne(node, x));
   return node.result(node.select(isNegative(node, x), scaled, x));
 }
 
 static LogicalResult importCelu(Node &node) {
-  Value x = node.in(0), zero = node.like(x, 0), alpha = node.like(x, node.getFloat("alpha", 1));
-  Value low = node.min(zero, node.mul(alpha, expMinusOne(node, node.div(x, alpha))));
+  Value x = node.in(0), zero = node.like(x, 0),
+        alpha = node.like(x, node.getFloat("alpha", 1));
+  Value low =
+      node.min(zero, node.mul(alpha, expMinusOne(node, node.div(x, alpha))));
   return node.result(node.add(node.max(zero, x), low));
 }
 
@@ -31,7 +38,8 @@ static LogicalResult importSelu(Node &node) {
   Value alpha = node.like(x, node.getFloat("alpha", 1.67326319217681884765625));
   Value gamma = node.like(x, node.getFloat("gamma", 1.05070102214813232421875));
   Value positive = node.compare(Predicate::gt, x, node.like(x, 0));
-  return node.result(node.mul(gamma, node.select(positive, x, node.mul(alpha, expMinusOne(node, x)))));
+  return node.result(node.mul(
+      gamma, node.select(positive, x, node.mul(alpha, expMinusOne(node, x)))));
 }
 
 static LogicalResult importLeakyRelu(Node &node) {
@@ -42,12 +50,14 @@ static LogicalResult importLeakyRelu(Node &node) {
 
 static LogicalResult importPRelu(Node &node) {
   Value x = node.in(0);
-  return node.result(node.select(isNegative(node, x), node.mul(x, node.in(1)), x));
+  return node.result(
+      node.select(isNegative(node, x), node.mul(x, node.in(1)), x));
 }
 
 static LogicalResult importThresholdedRelu(Node &node) {
   Value x = node.in(0);
-  Value above = node.compare(Predicate::gt, x, node.like(x, node.getFloat("alpha", 1)));
+  Value above =
+      node.compare(Predicate::gt, x, node.like(x, node.getFloat("alpha", 1)));
   return node.result(node.select(above, x, node.like(x, 0)));
 }
 
@@ -57,7 +67,8 @@ static Value hardSigmoid(Node &node, Value x, double alpha, double beta) {
 }
 
 static LogicalResult importHardSigmoid(Node &node) {
-  return node.result(hardSigmoid(node, node.in(0), node.getFloat("alpha", 0.2f), node.getFloat("beta", 0.5)));
+  return node.result(hardSigmoid(node, node.in(0), node.getFloat("alpha", 0.2f),
+                                 node.getFloat("beta", 0.5)));
 }
 
 static LogicalResult importHardSwish(Node &node) {
@@ -67,12 +78,15 @@ static LogicalResult importHardSwish(Node &node) {
 
 /// log(1 + exp(x)) without overflow: max(x, 0) + log(1 + exp(-|x|)).
 static Value softplus(Node &node, Value x) {
-  Value decay = node.unary<graph::ExpOp>(node.unary<graph::NegOp>(node.unary<graph::AbsOp>(x)));
+  Value decay = node.unary<graph::ExpOp>(
+      node.unary<graph::NegOp>(node.unary<graph::AbsOp>(x)));
   Value rest = node.unary<graph::LogOp>(node.add(decay, node.like(x, 1)));
   return node.add(node.max(x, node.like(x, 0)), rest);
 }
 
-static LogicalResult importSoftplus(Node &node) { return node.result(softplus(node, node.in(0))); }
+static LogicalResult importSoftplus(Node &node) {
+  return node.result(softplus(node, node.in(0)));
+}
 
 static LogicalResult importMish(Node &node) {
   Value x = node.in(0);
@@ -81,7 +95,8 @@ static LogicalResult importMish(Node &node) {
 
 static LogicalResult importSoftsign(Node &node) {
   Value x = node.in(0);
-  return node.result(node.div(x, node.add(node.unary<graph::AbsOp>(x), node.like(x, 1))));
+  return node.result(
+      node.div(x, node.add(node.unary<graph::AbsOp>(x), node.like(x, 1))));
 }
 
 static LogicalResult importSwish(Node &node) {
@@ -96,13 +111,16 @@ static LogicalResult importGelu(Node &node) {
   StringRef approximate = node.getString("approximate", "none");
   Value inner;
   if (approximate == "none") {
-    inner = node.unary<graph::ErfOp>(node.mul(x, node.like(x, 0.70710678118654752440)));
+    inner = node.unary<graph::ErfOp>(
+        node.mul(x, node.like(x, 0.70710678118654752440)));
   } else if (approximate == "tanh") {
     Value cube = node.mul(node.mul(x, x), x);
     Value sum = node.add(x, node.mul(cube, node.like(x, 0.044715)));
-    inner = node.unary<graph::TanhOp>(node.mul(sum, node.like(x, 0.79788456080286535588)));
+    inner = node.unary<graph::TanhOp>(
+        node.mul(sum, node.like(x, 0.79788456080286535588)));
   } else {
-    return node.invalid("attribute approximate is '" + approximate + "', expected none or tanh");
+    return node.invalid("attribute approximate is '" + approximate +
+                        "', expected none or tanh");
   }
   return node.result(node.mul(node.mul(x, half), node.add(inner, one)));
 }
@@ -120,10 +138,10 @@ static LogicalResult importShrink(Node &node) {
 }
 
 /// Softmax before opset 13 works on the input flattened to a matrix at `axis`.
-template <typename Op>
-static LogicalResult importSoftmax(Node &node) {
+template <typename Op> static LogicalResult importSoftmax(Node &node) {
   Value x = node.in(0);
-  int64_t rank = node.rank(x), axis = node.getInt("axis", node.opset < 13 ? 1 : -1);
+  int64_t rank = node.rank(x),
+          axis = node.getInt("axis", node.opset < 13 ? 1 : -1);
   if (rank == 0)
     return node.unsupported("input without axes");
   if (node.opset < 13 && axis == rank) // one element per row
@@ -145,7 +163,8 @@ static LogicalResult importSoftmax(Node &node) {
 /// 1 at the first largest element along an axis, else 0.
 static LogicalResult importHardmax(Node &node) {
   Value x = node.in(0);
-  int64_t rank = node.rank(x), axis = node.getInt("axis", node.opset < 13 ? 1 : -1);
+  int64_t rank = node.rank(x),
+          axis = node.getInt("axis", node.opset < 13 ? 1 : -1);
   if (!node.normalizeAxis(axis, rank))
     return failure();
   Value input = x;
@@ -155,14 +174,18 @@ static LogicalResult importHardmax(Node &node) {
     axis = 1;
     rank = 2;
   }
-  Value best = node.make<graph::ArgMaxOp>(node.builder().getI64Type(), x, axis, /*keep_dims=*/true,
+  Value best = node.make<graph::ArgMaxOp>(node.builder().getI64Type(), x, axis,
+                                          /*keep_dims=*/true,
                                           /*select_last=*/false);
   Value size = node.squeeze(node.shapeOf(x, axis, axis + 1), {0});
-  Value range = node.make<graph::RangeOp>(node.builder().getI64Type(), node.integer(0), size, node.integer(1));
+  Value range = node.make<graph::RangeOp>(
+      node.builder().getI64Type(), node.integer(0), size, node.integer(1));
   Value position = node.alignChannel(range, rank, axis);
   Value hit = node.compare(Predicate::eq, best, position);
   Value marked = node.cast(hit, node.elem(x));
-  return node.result(flattens ? node.reshape(marked, node.shapeOf(input, 0, node.rank(input))) : marked);
+  return node.result(
+      flattens ? node.reshape(marked, node.shapeOf(input, 0, node.rank(input)))
+               : marked);
 }
 
 void import::addActivationRules(RuleTable &rules) {

@@ -1,4 +1,4 @@
-//===- Attention.cpp - rules: Attention, RotaryEmbedding ----------------------===//
+//===- Attention.cpp - rules: Attention, RotaryEmbedding ------------------===//
 #include "lib/Import/Node.h"
 #include <cmath>
 #include <limits>
@@ -18,22 +18,25 @@ static Value sizeOf(Node &node, Value value, int64_t axis) {
 }
 
 static Value countUp(Node &node, Value size) {
-  return node.make<graph::RangeOp>(node.builder().getI64Type(), node.integer(0), size, node.integer(1));
+  return node.make<graph::RangeOp>(node.builder().getI64Type(), node.integer(0),
+                                   size, node.integer(1));
 }
 
 namespace {
-/// Shapes: B batch, H heads, G KV heads, S queries, T keys, D and E head widths.
+/// Shapes: B batch, H heads, G KV heads, S queries, T keys, D and E head
+/// widths.
 struct AttentionParts {
-  Value q, k, v;      ///< [B, H, S, D], [B, G, T, D], [B, G, T, E]
-  Value past;         ///< [B, G, P, D]
-  Value bias;         ///< added to the scores, broadcasts to [B, H, S, T]; null: none
+  Value q, k, v; ///< [B, H, S, D], [B, G, T, D], [B, G, T, E]
+  Value past;    ///< [B, G, P, D]
+  Value bias; ///< added to the scores, broadcasts to [B, H, S, T]; null: none
   bool guards = false; ///< a row may be masked whole
 };
 } // namespace
 
 /// 0 where `allowed`, else -infinity.
 static Value toBias(Node &node, Value allowed, Type element) {
-  Value forbidden = node.scalar(element, -std::numeric_limits<double>::infinity());
+  Value forbidden =
+      node.scalar(element, -std::numeric_limits<double>::infinity());
   return node.select(allowed, node.scalar(element, 0), forbidden);
 }
 
@@ -56,10 +59,13 @@ static bool addMask(Node &node, AttentionParts &parts) {
   if (node.failed)
     return false;
   if (node.shape(mask)->dims.back() != node.shape(parts.k)->dims[2]) {
-    Value missing = node.sub(node.shapeOf(parts.k, 2, 3), node.shapeOf(mask, rank - 1, rank));
-    Value filler = node.scalar(element, -std::numeric_limits<double>::infinity());
-    mask = node.make<graph::PadOp>(element, mask, node.concat({node.ints({0}), missing}, 0), filler, Ints{rank - 1},
-                                   graph::PadMode::constant);
+    Value missing = node.sub(node.shapeOf(parts.k, 2, 3),
+                             node.shapeOf(mask, rank - 1, rank));
+    Value filler =
+        node.scalar(element, -std::numeric_limits<double>::infinity());
+    mask = node.make<graph::PadOp>(
+        element, mask, node.concat({node.ints({0}), missing}, 0), filler,
+        Ints{rank - 1}, graph::PadMode::constant);
   }
   addBias(node, parts, mask);
   parts.guards = true;
@@ -70,7 +76,8 @@ static bool addMask(Node &node, AttentionParts &parts) {
 /// offset by the keys before it, with that of the key.
 static bool addPositionMasks(Node &node, AttentionParts &parts) {
   Type element = node.elem(parts.q);
-  int64_t left = node.getInt("left_window_size", -1), right = node.getInt("right_window_size", -1);
+  int64_t left = node.getInt("left_window_size", -1),
+          right = node.getInt("right_window_size", -1);
   if (left < -1 || right < -1) {
     (void)node.invalid("window sizes must be -1 or not negative");
     return false;
@@ -80,25 +87,31 @@ static bool addPositionMasks(Node &node, AttentionParts &parts) {
   Value keys = countUp(node, sizeOf(node, parts.k, 2)); // [T]
   Value lengths = node.in(6);
   if (left >= 0 || right >= 0) {
-    Value queries = node.unsqueeze(countUp(node, sizeOf(node, parts.q, 2)), {1}); // [S, 1]
+    Value queries =
+        node.unsqueeze(countUp(node, sizeOf(node, parts.q, 2)), {1}); // [S, 1]
     if (parts.past) {
       queries = node.add(queries, sizeOf(node, parts.past, 2));
     } else if (lengths) {
       Value offset = node.sub(lengths, sizeOf(node, parts.q, 2));
-      queries = node.add(node.unsqueeze(offset, {1, 2, 3}), queries); // [B, 1, S, 1]
+      queries =
+          node.add(node.unsqueeze(offset, {1, 2, 3}), queries); // [B, 1, S, 1]
     }
     Value allowed;
     if (right >= 0)
-      allowed = node.compare(Predicate::le, keys, right ? node.add(queries, node.integer(right)) : queries);
+      allowed = node.compare(Predicate::le, keys,
+                             right ? node.add(queries, node.integer(right))
+                                   : queries);
     if (left >= 0) {
-      Value near = node.compare(Predicate::ge, keys, node.sub(queries, node.integer(left)));
+      Value near = node.compare(Predicate::ge, keys,
+                                node.sub(queries, node.integer(left)));
       allowed = allowed ? node.binary<graph::AndOp>(allowed, near) : near;
     }
     addBias(node, parts, toBias(node, allowed, element));
     parts.guards |= lengths || left >= 0;
   }
   if (lengths) {
-    Value allowed = node.compare(Predicate::lt, keys, node.unsqueeze(lengths, {1, 2, 3}));
+    Value allowed =
+        node.compare(Predicate::lt, keys, node.unsqueeze(lengths, {1, 2, 3}));
     addBias(node, parts, toBias(node, allowed, element));
     parts.guards = true;
   }
@@ -106,27 +119,36 @@ static bool addPositionMasks(Node &node, AttentionParts &parts) {
 }
 
 /// Repeats each KV head so that there are as many as query heads.
-static Value repeatHeads(Node &node, Value input, int64_t kvHeads, int64_t repeats) {
+static Value repeatHeads(Node &node, Value input, int64_t kvHeads,
+                         int64_t repeats) {
   if (repeats == 1)
     return input;
-  Value shape = node.concat({node.shapeOf(input, 0, 1), node.ints({kvHeads, repeats}), node.shapeOf(input, 2, 4)}, 0);
+  Value shape =
+      node.concat({node.shapeOf(input, 0, 1), node.ints({kvHeads, repeats}),
+                   node.shapeOf(input, 2, 4)},
+                  0);
   Value wide = node.broadcast(node.unsqueeze(input, {2}), shape);
-  return node.reshape(wide, node.concat({node.shapeOf(input, 0, 1), node.ints({kvHeads * repeats}),
-                                         node.shapeOf(input, 2, 4)}, 0));
+  return node.reshape(wide, node.concat({node.shapeOf(input, 0, 1),
+                                         node.ints({kvHeads * repeats}),
+                                         node.shapeOf(input, 2, 4)},
+                                        0));
 }
 
 static LogicalResult importAttention(Node &node) {
   AttentionParts parts{node.in(0), node.in(1), node.in(2), node.in(4), Value()};
   Type element = node.elem(parts.q);
   int64_t rank = node.rank(parts.q);
-  if ((rank != 3 && rank != 4) || node.rank(parts.k) != rank || node.rank(parts.v) != rank)
+  if ((rank != 3 && rank != 4) || node.rank(parts.k) != rank ||
+      node.rank(parts.v) != rank)
     return node.invalid("Q, K and V must all have three or all have four axes");
   if (!node.in(4) != !node.in(5))
     return node.invalid("past_key and past_value must be given together");
   if (rank == 3) {
-    int64_t heads = node.getInt("q_num_heads", 0), kvHeads = node.getInt("kv_num_heads", 0);
+    int64_t heads = node.getInt("q_num_heads", 0),
+            kvHeads = node.getInt("kv_num_heads", 0);
     if (heads < 1 || kvHeads < 1)
-      return node.invalid("attributes q_num_heads and kv_num_heads must be positive");
+      return node.invalid(
+          "attributes q_num_heads and kv_num_heads must be positive");
     parts.q = splitHeads(node, parts.q, heads);
     parts.k = splitHeads(node, parts.k, kvHeads);
     parts.v = splitHeads(node, parts.v, kvHeads);
@@ -138,22 +160,30 @@ static LogicalResult importAttention(Node &node) {
   if (node.failed)
     return failure();
   Value presentK = parts.k, presentV = parts.v;
-  std::optional<int64_t> heads = node.dim(parts.q, 1), kvHeads = node.dim(parts.k, 1), width = node.dim(parts.q, 3);
+  std::optional<int64_t> heads = node.dim(parts.q, 1),
+                         kvHeads = node.dim(parts.k, 1),
+                         width = node.dim(parts.q, 3);
   if (!heads || !kvHeads || !width || *width == 0)
-    return node.unsupported("dynamic number or width of heads (pin the dimension)");
+    return node.unsupported(
+        "dynamic number or width of heads (pin the dimension)");
   if (*kvHeads == 0 || *heads % *kvHeads)
-    return node.invalid("number of query heads is not a multiple of that of key heads");
+    return node.invalid(
+        "number of query heads is not a multiple of that of key heads");
   if ((node.has(3) && !addMask(node, parts)) || !addPositionMasks(node, parts))
     return failure();
   Value k = repeatHeads(node, parts.k, *kvHeads, *heads / *kvHeads);
   Value v = repeatHeads(node, parts.v, *kvHeads, *heads / *kvHeads);
 
-  double scale = node.attribute("scale") ? node.getFloat("scale", 1) : 1 / std::sqrt(static_cast<double>(*width));
-  Value scores = node.matmul(node.mul(parts.q, node.scalar(element, scale)), k, false, /*transposeRhs=*/true);
+  double scale = node.attribute("scale")
+                     ? node.getFloat("scale", 1)
+                     : 1 / std::sqrt(static_cast<double>(*width));
+  Value scores = node.matmul(node.mul(parts.q, node.scalar(element, scale)), k,
+                             false, /*transposeRhs=*/true);
   SmallVector<Value> stages = {scores};
   if (double cap = node.getFloat("softcap", 0); cap > 0) {
     Value limit = node.scalar(element, cap);
-    scores = node.mul(node.unary<graph::TanhOp>(node.div(scores, limit)), limit);
+    scores =
+        node.mul(node.unary<graph::TanhOp>(node.div(scores, limit)), limit);
   }
   stages.push_back(scores);
   if (parts.bias)
@@ -161,16 +191,20 @@ static LogicalResult importAttention(Node &node) {
   stages.push_back(scores);
   if (int64_t precision = node.getInt("softmax_precision", 0)) {
     Problem problem;
-    Type compute = getElementType(static_cast<int32_t>(precision), node.context(), problem);
+    Type compute = getElementType(static_cast<int32_t>(precision),
+                                  node.context(), problem);
     if (!compute || !isa<FloatType>(compute))
       return node.invalid("attribute softmax_precision is not a float type");
     scores = node.cast(scores, compute);
   }
-  Value weights = node.make<graph::SoftmaxOp>(node.elem(scores), scores, int64_t(3));
+  Value weights =
+      node.make<graph::SoftmaxOp>(node.elem(scores), scores, int64_t(3));
   if (parts.guards) {
     int64_t last = node.rank(parts.bias) - 1;
     Value peak = node.reduce<graph::ReduceMaxOp>(parts.bias, {last});
-    Value masked = node.make<graph::IsInfOp>(node.builder().getI1Type(), peak, /*positive=*/false, /*negative=*/true);
+    Value masked =
+        node.make<graph::IsInfOp>(node.builder().getI1Type(), peak,
+                                  /*positive=*/false, /*negative=*/true);
     weights = node.select(masked, node.like(weights, 0), weights);
   }
   weights = node.cast(weights, element);
@@ -191,9 +225,11 @@ static LogicalResult importRotaryEmbedding(Node &node) {
   if (rank != 3 && rank != 4)
     return node.invalid("input must have three or four axes");
   if (rank == 3 && heads < 1)
-    return node.invalid("attribute num_heads must be positive for an input of three axes");
+    return node.invalid(
+        "attribute num_heads must be positive for an input of three axes");
   // [B, T, H, D]
-  Value input = rank == 4 ? node.transpose(x, {0, 2, 1, 3}) : node.reshape(x, {0, 0, heads, -1});
+  Value input = rank == 4 ? node.transpose(x, {0, 2, 1, 3})
+                          : node.reshape(x, {0, 0, heads, -1});
   if (node.failed)
     return failure();
   std::optional<int64_t> width = node.dim(input, 3);
@@ -203,26 +239,34 @@ static LogicalResult importRotaryEmbedding(Node &node) {
   if (rotated == 0)
     rotated = *width;
   if (rotated < 0 || rotated > *width || rotated % 2)
-    return node.invalid("attribute rotary_embedding_dim is " + Twine(rotated) + " for heads of " + Twine(*width));
+    return node.invalid("attribute rotary_embedding_dim is " + Twine(rotated) +
+                        " for heads of " + Twine(*width));
   if (node.has(3)) {
-    cosine = node.make<graph::GatherOp>(node.elem(cosine), cosine, node.in(3), int64_t(0));
-    sine = node.make<graph::GatherOp>(node.elem(sine), sine, node.in(3), int64_t(0));
+    cosine = node.make<graph::GatherOp>(node.elem(cosine), cosine, node.in(3),
+                                        int64_t(0));
+    sine = node.make<graph::GatherOp>(node.elem(sine), sine, node.in(3),
+                                      int64_t(0));
   }
   cosine = node.unsqueeze(cosine, {2});
   sine = node.unsqueeze(sine, {2});
   bool interleaved = node.getInt("interleaved", 0);
   auto take = [&](int64_t start, int64_t end, int64_t step) {
-    return node.make<graph::SliceOp>(node.elem(input), input, node.ints({start}), node.ints({end}), Ints{3},
-                                     Ints{step});
+    return node.make<graph::SliceOp>(node.elem(input), input,
+                                     node.ints({start}), node.ints({end}),
+                                     Ints{3}, Ints{step});
   };
   Value first = interleaved ? take(0, rotated, 2) : take(0, rotated / 2, 1);
-  Value second = interleaved ? take(1, rotated, 2) : take(rotated / 2, rotated, 1);
+  Value second =
+      interleaved ? take(1, rotated, 2) : take(rotated / 2, rotated, 1);
   Value real = node.sub(node.mul(cosine, first), node.mul(sine, second));
   Value imaginary = node.add(node.mul(sine, first), node.mul(cosine, second));
   Value result;
   if (interleaved) {
-    Value pairs = node.concat({node.unsqueeze(real, {4}), node.unsqueeze(imaginary, {4})}, 4);
-    result = node.reshape(pairs, node.concat({node.shapeOf(input, 0, 3), node.ints({rotated})}, 0));
+    Value pairs = node.concat(
+        {node.unsqueeze(real, {4}), node.unsqueeze(imaginary, {4})}, 4);
+    result = node.reshape(
+        pairs,
+        node.concat({node.shapeOf(input, 0, 3), node.ints({rotated})}, 0));
   } else {
     result = node.concat({real, imaginary}, 3);
   }

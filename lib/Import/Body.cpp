@@ -1,4 +1,4 @@
-//===- Body.cpp - the nodes of a graph -----------------------------------------===//
+//===- Body.cpp - the nodes of a graph ------------------------------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -16,10 +16,14 @@ bool Importer::importBody(const onnx::GraphProto &graph) {
   bool ok = true;
   for (const onnx::TensorProto &initializer : graph.initializer()) {
     Problem problem;
-    TypedAttr value = initializer.name().empty() ? TypedAttr() : tensors.read(initializer, problem);
+    TypedAttr value = initializer.name().empty()
+                          ? TypedAttr()
+                          : tensors.read(initializer, problem);
     if (initializer.name().empty())
       problem = Problem::invalid("an initializer has no name");
-    Value constant = value ? makeConstant(value, getDisplayName(initializer.name())) : Value();
+    Value constant =
+        value ? makeConstant(value, getDisplayName(initializer.name()))
+              : Value();
     if (!value)
       report(problem);
     ok &= constant && define(initializer.name(), constant, nullptr);
@@ -27,14 +31,16 @@ bool Importer::importBody(const onnx::GraphProto &graph) {
       scope->entries.try_emplace(initializer.name());
   }
   for (const auto &sparse : graph.sparse_initializer()) {
-    report(Problem::notSupported("initializer '" + sparse.values().name() + "' is sparse (store it dense)"));
+    report(Problem::notSupported("initializer '" + sparse.values().name() +
+                                 "' is sparse (store it dense)"));
     scope->entries.try_emplace(sparse.values().name());
     ok = false;
   }
   return importNodes(graph.node()) && ok;
 }
 
-bool Importer::importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes) {
+bool Importer::importNodes(
+    const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes) {
   llvm::StringSet<> produced;
   for (const onnx::NodeProto &node : nodes)
     for (const std::string &output : node.output())
@@ -52,16 +58,20 @@ bool Importer::importNodes(const google::protobuf::RepeatedPtrField<onnx::NodePr
 
 bool Importer::importNode(const onnx::NodeProto &proto) {
   if (++numNodes > maxNodes) {
-    report(Problem::notSupported("functions expand to over " + Twine(maxNodes) + " nodes"));
+    report(Problem::notSupported("functions expand to over " + Twine(maxNodes) +
+                                 " nodes"));
     return false;
   }
   std::string outerName = nodeName;
   llvm::scope_exit restore([&] { nodeName = outerName; });
   const onnx::FunctionProto *function = findFunction(proto);
-  StringRef domain = proto.domain() == "ai.onnx" ? "" : StringRef(proto.domain());
+  StringRef domain =
+      proto.domain() == "ai.onnx" ? "" : StringRef(proto.domain());
   auto imported = scope->opsets->find(domain);
   int64_t opset = imported == scope->opsets->end() ? 0 : imported->second;
-  const Schema *schema = function || !domain.empty() ? nullptr : SchemaTable::get().find(proto.op_type(), opset);
+  const Schema *schema = function || !domain.empty()
+                             ? nullptr
+                             : SchemaTable::get().find(proto.op_type(), opset);
 
   std::string firstOutput = proto.op_type();
   for (const std::string &output : proto.output())
@@ -69,7 +79,8 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
       firstOutput = output;
       break;
     }
-  if (auto given = scope->displayNames.find(firstOutput); given != scope->displayNames.end())
+  if (auto given = scope->displayNames.find(firstOutput);
+      given != scope->displayNames.end())
     nodeName = given->second;
   else
     nodeName = scope->prefix + firstOutput;
@@ -86,21 +97,29 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
     return false;
   }
   // What does not exist here is reported whatever the inputs are.
-  Rule rule = function || !domain.empty() ? nullptr : getRules().lookup(proto.op_type());
+  Rule rule = function || !domain.empty() ? nullptr
+                                          : getRules().lookup(proto.op_type());
   bool isStandard = false;
   if (!function) {
     if (imported == scope->opsets->end())
-      return fail(Problem::invalid("no opset of domain '" + (domain.empty() ? "ai.onnx" : domain) + "' is imported"));
+      return fail(Problem::invalid("no opset of domain '" +
+                                   (domain.empty() ? "ai.onnx" : domain) +
+                                   "' is imported"));
     if (!domain.empty())
-      return fail(Problem::notSupported("operator of another domain (only ai.onnx and functions of the model are "
-                                        "supported)"));
+      return fail(
+          Problem::notSupported("operator of another domain (only ai.onnx and "
+                                "functions of the model are "
+                                "supported)"));
     if (!schema) {
       int64_t first = SchemaTable::get().getFirstOpset(proto.op_type());
-      return fail(first ? Problem::invalid("operator exists from opset " + Twine(first) + " on")
-                        : Problem::invalid("operator does not exist in domain 'ai.onnx'"));
+      return fail(first ? Problem::invalid("operator exists from opset " +
+                                           Twine(first) + " on")
+                        : Problem::invalid(
+                              "operator does not exist in domain 'ai.onnx'"));
     }
     if (schema->deprecated && !rule)
-      return fail(Problem::invalid("operator is deprecated since opset " + Twine(schema->since)));
+      return fail(Problem::invalid("operator is deprecated since opset " +
+                                   Twine(schema->since)));
     static const llvm::StringMap<StringRef> refusals = [] {
       llvm::StringMap<StringRef> reasons;
       addRefusals(reasons);
@@ -112,14 +131,16 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
     }
     if (!rule && !function) {
       StringRef reason = refusals.lookup(proto.op_type());
-      return fail(Problem::notSupported(reason.empty() ? "operator is not supported" : reason));
+      return fail(Problem::notSupported(
+          reason.empty() ? "operator is not supported" : reason));
     }
   }
   if (!checkSchema(node) || poisoned || !checkTypes(node)) {
     poisonOutputs(proto);
     return false;
   }
-  bool ok = rule ? runRule(node, rule) : inlineFunction(node, *function, isStandard);
+  bool ok =
+      rule ? runRule(node, rule) : inlineFunction(node, *function, isStandard);
   if (ok && !node.failed && bindOutputs(node))
     return true;
   poisonOutputs(proto);
@@ -140,9 +161,13 @@ bool Importer::resolveInputs(Node &node, bool &poisoned) {
   for (const std::string &name : missing) {
     ok = false;
     report(Problem::invalid(producedLater.contains(name)
-                                ? "input '" + name + "' is made by this or a later node (a cycle, or nodes that are not "
-                                                     "in topological order)"
-                                : "input '" + name + "' is not an input, an initializer or the output of a node"),
+                                ? "input '" + name +
+                                      "' is made by this or a later node (a "
+                                      "cycle, or nodes that are not "
+                                      "in topological order)"
+                                : "input '" + name +
+                                      "' is not an input, an initializer or "
+                                      "the output of a node"),
            &node);
   }
   return ok;
@@ -155,7 +180,8 @@ bool Importer::runRule(Node &node, Rule rule) {
     ScopedDiagnosticHandler handler(getContext(), [&](Diagnostic &diagnostic) {
       if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
         return failure();
-      llvm::raw_string_ostream(text) << (text.empty() ? "" : "; ") << diagnostic;
+      llvm::raw_string_ostream(text)
+          << (text.empty() ? "" : "; ") << diagnostic;
       return success();
     });
     result = rule(node);
@@ -164,21 +190,28 @@ bool Importer::runRule(Node &node, Rule rule) {
     bool unsupported = text.find("depends on the value") != std::string::npos ||
                        text.find("sign is known") != std::string::npos ||
                        text.find("for a symbolic") != std::string::npos;
-    report(unsupported ? Problem::notSupported(text + " (make it a constant or pin the dimension)")
-                       : Problem::invalid(text),
+    report(unsupported
+               ? Problem::notSupported(
+                     text + " (make it a constant or pin the dimension)")
+               : Problem::invalid(text),
            &node);
   }
   return succeeded(result);
 }
 
-bool Importer::inlineFunction(Node &node, const onnx::FunctionProto &function, bool isStandard) {
+bool Importer::inlineFunction(Node &node, const onnx::FunctionProto &function,
+                              bool isStandard) {
   if (callDepth >= maxCallDepth) {
-    report(Problem::invalid("functions call each other more than " + Twine(maxCallDepth) + " deep"), &node);
+    report(Problem::invalid("functions call each other more than " +
+                            Twine(maxCallDepth) + " deep"),
+           &node);
     return false;
   }
-  if (node.proto.input_size() > function.input_size() || node.proto.output_size() > function.output_size()) {
-    report(Problem::invalid("function has " + Twine(function.input_size()) + " inputs and " +
-                            Twine(function.output_size()) + " outputs"),
+  if (node.proto.input_size() > function.input_size() ||
+      node.proto.output_size() > function.output_size()) {
+    report(Problem::invalid("function has " + Twine(function.input_size()) +
+                            " inputs and " + Twine(function.output_size()) +
+                            " outputs"),
            &node);
     return false;
   }
@@ -199,10 +232,12 @@ bool Importer::inlineFunction(Node &node, const onnx::FunctionProto &function, b
   body.attributes = &attributes;
   body.opsets = &opsets;
   for (int i = 0; i < function.input_size(); ++i)
-    body.entries[function.input(i)] = {node.in(i), /*optionalEmpty=*/!node.has(i)};
+    body.entries[function.input(i)] = {node.in(i),
+                                       /*optionalEmpty=*/!node.has(i)};
   for (int i = 0; i < function.output_size(); ++i)
     if (node.wants(i) && !body.entries.count(function.output(i)))
-      body.displayNames[function.output(i)] = getDisplayName(node.proto.output(i));
+      body.displayNames[function.output(i)] =
+          getDisplayName(node.proto.output(i));
   for (const onnx::ValueInfoProto &info : function.value_info())
     if (info.has_type())
       body.declared[info.name()] = &info.type();
@@ -214,8 +249,11 @@ bool Importer::inlineFunction(Node &node, const onnx::FunctionProto &function, b
   scope = caller;
   for (int i = 0; ok && i < node.proto.output_size(); ++i) {
     auto found = body.entries.find(function.output(i));
-    if (node.wants(i) && (found == body.entries.end() || !found->second.value)) {
-      report(Problem::invalid("function does not compute its output '" + function.output(i) + "'"), &node);
+    if (node.wants(i) &&
+        (found == body.entries.end() || !found->second.value)) {
+      report(Problem::invalid("function does not compute its output '" +
+                              function.output(i) + "'"),
+             &node);
       return false;
     }
     node.outputs.push_back(node.wants(i) ? found->second.value : Value());
@@ -228,9 +266,13 @@ bool Importer::bindOutputs(Node &node) {
   for (int i = 0; i < node.proto.output_size(); ++i) {
     if (!node.wants(i))
       continue;
-    Value value = i < static_cast<int>(node.outputs.size()) ? node.outputs[i] : Value();
+    Value value =
+        i < static_cast<int>(node.outputs.size()) ? node.outputs[i] : Value();
     if (!value) {
-      report(Problem::notSupported("output " + Twine(i) + " ('" + node.proto.output(i) + "') is not supported"), &node);
+      report(Problem::notSupported("output " + Twine(i) + " ('" +
+                                   node.proto.output(i) +
+                                   "') is not supported"),
+             &node);
       return false;
     }
     if (!node.inlined && node.created.erase(value))

@@ -1,4 +1,4 @@
-//===- Check.cpp - nodes against the standard's schemas -----------------------===//
+//===- Check.cpp - nodes against the standard's schemas -------------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -7,7 +7,9 @@ using namespace cinch;
 using namespace cinch::import;
 
 /// The type a message has set, for attributes that do not say.
-static int getAttributeType(const onnx::AttributeProto &attribute) { return attribute.type(); }
+static int getAttributeType(const onnx::AttributeProto &attribute) {
+  return attribute.type();
+}
 
 bool Importer::checkSchema(Node &node) {
   const Schema *schema = node.schema;
@@ -22,14 +24,16 @@ bool Importer::checkSchema(Node &node) {
   while (numInputs && proto.input(numInputs - 1).empty())
     --numInputs;
   if (numInputs < schema->minInputs || numInputs > schema->maxInputs)
-    return fail("has " + Twine(numInputs) + " inputs, expected " + Twine(schema->minInputs) + " to " +
-                Twine(schema->maxInputs));
+    return fail("has " + Twine(numInputs) + " inputs, expected " +
+                Twine(schema->minInputs) + " to " + Twine(schema->maxInputs));
   if (numOutputs < schema->minOutputs || numOutputs > schema->maxOutputs)
-    return fail("has " + Twine(numOutputs) + " outputs, expected " + Twine(schema->minOutputs) + " to " +
-                Twine(schema->maxOutputs));
+    return fail("has " + Twine(numOutputs) + " outputs, expected " +
+                Twine(schema->minOutputs) + " to " + Twine(schema->maxOutputs));
   for (auto [index, formal] : llvm::enumerate(schema->inputs))
-    if (formal.kind == Schema::Kind::single && (static_cast<int>(index) >= proto.input_size() || !node.has(index)) &&
-        (static_cast<int>(index) >= proto.input_size() || proto.input(index).empty()))
+    if (formal.kind == Schema::Kind::single &&
+        (static_cast<int>(index) >= proto.input_size() || !node.has(index)) &&
+        (static_cast<int>(index) >= proto.input_size() ||
+         proto.input(index).empty()))
       return fail("lacks input '" + formal.name + "'");
   llvm::StringSet<> seen;
   for (const onnx::AttributeProto &attribute : proto.attribute()) {
@@ -64,7 +68,8 @@ bool Importer::checkTypes(Node &node) {
   for (auto [index, input] : llvm::enumerate(node.inputs)) {
     if (!input)
       continue;
-    const Schema::Input &formal = schema->inputs[std::min(index, schema->inputs.size() - 1)];
+    const Schema::Input &formal =
+        schema->inputs[std::min(index, schema->inputs.size() - 1)];
     Type element = node.elem(input);
     std::string type = ("tensor(" + getDataTypeName(element) + ")").str();
     StringRef allowed = formal.type;
@@ -72,16 +77,20 @@ bool Importer::checkTypes(Node &node) {
       if (name == formal.type)
         allowed = types;
     if (!contains(allowed, type)) {
-      report(Problem::invalid("input '" + formal.name + "' is " + type + ", expected " + allowed), &node);
+      report(Problem::invalid("input '" + formal.name + "' is " + type +
+                              ", expected " + allowed),
+             &node);
       return false;
     }
     if (allowed == formal.type || !formal.homogeneous)
       continue;
     Type &bound = variables[formal.type];
     if (bound && bound != element) {
-      report(Problem::invalid("input '" + formal.name + "' is " + type + ", but another input of the same type is tensor(" +
-                              getDataTypeName(bound) + ")"),
-             &node);
+      report(
+          Problem::invalid("input '" + formal.name + "' is " + type +
+                           ", but another input of the same type is tensor(" +
+                           getDataTypeName(bound) + ")"),
+          &node);
       return false;
     }
     bound = element;

@@ -1,4 +1,4 @@
-//===- Contraction.cpp - rules: matmul, Gemm, convolution, Einsum -------------===//
+//===- Contraction.cpp - rules: matmul, Gemm, convolution, Einsum ---------===//
 #include "lib/Import/Convolution.h"
 #include "lib/Import/Node.h"
 #include "llvm/ADT/StringExtras.h"
@@ -13,7 +13,8 @@ static LogicalResult importMatMul(Node &node) {
     return node.result(node.matmul(a, b));
   // Graph matmul accumulates in i32; wider integers would wrap elsewhere.
   if (!node.elem(a).isInteger(32) || node.isUnsigned(a))
-    return node.unsupported("element type " + getDataTypeName(node.elem(a)) + " (float and int32 are supported)");
+    return node.unsupported("element type " + getDataTypeName(node.elem(a)) +
+                            " (float and int32 are supported)");
   return node.result(node.matmul(a, b));
 }
 
@@ -23,11 +24,13 @@ static LogicalResult importGemm(Node &node) {
     return node.invalid("operands must be matrices");
   Type element = node.elem(a);
   if (!node.isFloat(a) && (!element.isInteger(32) || node.isUnsigned(a)))
-    return node.unsupported("element type " + getDataTypeName(element) + " (float and int32 are supported)");
+    return node.unsupported("element type " + getDataTypeName(element) +
+                            " (float and int32 are supported)");
   double alpha = node.getFloat("alpha", 1), beta = node.getFloat("beta", 1);
   if (!node.isFloat(a) && (alpha != 1 || beta != 1))
     return node.unsupported("integer operands with alpha or beta other than 1");
-  Value value = node.matmul(a, b, node.getInt("transA", 0), node.getInt("transB", 0));
+  Value value =
+      node.matmul(a, b, node.getInt("transA", 0), node.getInt("transB", 0));
   if (alpha != 1)
     value = node.mul(value, node.scalar(element, alpha));
   if (node.has(2) && beta != 0) {
@@ -61,21 +64,28 @@ static LogicalResult importConvTranspose(Node &node) {
   Ints padding = node.getInts("output_padding", spatial, 0);
   int64_t group = node.getInt("group", 1);
   if (static_cast<int64_t>(padding.size()) != spatial)
-    return node.invalid("attribute output_padding must have one entry per spatial axis");
+    return node.invalid(
+        "attribute output_padding must have one entry per spatial axis");
   std::optional<Ints> outputShape = node.getInts("output_shape");
   if (outputShape && outputShape->size() == node.rank(input) * 1ull)
     outputShape->erase(outputShape->begin(), outputShape->begin() + 2);
   if (outputShape && static_cast<int64_t>(outputShape->size()) != spatial)
-    return node.invalid("attribute output_shape must have one entry per spatial axis");
+    return node.invalid(
+        "attribute output_shape must have one entry per spatial axis");
   if (outputShape || window.isSame()) {
     for (int64_t i = 0; i < spatial; ++i) {
-      std::optional<int64_t> kernel = node.dim(filter, i + 2), extent = node.dim(input, i + 2);
+      std::optional<int64_t> kernel = node.dim(filter, i + 2),
+                             extent = node.dim(input, i + 2);
       if (!kernel || (outputShape && !extent))
-        return node.unsupported("padding depends on a dynamic dimension (pin it, or state pads)");
+        return node.unsupported(
+            "padding depends on a dynamic dimension (pin it, or state pads)");
       // With auto_pad SAME the output is input * stride: the extent cancels.
-      int64_t full = outputShape ? window.strides[i] * (*extent - 1) + padding[i] +
-                                       (*kernel - 1) * window.dilations[i] + 1 - (*outputShape)[i]
-                                 : padding[i] + (*kernel - 1) * window.dilations[i] + 1 - window.strides[i];
+      int64_t full = outputShape
+                         ? window.strides[i] * (*extent - 1) + padding[i] +
+                               (*kernel - 1) * window.dilations[i] + 1 -
+                               (*outputShape)[i]
+                         : padding[i] + (*kernel - 1) * window.dilations[i] +
+                               1 - window.strides[i];
       int64_t total = std::max<int64_t>(full, 0);
       if (full < 0)
         padding[i] -= full; // a larger output is extended at its end
@@ -88,8 +98,9 @@ static LogicalResult importConvTranspose(Node &node) {
       }
     }
   }
-  Value value = node.make<graph::ConvTransposeOp>(node.elem(input), input, filter, window.strides, window.pads,
-                                                  window.dilations, padding, group);
+  Value value = node.make<graph::ConvTransposeOp>(
+      node.elem(input), input, filter, window.strides, window.pads,
+      window.dilations, padding, group);
   if (node.has(2))
     value = node.add(value, node.alignChannel(node.in(2), node.rank(input)));
   return node.result(value);
@@ -97,7 +108,8 @@ static LogicalResult importConvTranspose(Node &node) {
 
 /// Splits an equation at its commas and arrow, writes ellipses as letters and
 /// the implicit output out. nullopt if it is not well formed.
-static std::optional<std::string> normalizeEquation(Node &node, StringRef text) {
+static std::optional<std::string> normalizeEquation(Node &node,
+                                                    StringRef text) {
   std::string clean;
   for (char c : text)
     if (c != ' ')
@@ -120,7 +132,8 @@ static std::optional<std::string> normalizeEquation(Node &node, StringRef text) 
   for (auto [term, input] : llvm::zip(terms, node.inputs)) {
     std::string result = term.str();
     if (size_t dots = term.find("..."); dots != StringRef::npos) {
-      int64_t hidden = node.rank(input) - (static_cast<int64_t>(term.size()) - 3);
+      int64_t hidden =
+          node.rank(input) - (static_cast<int64_t>(term.size()) - 3);
       if (hidden < 0 || hidden > static_cast<int64_t>(free.size()))
         return std::nullopt;
       longest = std::max<size_t>(longest, hidden);
@@ -156,8 +169,10 @@ static LogicalResult importEinsum(Node &node) {
   StringRef equation = node.getString("equation", "");
   std::optional<std::string> normal = normalizeEquation(node, equation);
   if (!normal)
-    return node.invalid("attribute equation is '" + equation + "', which does not fit the inputs");
-  return node.result(node.make<graph::EinsumOp>(node.elem(node.in(0)), StringRef(*normal), ValueRange(node.inputs)));
+    return node.invalid("attribute equation is '" + equation +
+                        "', which does not fit the inputs");
+  return node.result(node.make<graph::EinsumOp>(
+      node.elem(node.in(0)), StringRef(*normal), ValueRange(node.inputs)));
 }
 
 void import::addContractionRules(RuleTable &rules) {

@@ -1,4 +1,4 @@
-//===- ControlFlow.cpp - rules: If --------------------------------------------===//
+//===- ControlFlow.cpp - rules: If ----------------------------------------===//
 #include "lib/Import/ControlFlow.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -7,7 +7,8 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::import;
 
-Subgraph::Subgraph(Node &node, const onnx::GraphProto &graph) : importer(node.importer), graph(graph) {
+Subgraph::Subgraph(Node &node, const onnx::GraphProto &graph)
+    : importer(node.importer), graph(graph) {
   scope.outer = importer.scope;
   scope.prefix = importer.scope->prefix;
   scope.attributes = importer.scope->attributes;
@@ -25,9 +26,11 @@ std::optional<SmallVector<Value>> Subgraph::import() {
 }
 
 bool Subgraph::bind(int index, Value value) {
-  if (scope.entries.try_emplace(graph.input(index).name(), Scope::Entry{value}).second)
+  if (scope.entries.try_emplace(graph.input(index).name(), Scope::Entry{value})
+          .second)
     return true;
-  importer.report(Problem::invalid("input '" + graph.input(index).name() + "' of a subgraph is listed twice"));
+  importer.report(Problem::invalid("input '" + graph.input(index).name() +
+                                   "' of a subgraph is listed twice"));
   return false;
 }
 
@@ -38,15 +41,18 @@ Value import::readScalar(Node &node, Value tensor) {
   Value scalar = node.squeeze(tensor, axes);
   if (node.failed)
     return {};
-  return tensor::ExtractOp::create(node.builder(), node.location(), scalar, ValueRange());
+  return tensor::ExtractOp::create(node.builder(), node.location(), scalar,
+                                   ValueRange());
 }
 
 void import::setResults(Node &node, Operation *op, ArrayRef<Value> shapes) {
   SmallVector<std::string> names;
   for (auto [index, result] : llvm::enumerate(op->getResults())) {
     const graph::ValueShape *shape = node.shape(shapes[index]);
-    node.importer.inference.set(result, graph::ValueShape{shape->dims, std::nullopt});
-    names.push_back(node.importer.makeUnique(node.importer.nodeName + "/" + op->getName().stripDialect().str()));
+    node.importer.inference.set(result,
+                                graph::ValueShape{shape->dims, std::nullopt});
+    names.push_back(node.importer.makeUnique(
+        node.importer.nodeName + "/" + op->getName().stripDialect().str()));
     node.created.insert(result);
   }
   node.importer.setNames(op, names);
@@ -63,8 +69,9 @@ static LogicalResult inlineBranch(Node &node, const onnx::GraphProto &graph) {
   // What the branch made takes the names of the outputs of the node.
   Block *block = node.builder().getInsertionBlock();
   for (auto [index, value] : llvm::enumerate(*outputs))
-    if (branch.scope.entries.count(graph.output(index).name()) && value.getParentBlock() == block &&
-        value.getDefiningOp() && !value.getDefiningOp<graph::ConstantOp>())
+    if (branch.scope.entries.count(graph.output(index).name()) &&
+        value.getParentBlock() == block && value.getDefiningOp() &&
+        !value.getDefiningOp<graph::ConstantOp>())
       node.created.insert(value);
   return node.result(*outputs);
 }
@@ -73,12 +80,16 @@ static LogicalResult importIf(Node &node) {
   const onnx::GraphProto &thenGraph = node.attribute("then_branch")->g();
   const onnx::GraphProto &elseGraph = node.attribute("else_branch")->g();
   int numOutputs = node.proto.output_size();
-  if (thenGraph.output_size() != numOutputs || elseGraph.output_size() != numOutputs)
-    return node.invalid("has " + Twine(numOutputs) + " outputs, but its branches have " +
-                        Twine(thenGraph.output_size()) + " and " + Twine(elseGraph.output_size()));
+  if (thenGraph.output_size() != numOutputs ||
+      elseGraph.output_size() != numOutputs)
+    return node.invalid("has " + Twine(numOutputs) +
+                        " outputs, but its branches have " +
+                        Twine(thenGraph.output_size()) + " and " +
+                        Twine(elseGraph.output_size()));
   if (thenGraph.input_size() || elseGraph.input_size())
     return node.invalid("branches must have no inputs");
-  if (std::optional<Ints> known = node.constantInts(node.in(0)); known && known->size() == 1)
+  if (std::optional<Ints> known = node.constantInts(node.in(0));
+      known && known->size() == 1)
     return inlineBranch(node, known->front() ? thenGraph : elseGraph);
 
   Value condition = readScalar(node, node.in(0));
@@ -86,11 +97,13 @@ static LogicalResult importIf(Node &node) {
     return failure();
   OpBuilder &builder = node.builder();
   // The types of the results are known only after the branches.
-  auto draft = scf::IfOp::create(builder, node.location(), TypeRange(), condition, /*withElseRegion=*/true);
+  auto draft = scf::IfOp::create(builder, node.location(), TypeRange(),
+                                 condition, /*withElseRegion=*/true);
   SmallVector<SmallVector<Value>> yields;
   for (const onnx::GraphProto *graph : {&thenGraph, &elseGraph}) {
     OpBuilder::InsertionGuard guard(builder);
-    Block &block = graph == &thenGraph ? draft.getThenRegion().front() : draft.getElseRegion().front();
+    Block &block = graph == &thenGraph ? draft.getThenRegion().front()
+                                       : draft.getElseRegion().front();
     block.clear();
     builder.setInsertionPointToEnd(&block);
     std::optional<SmallVector<Value>> outputs = Subgraph(node, *graph).import();
@@ -103,12 +116,15 @@ static LogicalResult importIf(Node &node) {
     return failure();
   for (auto [index, thenValue] : llvm::enumerate(yields[0])) {
     Value elseValue = yields[1][index];
-    if (thenValue.getType() != elseValue.getType() || node.shape(thenValue)->dims != node.shape(elseValue)->dims)
-      return node.unsupported("branches give different types or shapes for output " + Twine(index) + ": " +
-                              node.importer.describe(thenValue) + " and " + node.importer.describe(elseValue) +
-                              " (make them agree)");
+    if (thenValue.getType() != elseValue.getType() ||
+        node.shape(thenValue)->dims != node.shape(elseValue)->dims)
+      return node.unsupported(
+          "branches give different types or shapes for output " + Twine(index) +
+          ": " + node.importer.describe(thenValue) + " and " +
+          node.importer.describe(elseValue) + " (make them agree)");
   }
-  auto branch = scf::IfOp::create(builder, node.location(), ValueRange(yields[0]).getTypes(), condition,
+  auto branch = scf::IfOp::create(builder, node.location(),
+                                  ValueRange(yields[0]).getTypes(), condition,
                                   /*withElseRegion=*/true);
   branch.getThenRegion().takeBody(draft.getThenRegion());
   branch.getElseRegion().takeBody(draft.getElseRegion());

@@ -1,4 +1,4 @@
-//===- ControlFlow.h - what If, Loop and Scan share ---------------------------===//
+//===- ControlFlow.h - what If, Loop and Scan share -----------------------===//
 #ifndef CINCH_LIB_IMPORT_CONTROLFLOW_H
 #define CINCH_LIB_IMPORT_CONTROLFLOW_H
 

@@ -1,4 +1,4 @@
-//===- Convolution.h - windows of convolutions and pools ----------------------===//
+//===- Convolution.h - windows of convolutions and pools ------------------===//
 #ifndef CINCH_LIB_IMPORT_CONVOLUTION_H
 #define CINCH_LIB_IMPORT_CONVOLUTION_H
 
@@ -16,11 +16,13 @@ struct Window {
 };
 
 /// Reads strides, dilations, pads and auto_pad; reports what does not fit.
-bool readWindow(Node &node, std::optional<Ints> kernel, int64_t numSpatial, Window &window);
-/// The same, for a convolution: the kernel is that of `filter`, auto_pad is resolved.
+bool readWindow(Node &node, std::optional<Ints> kernel, int64_t numSpatial,
+                Window &window);
+/// The same, for a convolution: the kernel is that of `filter`, auto_pad is
+/// resolved.
 bool readConvWindow(Node &node, Value &input, Value filter, Window &window);
-/// Turns auto_pad SAME into pads. For a dynamic dimension with strides `input` is
-/// padded with `filler` by amounts computed from its shape.
+/// Turns auto_pad SAME into pads. For a dynamic dimension with strides `input`
+/// is padded with `filler` by amounts computed from its shape.
 bool resolveSamePads(Node &node, Value &input, Window &window, double filler);
 /// `input` by `filter` with the attribute `group` of the node.
 Value convolve(Node &node, Value input, Value filter, const Window &window);

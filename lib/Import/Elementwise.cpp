@@ -1,4 +1,4 @@
-//===- Elementwise.cpp - rules: arithmetic, comparison, logic, casts ----------===//
+//===- Elementwise.cpp - rules: arithmetic, comparison, logic, casts ------===//
 #include "lib/Import/Node.h"
 
 using namespace mlir;
@@ -6,24 +6,21 @@ using namespace cinch;
 using namespace cinch::import;
 using graph::Predicate;
 
-template <typename Op>
-static LogicalResult importUnary(Node &node) {
+template <typename Op> static LogicalResult importUnary(Node &node) {
   return node.result(node.unary<Op>(node.in(0)));
 }
 
-/// Binary operators before opset 7 broadcast by attribute; those are not imported.
-template <typename Op>
-static LogicalResult importBinary(Node &node) {
+/// Binary operators before opset 7 broadcast by attribute; those are not
+/// imported.
+template <typename Op> static LogicalResult importBinary(Node &node) {
   return node.result(node.binary<Op>(node.in(0), node.in(1)));
 }
 
-template <Predicate predicate>
-static LogicalResult importCompare(Node &node) {
+template <Predicate predicate> static LogicalResult importCompare(Node &node) {
   return node.result(node.compare(predicate, node.in(0), node.in(1)));
 }
 
-template <typename Op>
-static LogicalResult importVariadic(Node &node) {
+template <typename Op> static LogicalResult importVariadic(Node &node) {
   Value value = node.in(0);
   for (size_t i = 1; i < node.inputs.size(); ++i)
     value = node.binary<Op>(value, node.in(i));
@@ -39,16 +36,19 @@ static LogicalResult importMean(Node &node) {
   return node.result(node.div(sum, node.like(sum, node.inputs.size())));
 }
 
-static LogicalResult importIdentity(Node &node) { return node.result(node.in(0)); }
+static LogicalResult importIdentity(Node &node) {
+  return node.result(node.in(0));
+}
 
 static LogicalResult importPow(Node &node) {
-  return node.result(node.make<graph::PowOp>(node.elem(node.in(0)), node.in(0), node.in(1)));
+  return node.result(
+      node.make<graph::PowOp>(node.elem(node.in(0)), node.in(0), node.in(1)));
 }
 
 static LogicalResult importMod(Node &node) {
   if (node.getInt("fmod", 0))
     return importBinary<graph::FmodOp>(node);
-  if (node.isFloat(node.in(0)))
+  if (node.isFloat(node.in(0)) && node.schema->since <= 13)
     return node.invalid("attribute fmod must be 1 for floating point");
   return importBinary<graph::FloorModOp>(node);
 }
@@ -57,19 +57,32 @@ static LogicalResult importBitShift(Node &node) {
   StringRef direction = node.getString("direction", "");
   if (direction == "LEFT")
     return importBinary<graph::ShiftLeftOp>(node);
-  if (direction == "RIGHT")
+  if (direction == "RIGHT" && node.isUnsigned(node.in(0)))
     return importBinary<graph::ShiftRightOp>(node);
-  return node.invalid("attribute direction is '" + direction + "', expected LEFT or RIGHT");
+  if (direction == "RIGHT") { // signed: shifts copies of the sign in
+    Value x = node.in(0), count = node.in(1);
+    Value isNegative = node.compare(Predicate::lt, x, node.like(x, 0));
+    Value flipped =
+        node.binary<graph::ShiftRightOp>(node.unary<graph::NotOp>(x), count);
+    Value shifted = node.binary<graph::ShiftRightOp>(x, count);
+    return node.result(
+        node.select(isNegative, node.unary<graph::NotOp>(flipped), shifted));
+  }
+  return node.invalid("attribute direction is '" + direction +
+                      "', expected LEFT or RIGHT");
 }
 
 static LogicalResult importIsInf(Node &node) {
   Value input = node.in(0);
-  bool positive = node.getInt("detect_positive", 1), negative = node.getInt("detect_negative", 1);
-  return node.result(node.make<graph::IsInfOp>(node.builder().getI1Type(), input, positive, negative));
+  bool positive = node.getInt("detect_positive", 1),
+       negative = node.getInt("detect_negative", 1);
+  return node.result(node.make<graph::IsInfOp>(node.builder().getI1Type(),
+                                               input, positive, negative));
 }
 
 static LogicalResult importIsNan(Node &node) {
-  return node.result(node.make<graph::IsNanOp>(node.builder().getI1Type(), node.in(0)));
+  return node.result(
+      node.make<graph::IsNanOp>(node.builder().getI1Type(), node.in(0)));
 }
 
 static LogicalResult importWhere(Node &node) {
@@ -77,36 +90,45 @@ static LogicalResult importWhere(Node &node) {
 }
 
 /// True for the types whose conversions ONNX clamps (attribute saturate).
-static bool isFloat8(Type type) { return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8; }
+static bool isFloat8(Type type) {
+  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8;
+}
 
 static LogicalResult castTo(Node &node, Type element) {
   if (isFloat8(element) && node.getInt("saturate", 1) == 0)
     return node.unsupported("attribute saturate is 0 (1 is supported)");
   StringRef mode = node.getString("round_mode", "up");
-  if (isa<Float8E8M0FNUType>(element) && mode != "nearest" && mode != "up")
-    return node.unsupported("attribute round_mode is '" + mode + "'");
+  if (isa<Float8E8M0FNUType>(element) && mode != "nearest")
+    return node.unsupported("attribute round_mode is '" + mode +
+                            "' (nearest is supported)");
   return node.result(node.cast(node.in(0), element));
 }
 
 static LogicalResult importCast(Node &node) {
   Problem problem;
-  Type element = getElementType(static_cast<int32_t>(node.getInt("to", 0)), node.context(), problem);
+  Type element = getElementType(static_cast<int32_t>(node.getInt("to", 0)),
+                                node.context(), problem);
   if (!element) {
     std::string message = "attribute to names " + problem.message;
-    return problem.unsupported ? node.unsupported(message) : node.invalid(message);
+    return problem.unsupported ? node.unsupported(message)
+                               : node.invalid(message);
   }
   return castTo(node, element);
 }
 
-static LogicalResult importCastLike(Node &node) { return castTo(node, node.elem(node.in(1))); }
+static LogicalResult importCastLike(Node &node) {
+  return castTo(node, node.elem(node.in(1)));
+}
 
 static LogicalResult importBitCast(Node &node) {
   Type from = node.elem(node.in(0));
   Problem problem;
-  Type to = getElementType(static_cast<int32_t>(node.getInt("to", 0)), node.context(), problem);
+  Type to = getElementType(static_cast<int32_t>(node.getInt("to", 0)),
+                           node.context(), problem);
   if (to && to == from)
     return node.result(node.in(0));
-  return node.unsupported("reinterpreting the bits of a tensor is not supported (use Cast where values allow)");
+  return node.unsupported("reinterpreting the bits of a tensor is not "
+                          "supported (use Cast where values allow)");
 }
 
 static LogicalResult importClip(Node &node) {
@@ -130,17 +152,21 @@ static LogicalResult importDropout(Node &node) {
   if (node.opset >= 12 && node.has(2)) {
     std::optional<Ints> training = node.constantInts(node.in(2));
     if (!training)
-      return node.unsupported("input training_mode is not known when compiling (make it a constant false)");
+      return node.unsupported("input training_mode is not known when compiling "
+                              "(make it a constant false)");
     std::optional<SmallVector<double>> ratio = node.constantFloats(node.in(1));
     bool keepsAll = ratio && ratio->size() == 1 && ratio->front() == 0;
     if (training->size() != 1 || (training->front() && !keepsAll))
-      return node.unsupported("training mode drops at random (export the model for inference)");
+      return node.unsupported(
+          "training mode drops at random (export the model for inference)");
   }
   SmallVector<Value> results = {node.in(0)};
   if (node.wants(1)) {
-    Type type = node.opset >= 10 ? node.builder().getI1Type() : node.elem(node.in(0));
+    Type type =
+        node.opset >= 10 ? node.builder().getI1Type() : node.elem(node.in(0));
     Value one = node.scalar(type, 1);
-    results.push_back(node.broadcast(one, node.shapeOf(node.in(0), 0, node.rank(node.in(0)))));
+    results.push_back(node.broadcast(
+        one, node.shapeOf(node.in(0), 0, node.rank(node.in(0)))));
   }
   return node.result(results);
 }

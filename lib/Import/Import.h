@@ -1,4 +1,4 @@
-//===- Import.h - ONNX models to the graph dialect ---------------------------===//
+//===- Import.h - ONNX models to the graph dialect ------------------------===//
 #ifndef CINCH_LIB_IMPORT_IMPORT_H
 #define CINCH_LIB_IMPORT_IMPORT_H
 
@@ -33,10 +33,10 @@ struct ImportResult {
   mlir::OwningOpRef<mlir::ModuleOp> module; ///< set on success only
 };
 
-/// Imports the ONNX model at `path` as a module with the entry function `@main`.
-/// Weights stay in the file (and the external files it names). On failure has
-/// emitted diagnostics; everything unsupported is reported in one of them, with
-/// a note for each.
+/// Imports the ONNX model at `path` as a module with the entry function
+/// `@main`. Weights stay in the file (and the external files it names). On
+/// failure has emitted diagnostics; everything unsupported is reported in one
+/// of them, with a note for each.
 ImportResult importOnnx(llvm::StringRef path, mlir::MLIRContext &context,
                         const ImportOptions &options = {});
 

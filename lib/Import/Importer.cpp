@@ -1,4 +1,4 @@
-//===- Importer.cpp - from the model to a function ----------------------------===//
+//===- Importer.cpp - from the model to a function ------------------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -8,9 +8,11 @@ using namespace cinch::import;
 
 constexpr int64_t oldestOpset = 7;
 
-Importer::Importer(StringRef path, ArrayRef<char> bytes, const onnx::ModelProto &model, MLIRContext &context,
+Importer::Importer(StringRef path, ArrayRef<char> bytes,
+                   const onnx::ModelProto &model, MLIRContext &context,
                    const ImportOptions &options)
-    : builder(&context), tensors(path, bytes, &context), path(path), model(model), options(options) {}
+    : builder(&context), tensors(path, bytes, &context), path(path),
+      model(model), options(options) {}
 
 const Scope::Entry *Scope::find(StringRef name) const {
   for (const Scope *scope = this; scope; scope = scope->outer)
@@ -19,7 +21,8 @@ const Scope::Entry *Scope::find(StringRef name) const {
   return nullptr;
 }
 
-//===-- Problems -------------------------------------------------------------===//
+//===-- Problems
+//-------------------------------------------------------------===//
 
 std::string Importer::describe(Value value) const {
   std::string text;
@@ -38,12 +41,16 @@ void Importer::report(const Problem &problem, const Node *node) {
     const onnx::NodeProto &proto = node->proto;
     std::string text;
     llvm::raw_string_ostream stream(text);
-    StringRef name = proto.name().empty() ? StringRef(nodeName) : StringRef(proto.name());
+    StringRef name =
+        proto.name().empty() ? StringRef(nodeName) : StringRef(proto.name());
     stream << "node '" << name << "' (" << proto.op_type() << ", domain '"
-           << (proto.domain().empty() ? "ai.onnx" : proto.domain()) << "', opset " << node->opset << ")";
+           << (proto.domain().empty() ? "ai.onnx" : proto.domain())
+           << "', opset " << node->opset << ")";
     if (!node->inputs.empty()) {
       stream << " of ";
-      llvm::interleaveComma(node->inputs, stream, [&](Value input) { stream << (input ? describe(input) : "none"); });
+      llvm::interleaveComma(node->inputs, stream, [&](Value input) {
+        stream << (input ? describe(input) : "none");
+      });
     }
     stream << ": " << problem.message;
     complete.message = text;
@@ -57,21 +64,24 @@ void Importer::report(const Problem &problem, const Node *node) {
 
 ImportResult Importer::emitProblems() {
   Location location = FileLineColLoc::get(getContext(), path, 0, 0);
-  size_t numInvalid = llvm::count_if(problems, [](const Problem &problem) { return !problem.unsupported; });
+  size_t numInvalid = llvm::count_if(
+      problems, [](const Problem &problem) { return !problem.unsupported; });
   for (const Problem &problem : problems)
     if (!problem.unsupported)
       emitError(location) << problem.message;
   if (numInvalid)
     return {ImportStatus::invalid, {}};
   InFlightDiagnostic diagnostic = emitError(location);
-  diagnostic << "model is valid but uses what is not supported (" << problems.size()
+  diagnostic << "model is valid but uses what is not supported ("
+             << problems.size()
              << (problems.size() == 1 ? " place)" : " places)");
   for (const Problem &problem : problems)
     diagnostic.attachNote() << problem.message;
   return {ImportStatus::unsupported, {}};
 }
 
-//===-- Names ----------------------------------------------------------------===//
+//===-- Names
+//----------------------------------------------------------------===//
 
 std::string Importer::makeUnique(StringRef name) {
   if (usedNames.insert(name).second)
@@ -91,7 +101,8 @@ void Importer::setNames(Operation *op, ArrayRef<std::string> names) {
 }
 
 std::string Importer::getDisplayName(StringRef name) {
-  if (auto found = scope->displayNames.find(name); found != scope->displayNames.end())
+  if (auto found = scope->displayNames.find(name);
+      found != scope->displayNames.end())
     return found->second;
   if (!scope->outer && scope->prefix.empty())
     return name.str(); // reserved from the start
@@ -100,7 +111,8 @@ std::string Importer::getDisplayName(StringRef name) {
 
 void Importer::nameValue(Value value, StringRef name) {
   auto result = dyn_cast<OpResult>(value);
-  auto names = result ? result.getOwner()->getAttrOfType<ArrayAttr>("names") : ArrayAttr();
+  auto names = result ? result.getOwner()->getAttrOfType<ArrayAttr>("names")
+                      : ArrayAttr();
   if (!names)
     return;
   SmallVector<std::string> all;
@@ -121,36 +133,48 @@ bool Importer::define(StringRef name, Value value, const Node *node) {
 }
 
 Value Importer::makeConstant(TypedAttr value, StringRef name) {
-  auto op = graph::ConstantOp::create(builder, NameLoc::get(builder.getStringAttr(name)), value.getType(), value);
+  auto op = graph::ConstantOp::create(builder,
+                                      NameLoc::get(builder.getStringAttr(name)),
+                                      value.getType(), value);
   setNames(op, name.str());
   if (failed(inference.infer(op)))
     return {};
   return op.getResult();
 }
 
-//===-- Model ----------------------------------------------------------------===//
+//===-- Model
+//----------------------------------------------------------------===//
 
-static std::string getFunctionKey(StringRef domain, StringRef name, StringRef overload) {
-  return ((domain == "ai.onnx" ? "" : domain) + ":" + name + ":" + overload).str();
+static std::string getFunctionKey(StringRef domain, StringRef name,
+                                  StringRef overload) {
+  return ((domain == "ai.onnx" ? "" : domain) + ":" + name + ":" + overload)
+      .str();
 }
 
-const onnx::FunctionProto *Importer::findFunction(const onnx::NodeProto &node) const {
-  return functions.lookup(getFunctionKey(node.domain(), node.op_type(), node.overload()));
+const onnx::FunctionProto *
+Importer::findFunction(const onnx::NodeProto &node) const {
+  return functions.lookup(
+      getFunctionKey(node.domain(), node.op_type(), node.overload()));
 }
 
 bool Importer::checkModel() {
   int64_t newest = SchemaTable::get().getNewestOpset();
-  if (!model.has_graph() || (model.graph().node_size() == 0 && model.graph().output_size() == 0))
+  if (!model.has_graph() ||
+      (model.graph().node_size() == 0 && model.graph().output_size() == 0))
     report(Problem::invalid("not an ONNX model: it has no graph"));
   if (!model.has_ir_version() || model.ir_version() < 1)
     report(Problem::invalid("model has no IR version"));
   else if (model.ir_version() > onnx::IR_VERSION)
-    report(Problem::notSupported("IR version " + Twine(model.ir_version()) + " (at most " + Twine(int(onnx::IR_VERSION)) +
+    report(Problem::notSupported("IR version " + Twine(model.ir_version()) +
+                                 " (at most " + Twine(int(onnx::IR_VERSION)) +
                                  "; convert the model)"));
   for (const auto &opset : model.opset_import()) {
-    StringRef domain = opset.domain() == "ai.onnx" ? "" : StringRef(opset.domain());
-    if (!modelOpsets.try_emplace(domain, opset.version()).second && modelOpsets[domain] != opset.version())
-      report(Problem::invalid("opset of domain '" + domain + "' is imported twice"));
+    StringRef domain =
+        opset.domain() == "ai.onnx" ? "" : StringRef(opset.domain());
+    if (!modelOpsets.try_emplace(domain, opset.version()).second &&
+        modelOpsets[domain] != opset.version())
+      report(Problem::invalid("opset of domain '" + domain +
+                              "' is imported twice"));
   }
   if (model.ir_version() < 3 && modelOpsets.empty())
     modelOpsets[""] = 1;
@@ -158,15 +182,23 @@ bool Importer::checkModel() {
   if (standard == modelOpsets.end() && model.graph().node_size())
     modelOpsets[""] = modelOpsets.empty() ? 1 : newest;
   standard = modelOpsets.find("");
-  if (standard != modelOpsets.end() && (standard->second < oldestOpset || standard->second > newest))
-    report(Problem::notSupported("opset " + Twine(standard->second) + " of domain 'ai.onnx' (" + Twine(oldestOpset) +
-                                 " to " + Twine(newest) + "; convert the model with onnx.version_converter)"));
+  if (standard != modelOpsets.end() &&
+      (standard->second < oldestOpset || standard->second > newest))
+    report(Problem::notSupported(
+        "opset " + Twine(standard->second) + " of domain 'ai.onnx' (" +
+        Twine(oldestOpset) + " to " + Twine(newest) +
+        "; convert the model with onnx.version_converter)"));
   for (const auto &function : model.functions())
-    if (!functions.try_emplace(getFunctionKey(function.domain(), function.name(), function.overload()), &function)
+    if (!functions
+             .try_emplace(getFunctionKey(function.domain(), function.name(),
+                                         function.overload()),
+                          &function)
              .second)
-      report(Problem::invalid("function '" + Twine(function.name()) + "' is defined twice"));
+      report(Problem::invalid("function '" + Twine(function.name()) +
+                              "' is defined twice"));
   if (model.training_info_size())
-    emitRemark(FileLineColLoc::get(getContext(), path, 0, 0)) << "training information is left out";
+    emitRemark(FileLineColLoc::get(getContext(), path, 0, 0))
+        << "training information is left out";
   return problems.empty();
 }
 
@@ -174,9 +206,11 @@ ImportResult Importer::run() {
   if (!checkModel())
     return emitProblems();
   const onnx::GraphProto &graph = model.graph();
-  OwningOpRef<ModuleOp> module = ModuleOp::create(FileLineColLoc::get(getContext(), path, 0, 0));
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(FileLineColLoc::get(getContext(), path, 0, 0));
   builder.setInsertionPointToEnd(module->getBody());
-  auto function = func::FuncOp::create(builder, module->getLoc(), "main", builder.getFunctionType({}, {}));
+  auto function = func::FuncOp::create(builder, module->getLoc(), "main",
+                                       builder.getFunctionType({}, {}));
   function->setAttr("graph.entry", builder.getUnitAttr());
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
@@ -191,7 +225,8 @@ ImportResult Importer::run() {
     usedNames.insert(input.name());
   for (const auto &initializer : graph.initializer())
     usedNames.insert(initializer.name());
-  bool done = importInputs(graph, function) && importBody(graph) && finish(function, graph);
+  bool done = importInputs(graph, function) && importBody(graph) &&
+              finish(function, graph);
   if (!done || !problems.empty())
     return emitProblems();
   return {ImportStatus::success, std::move(module)};
@@ -202,9 +237,11 @@ bool Importer::finish(func::FuncOp function, const onnx::GraphProto &graph) {
   if (!outputs)
     return false;
   func::ReturnOp::create(builder, function.getLoc(), *outputs);
-  function.setType(builder.getFunctionType(function.getArgumentTypes(), ValueRange(*outputs).getTypes()));
+  function.setType(builder.getFunctionType(function.getArgumentTypes(),
+                                           ValueRange(*outputs).getTypes()));
   for (auto [index, output] : llvm::enumerate(graph.output())) {
-    function.setResultAttr(index, "graph.name", builder.getStringAttr(output.name()));
+    function.setResultAttr(index, "graph.name",
+                           builder.getStringAttr(output.name()));
     warnOfDims(output, (*outputs)[index]);
   }
   SmallVector<Attribute> records;
@@ -224,17 +261,20 @@ bool Importer::finish(func::FuncOp function, const onnx::GraphProto &graph) {
   return true;
 }
 
-std::optional<SmallVector<Value>> Importer::getOutputs(const onnx::GraphProto &graph) {
+std::optional<SmallVector<Value>>
+Importer::getOutputs(const onnx::GraphProto &graph) {
   SmallVector<Value> outputs;
   llvm::StringSet<> seen;
   bool ok = true;
   for (const auto &output : graph.output()) {
     const Scope::Entry *entry = scope->find(output.name());
     if (!seen.insert(output.name()).second) {
-      report(Problem::invalid("output '" + Twine(output.name()) + "' is listed twice"));
+      report(Problem::invalid("output '" + Twine(output.name()) +
+                              "' is listed twice"));
       ok = false;
     } else if (!entry || (!entry->value && entry->optionalEmpty)) {
-      report(Problem::invalid("output '" + Twine(output.name()) + "' is computed by no node"));
+      report(Problem::invalid("output '" + Twine(output.name()) +
+                              "' is computed by no node"));
       ok = false;
     } else if (!entry->value) {
       ok = false; // reported at its node

@@ -1,4 +1,4 @@
-//===- Importer.h - the state of one import ------------------------------------===//
+//===- Importer.h - the state of one import -------------------------------===//
 #ifndef CINCH_LIB_IMPORT_IMPORTER_H
 #define CINCH_LIB_IMPORT_IMPORTER_H
 
@@ -16,19 +16,22 @@ struct Scope {
   };
   const Scope *outer = nullptr; ///< whose names are visible too
   llvm::StringMap<Entry> entries;
-  llvm::StringMap<std::string> displayNames; ///< names given by the caller of a function
-  std::string prefix;                        ///< of the names of everything else
-  const llvm::StringMap<const onnx::AttributeProto *> *attributes = nullptr; ///< of the called function
+  llvm::StringMap<std::string>
+      displayNames;   ///< names given by the caller of a function
+  std::string prefix; ///< of the names of everything else
+  const llvm::StringMap<const onnx::AttributeProto *> *attributes =
+      nullptr; ///< of the called function
   const llvm::StringMap<int64_t> *opsets = nullptr;
-  llvm::StringMap<const onnx::TypeProto *> declared; ///< types that the graph states
+  llvm::StringMap<const onnx::TypeProto *>
+      declared; ///< types that the graph states
 
   const Entry *find(StringRef name) const;
 };
 
 class Importer {
 public:
-  Importer(StringRef path, ArrayRef<char> bytes, const onnx::ModelProto &model, mlir::MLIRContext &context,
-           const ImportOptions &options);
+  Importer(StringRef path, ArrayRef<char> bytes, const onnx::ModelProto &model,
+           mlir::MLIRContext &context, const ImportOptions &options);
   ImportResult run();
 
   // -- For nodes and rules --
@@ -46,7 +49,8 @@ public:
   std::string nodeName;
   /// Shapes of a value of the model, for messages.
   std::string describe(Value value) const;
-  /// Records a problem at `node` (null: of the model); the message is completed.
+  /// Records a problem at `node` (null: of the model); the message is
+  /// completed.
   void report(const Problem &problem, const Node *node = nullptr);
   /// Imports initializers and nodes of `graph` into `scope` at the builder's
   /// insertion point; false if the nodes could not all be imported.
@@ -63,13 +67,15 @@ private:
   std::string getDisplayName(StringRef name);
   bool importInputs(const onnx::GraphProto &graph, mlir::func::FuncOp function);
   bool checkOptions();
-  bool importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes);
+  bool
+  importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes);
   bool importNode(const onnx::NodeProto &proto);
   bool resolveInputs(Node &node, bool &poisoned);
   bool checkSchema(Node &node);
   bool checkTypes(Node &node);
   bool runRule(Node &node, Rule rule);
-  bool inlineFunction(Node &node, const onnx::FunctionProto &function, bool isStandard);
+  bool inlineFunction(Node &node, const onnx::FunctionProto &function,
+                      bool isStandard);
   bool bindOutputs(Node &node);
   void poisonOutputs(const onnx::NodeProto &proto);
   bool define(StringRef name, Value value, const Node *node);
@@ -93,9 +99,11 @@ private:
   llvm::StringSet<> usedNames;
   llvm::StringMap<unsigned> nameCounters;
   std::vector<Symbol> symbols;
-  llvm::StringMap<const onnx::FunctionProto *> functions; ///< by domain:name:overload
+  llvm::StringMap<const onnx::FunctionProto *>
+      functions; ///< by domain:name:overload
   llvm::StringMap<int64_t> modelOpsets;
-  llvm::StringSet<> producedLater; ///< outputs of all nodes of the graph being imported
+  llvm::StringSet<>
+      producedLater; ///< outputs of all nodes of the graph being imported
   unsigned callDepth = 0;
   size_t numNodes = 0;
 };

@@ -1,4 +1,4 @@
-//===- Indexing.cpp - rules: gather, scatter, one-hot, sampling ---------------===//
+//===- Indexing.cpp - rules: gather, scatter, one-hot, sampling -----------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -6,17 +6,18 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::import;
 
-template <typename Op>
-static LogicalResult importGather(Node &node) {
+template <typename Op> static LogicalResult importGather(Node &node) {
   int64_t axis = node.getInt("axis", 0);
   if (!node.normalizeAxis(axis, node.rank(node.in(0))))
     return failure();
-  return node.result(node.make<Op>(node.elem(node.in(0)), node.in(0), node.in(1), axis));
+  return node.result(
+      node.make<Op>(node.elem(node.in(0)), node.in(0), node.in(1), axis));
 }
 
 static LogicalResult importGatherND(Node &node) {
   int64_t batch = node.getInt("batch_dims", 0);
-  return node.result(node.make<graph::GatherNDOp>(node.elem(node.in(0)), node.in(0), node.in(1), batch));
+  return node.result(node.make<graph::GatherNDOp>(
+      node.elem(node.in(0)), node.in(0), node.in(1), batch));
 }
 
 static std::optional<graph::ScatterMode> readMode(Node &node) {
@@ -33,16 +34,16 @@ static LogicalResult importScatterElements(Node &node) {
   std::optional<graph::ScatterMode> mode = readMode(node);
   if (!mode || !node.normalizeAxis(axis, node.rank(input)))
     return failure();
-  return node.result(
-      node.make<graph::ScatterElementsOp>(node.elem(input), input, node.in(1), node.in(2), axis, *mode));
+  return node.result(node.make<graph::ScatterElementsOp>(
+      node.elem(input), input, node.in(1), node.in(2), axis, *mode));
 }
 
 static LogicalResult importScatterND(Node &node) {
   std::optional<graph::ScatterMode> mode = readMode(node);
   if (!mode)
     return failure();
-  return node.result(
-      node.make<graph::ScatterNDOp>(node.elem(node.in(0)), node.in(0), node.in(1), node.in(2), *mode));
+  return node.result(node.make<graph::ScatterNDOp>(
+      node.elem(node.in(0)), node.in(0), node.in(1), node.in(2), *mode));
 }
 
 static LogicalResult importOneHot(Node &node) {
@@ -56,9 +57,11 @@ static LogicalResult importOneHot(Node &node) {
   std::optional<SmallVector<double>> known = node.constantFloats(depth);
   if (known && known->size() == 1)
     depth = node.integer(static_cast<int64_t>(known->front()));
-  else if (!node.constantInts(depth) && declared && axis < static_cast<int64_t>(declared->size()))
+  else if (!node.constantInts(depth) && declared &&
+           axis < static_cast<int64_t>(declared->size()))
     depth = node.integer((*declared)[axis]);
-  return node.result(node.make<graph::OneHotOp>(node.elem(values), indices, depth, values, axis));
+  return node.result(node.make<graph::OneHotOp>(node.elem(values), indices,
+                                                depth, values, axis));
 }
 
 /// Elements of `input` along `axis` where the constant `condition` holds.
@@ -66,7 +69,8 @@ static LogicalResult importCompress(Node &node) {
   Value input = node.in(0);
   std::optional<Ints> condition = node.constantInts(node.in(1));
   if (!condition)
-    return node.unsupported("the condition is not known when compiling, so the size of the output is not either");
+    return node.unsupported("the condition is not known when compiling, so the "
+                            "size of the output is not either");
   int64_t axis = node.getInt("axis", 0);
   if (!node.attribute("axis")) {
     input = node.reshape(input, {-1});
@@ -78,11 +82,13 @@ static LogicalResult importCompress(Node &node) {
   for (auto [index, holds] : llvm::enumerate(*condition))
     if (holds)
       kept.push_back(index);
-  return node.result(node.make<graph::GatherOp>(node.elem(input), input, node.ints(kept), axis));
+  return node.result(node.make<graph::GatherOp>(node.elem(input), input,
+                                                node.ints(kept), axis));
 }
 
 static LogicalResult importGridSample(Node &node) {
-  StringRef mode = node.getString("mode", node.opset < 20 ? "bilinear" : "linear");
+  StringRef mode =
+      node.getString("mode", node.opset < 20 ? "bilinear" : "linear");
   StringRef padding = node.getString("padding_mode", "zeros");
   if (mode == "bilinear" || mode == "bicubic")
     mode = mode.drop_front(2);
@@ -95,12 +101,15 @@ static LogicalResult importGridSample(Node &node) {
   if (padding == "reflection")
     pad = graph::PadMode::reflect;
   if (!resize || !pad)
-    return node.invalid("attributes mode '" + mode + "' and padding_mode '" + padding + "' do not exist");
-  return node.result(node.make<graph::GridSampleOp>(node.elem(node.in(0)), node.in(0), node.in(1), *resize, *pad,
-                                                    node.getInt("align_corners", 0) != 0));
+    return node.invalid("attributes mode '" + mode + "' and padding_mode '" +
+                        padding + "' do not exist");
+  return node.result(node.make<graph::GridSampleOp>(
+      node.elem(node.in(0)), node.in(0), node.in(1), *resize, *pad,
+      node.getInt("align_corners", 0) != 0));
 }
 
-/// Writes `update` into a cache along an axis at per-batch positions (opset 24).
+/// Writes `update` into a cache along an axis at per-batch positions (opset
+/// 24).
 static LogicalResult importTensorScatter(Node &node) {
   Value past = node.in(0), update = node.in(1);
   int64_t rank = node.rank(past), axis = node.getInt("axis", -2);
@@ -110,19 +119,25 @@ static LogicalResult importTensorScatter(Node &node) {
     return node.invalid("axis 0 is the batch");
   StringRef mode = node.getString("mode", "linear");
   if (mode != "linear" && mode != "circular")
-    return node.invalid("attribute mode is '" + mode + "', expected linear or circular");
+    return node.invalid("attribute mode is '" + mode +
+                        "', expected linear or circular");
   Type i64 = node.builder().getI64Type();
-  auto sizeOf = [&](Value value, int64_t which) { return node.squeeze(node.shapeOf(value, which, which + 1), {0}); };
-  // Positions [B, 1..., T, 1...] = write_indices[b] + t, spread over the update.
-  Value steps = node.make<graph::RangeOp>(i64, node.integer(0), sizeOf(update, axis), node.integer(1));
+  auto sizeOf = [&](Value value, int64_t which) {
+    return node.squeeze(node.shapeOf(value, which, which + 1), {0});
+  };
+  // Positions [B, 1..., T, 1...] = write_indices[b] + t, spread over the
+  // update.
+  Value steps = node.make<graph::RangeOp>(
+      i64, node.integer(0), sizeOf(update, axis), node.integer(1));
   Value positions = node.alignChannel(steps, rank, axis);
   if (node.has(2))
     positions = node.add(node.alignChannel(node.in(2), rank, 0), positions);
   if (mode == "circular")
     positions = node.binary<graph::FloorModOp>(positions, sizeOf(past, axis));
   positions = node.broadcast(positions, node.shapeOf(update, 0, rank));
-  return node.result(node.make<graph::ScatterElementsOp>(node.elem(past), past, positions, update, axis,
-                                                         graph::ScatterMode::none));
+  return node.result(node.make<graph::ScatterElementsOp>(
+      node.elem(past), past, positions, update, axis,
+      graph::ScatterMode::none));
 }
 
 void import::addIndexingRules(RuleTable &rules) {

@@ -1,4 +1,4 @@
-//===- Inputs.cpp - function arguments and symbolic dimensions ----------------===//
+//===- Inputs.cpp - function arguments and symbolic dimensions ------------===//
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -21,13 +21,15 @@ Importer::Symbol &Importer::getSymbol(StringRef original) {
     symbols.back().pinned = bound.max && bound.min == *bound.max;
   }
   const DimBound &bound = symbols.back().bound;
-  inference.setBounds(symbols.back().name, plan::Interval{bound.min, bound.max});
+  inference.setBounds(symbols.back().name,
+                      plan::Interval{bound.min, bound.max});
   return symbols.back();
 }
 
 /// The dims of an input: constants, and symbols for the rest.
-static std::optional<Problem> readShape(const onnx::TensorShapeProto &shape, StringRef input,
-                                        llvm::function_ref<plan::Expr(StringRef)> getDim, graph::Dims &dims) {
+static std::optional<Problem>
+readShape(const onnx::TensorShapeProto &shape, StringRef input,
+          llvm::function_ref<plan::Expr(StringRef)> getDim, graph::Dims &dims) {
   Ints known;
   for (auto [axis, dim] : llvm::enumerate(shape.dim())) {
     if (dim.has_dim_value() && dim.dim_value() >= 0) {
@@ -36,15 +38,18 @@ static std::optional<Problem> readShape(const onnx::TensorShapeProto &shape, Str
       continue;
     }
     if (dim.has_dim_value() && dim.dim_value() != -1)
-      return Problem::invalid("input '" + input + "' has dimension " + Twine(dim.dim_value()));
+      return Problem::invalid("input '" + input + "' has dimension " +
+                              Twine(dim.dim_value()));
     StringRef name = dim.dim_param();
-    plan::Expr expression = getDim(name.empty() ? (input + "_d" + Twine(axis)).str() : name.str());
+    plan::Expr expression =
+        getDim(name.empty() ? (input + "_d" + Twine(axis)).str() : name.str());
     dims.push_back(expression);
     if (std::optional<int64_t> pinned = expression.asConstant())
       known.push_back(*pinned);
   }
   if (!import::countElements(known))
-    return Problem::invalid("input '" + input + "' has too many elements: " + graph::toString(dims));
+    return Problem::invalid("input '" + input + "' has too many elements: " +
+                            graph::toString(dims));
   return std::nullopt;
 }
 
@@ -63,18 +68,22 @@ static StringRef getKindName(const onnx::TypeProto &type) {
   }
 }
 
-bool Importer::importInputs(const onnx::GraphProto &graph, func::FuncOp function) {
+bool Importer::importInputs(const onnx::GraphProto &graph,
+                            func::FuncOp function) {
   llvm::StringSet<> constants, seen;
   for (const auto &initializer : graph.initializer())
     constants.insert(initializer.name());
   auto getDim = [&](StringRef name) {
     Symbol &symbol = getSymbol(name);
-    return symbol.pinned ? plan::Expr(symbol.bound.min) : plan::Expr::symbol(symbol.name);
+    return symbol.pinned ? plan::Expr(symbol.bound.min)
+                         : plan::Expr::symbol(symbol.name);
   };
   for (const auto &input : graph.input()) {
     StringRef name = input.name();
     if (name.empty() || !seen.insert(name).second) {
-      report(Problem::invalid(name.empty() ? "an input has no name" : "input '" + name + "' is listed twice"));
+      report(Problem::invalid(name.empty()
+                                  ? "an input has no name"
+                                  : "input '" + name + "' is listed twice"));
       continue;
     }
     if (constants.contains(name))
@@ -82,23 +91,29 @@ bool Importer::importInputs(const onnx::GraphProto &graph, func::FuncOp function
     const onnx::TypeProto &type = input.type();
     if (!type.has_tensor_type()) {
       bool typed = type.value_case() != onnx::TypeProto::VALUE_NOT_SET;
-      report(typed ? Problem::notSupported("input '" + name + "' is a " + getKindName(type) + " (tensors are supported)")
+      report(typed ? Problem::notSupported("input '" + name + "' is a " +
+                                           getKindName(type) +
+                                           " (tensors are supported)")
                    : Problem::invalid("input '" + name + "' has no type"));
       continue;
     }
     Problem problem;
-    Type element = getElementType(type.tensor_type().elem_type(), getContext(), problem);
+    Type element =
+        getElementType(type.tensor_type().elem_type(), getContext(), problem);
     if (!element) {
       problem.message = ("input '" + name + "' has " + problem.message).str();
       report(problem);
       continue;
     }
     if (!type.tensor_type().has_shape()) {
-      report(Problem::notSupported("input '" + name + "' has no shape (state its rank, with dim_param for sizes)"));
+      report(Problem::notSupported(
+          "input '" + name +
+          "' has no shape (state its rank, with dim_param for sizes)"));
       continue;
     }
     graph::Dims dims;
-    if (std::optional<Problem> bad = readShape(type.tensor_type().shape(), name, getDim, dims)) {
+    if (std::optional<Problem> bad =
+            readShape(type.tensor_type().shape(), name, getDim, dims)) {
       report(*bad);
       continue;
     }
@@ -106,9 +121,10 @@ bool Importer::importInputs(const onnx::GraphProto &graph, func::FuncOp function
     NamedAttrList attributes;
     attributes.append("graph.name", builder.getStringAttr(name));
     attributes.append("graph.dims", graph::getDimsAttr(getContext(), dims));
-    if (failed(function.insertArgument(index, graph::getTensorType(dims, element),
-                                       attributes.getDictionary(getContext()),
-                                       NameLoc::get(builder.getStringAttr(name)))))
+    if (failed(
+            function.insertArgument(index, graph::getTensorType(dims, element),
+                                    attributes.getDictionary(getContext()),
+                                    NameLoc::get(builder.getStringAttr(name)))))
       return false;
     Value argument = function.getArgument(index);
     inference.set(argument, graph::ValueShape{dims, std::nullopt});
@@ -126,10 +142,12 @@ bool Importer::checkOptions() {
       return symbol.name == bound.name || symbol.original == bound.name;
     });
     if (!found)
-      report(Problem::invalid("dimension '" + bound.name + "' is not in the model, which has " +
-                              (known.empty() ? "no dynamic dimension" : known)));
+      report(Problem::invalid(
+          "dimension '" + bound.name + "' is not in the model, which has " +
+          (known.empty() ? "no dynamic dimension" : known)));
     if (bound.min < 0 || (bound.max && *bound.max < bound.min))
-      report(Problem::invalid("dimension '" + bound.name + "' has an empty or negative range"));
+      report(Problem::invalid("dimension '" + bound.name +
+                              "' has an empty or negative range"));
   }
   return problems.empty();
 }
@@ -148,23 +166,30 @@ void Importer::checkDeclared(StringRef name, Value value, const Node *node) {
   auto type = cast<RankedTensorType>(value.getType());
   const auto &tensor = declared->tensor_type();
   Problem problem;
-  Type element = tensor.elem_type() ? getElementType(tensor.elem_type(), getContext(), problem) : Type();
+  Type element = tensor.elem_type()
+                     ? getElementType(tensor.elem_type(), getContext(), problem)
+                     : Type();
   if (tensor.elem_type() && element != type.getElementType())
-    report(Problem::invalid("value '" + name + "' is declared as " + getDataTypeName(tensor.elem_type()) + ", but is " +
+    report(Problem::invalid("value '" + name + "' is declared as " +
+                            getDataTypeName(tensor.elem_type()) + ", but is " +
                             describe(value)),
            node);
   if (tensor.has_shape() && tensor.shape().dim_size() != type.getRank())
-    report(Problem::invalid("value '" + name + "' is declared with " + Twine(tensor.shape().dim_size()) +
+    report(Problem::invalid("value '" + name + "' is declared with " +
+                            Twine(tensor.shape().dim_size()) +
                             " axes, but is " + describe(value)),
            node);
 }
 
 void Importer::warnOfDims(const onnx::ValueInfoProto &output, Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  for (auto [axis, dim] : llvm::enumerate(output.type().tensor_type().shape().dim()))
-    if (dim.has_dim_value() && dim.dim_value() >= 0 && static_cast<int64_t>(axis) < type.getRank() &&
+  for (auto [axis, dim] :
+       llvm::enumerate(output.type().tensor_type().shape().dim()))
+    if (dim.has_dim_value() && dim.dim_value() >= 0 &&
+        static_cast<int64_t>(axis) < type.getRank() &&
         !type.isDynamicDim(axis) && type.getDimSize(axis) != dim.dim_value())
       emitWarning(FileLineColLoc::get(getContext(), path, 0, 0))
-          << "output '" << output.name() << "' is declared with dimension " << dim.dim_value() << " at axis " << axis
-          << ", but is " << describe(value);
+          << "output '" << output.name() << "' is declared with dimension "
+          << dim.dim_value() << " at axis " << axis << ", but is "
+          << describe(value);
 }

@@ -1,11 +1,10 @@
-//===- Loop.cpp - rules: Loop and Scan ----------------------------------------===//
+//===- Loop.cpp - rules: Loop ---------------------------------------------===//
 //
-// A loop whose number of iterations is known before it starts becomes scf.for;
-// what it collects is written step by step into a tensor made before it. One that
-// a condition ends becomes scf.while and can collect nothing.
+// A counted loop becomes scf.for. One that a condition ends becomes scf.while
+// and can collect nothing, as the size of what it collects depends on the data.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Import/ControlFlow.h"
+#include "lib/Import/CountedLoop.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -14,125 +13,18 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::import;
 
-namespace {
-/// A counted loop under construction.
-struct CountedLoop {
-  Node &node;
-  Value count;       ///< of iterations, an index
-  plan::Expr extent; ///< the same, as an expression
-  Value countTensor; ///< the same, as a tensor of one element; null if constant
-  SmallVector<Value> inits;
-  scf::ForOp draft;
-
-  Block &body() { return *draft.getBody(); }
-  Value step() { return body().getArgument(0); }
-};
-} // namespace
-
-/// The block argument for a carried value, with its shape.
-static Value addArgument(Node &node, Block &block, Value init) {
-  Value argument = block.addArgument(init.getType(), node.location());
-  node.importer.inference.set(argument, graph::ValueShape{node.shape(init)->dims, std::nullopt});
-  return argument;
-}
-
-static LogicalResult checkCarried(Node &node, size_t index, Value init, Value next) {
-  if (init.getType() == next.getType() && node.shape(init)->dims == node.shape(next)->dims)
-    return success();
-  return node.unsupported("loop-carried value " + Twine(index) + " changes from " + node.importer.describe(init) +
-                          " to " + node.importer.describe(next) + " (keep its type and shape)");
-}
-
-/// A one-element tensor that holds `dim`; null if no value of the model has it.
-static Value findDim(Node &node, const CountedLoop &loop, const plan::Expr &dim) {
-  if (std::optional<int64_t> constant = dim.asConstant())
-    return node.ints({*constant});
-  if (loop.countTensor && dim == loop.extent)
-    return node.reshape(node.cast(loop.countTensor, node.builder().getI64Type()), {1});
-  SmallVector<Value> candidates(node.inputs);
-  auto function = loop.draft->getParentOfType<func::FuncOp>();
-  candidates.append(function.getArguments().begin(), function.getArguments().end());
-  for (Value candidate : candidates) {
-    if (!candidate)
-      continue;
-    const graph::ValueShape *shape = node.shape(candidate);
-    for (size_t axis = 0; shape && axis < shape->dims.size(); ++axis)
-      if (shape->dims[axis] == dim)
-        return node.shapeOf(candidate, axis, axis + 1);
-  }
-  return {};
-}
-
-/// Zeros for what the loop collects: the shape of `element` with the number of
-/// iterations inserted at `axis`.
-static Value makeBuffer(Node &node, const CountedLoop &loop, Value element, int64_t axis) {
-  graph::Dims dims = node.shape(element)->dims;
-  dims.insert(dims.begin() + axis, loop.extent);
-  SmallVector<Value> parts;
-  for (const plan::Expr &dim : dims) {
-    parts.push_back(findDim(node, loop, dim));
-    if (parts.back())
-      continue;
-    (void)node.unsupported("the size of a collected output (" + graph::toString(dims) +
-                           ") is not known before the loop");
-    return {};
-  }
-  Value shape = node.concat(parts, 0);
-  return node.broadcast(node.scalar(node.elem(element), 0), shape);
-}
-
-static CountedLoop startLoop(Node &node, Value count, plan::Expr extent, Value countTensor) {
-  OpBuilder &builder = node.builder();
-  Value zero = arith::ConstantIndexOp::create(builder, node.location(), 0);
-  Value one = arith::ConstantIndexOp::create(builder, node.location(), 1);
-  CountedLoop loop{node, count, extent, countTensor, {}, scf::ForOp::create(builder, node.location(), zero, count, one)};
-  loop.body().clear();
-  return loop;
-}
-
-/// Yields `carried` and collects `collected` along `axes` at `steps`; the results
-/// are those of the node.
-static LogicalResult finishLoop(CountedLoop &loop, ArrayRef<Value> carried, ArrayRef<Value> collected,
-                                ArrayRef<int64_t> axes, ArrayRef<Value> steps) {
-  Node &node = loop.node;
-  OpBuilder &builder = node.builder();
-  for (auto [index, next] : llvm::enumerate(carried))
-    if (failed(checkCarried(node, index, loop.inits[index], next)))
-      return failure();
-  SmallVector<Value> yields(carried);
-  for (auto [index, value] : llvm::enumerate(collected)) {
-    Value buffer;
-    {
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPoint(loop.draft);
-      buffer = makeBuffer(node, loop, value, axes[index]);
-    }
-    if (!buffer || node.failed)
-      return failure();
-    loop.inits.push_back(buffer);
-    Value argument = addArgument(node, loop.body(), buffer);
-    yields.push_back(node.make<graph::StepSetOp>(node.elem(value), value, argument, steps[index], axes[index]));
-  }
-  if (node.failed)
-    return failure();
-  scf::YieldOp::create(builder, node.location(), yields);
-  builder.setInsertionPointAfter(loop.draft);
-  auto final = scf::ForOp::create(builder, node.location(), loop.draft.getLowerBound(), loop.draft.getUpperBound(),
-                                  loop.draft.getStep(), loop.inits);
-  final.getRegion().takeBody(loop.draft.getRegion());
-  loop.draft.erase();
-  setResults(node, final, loop.inits);
-  return node.result(SmallVector<Value>(final.getResults()));
-}
-
 /// `value`, a scalar, in the rank that the subgraph declares for its input.
-static Value fitRank(Node &node, Value value, const onnx::GraphProto &body, int input) {
+static Value fitRank(Node &node, Value value, const onnx::GraphProto &body,
+                     int input) {
   const auto &type = body.input(input).type();
-  bool isVector = type.has_tensor_type() && type.tensor_type().shape().dim_size() == 1;
+  bool isVector =
+      type.has_tensor_type() && type.tensor_type().shape().dim_size() == 1;
   return isVector ? node.unsqueeze(value, {0}) : value;
 }
 
-static Value toScalar(Node &node, Value value) { return node.rank(value) == 1 ? node.squeeze(value, {0}) : value; }
+static Value toScalar(Node &node, Value value) {
+  return node.rank(value) == 1 ? node.squeeze(value, {0}) : value;
+}
 
 /// True if the condition output of `body` is its condition input, or constant.
 static bool keepsRunning(Node &node, const onnx::GraphProto &body) {
@@ -145,9 +37,11 @@ static bool keepsRunning(Node &node, const onnx::GraphProto &body) {
       name = inner.input(0);
     if (inner.op_type() == "Constant")
       for (const onnx::AttributeProto &attribute : inner.attribute())
-        if (attribute.name() == "value" && attribute.t().data_type() == onnx::TensorProto::BOOL) {
+        if (attribute.name() == "value" &&
+            attribute.t().data_type() == onnx::TensorProto::BOOL) {
           Problem problem;
-          auto dense = dyn_cast_or_null<DenseElementsAttr>(node.importer.tensors.read(attribute.t(), problem));
+          auto dense = dyn_cast_or_null<DenseElementsAttr>(
+              node.importer.tensors.read(attribute.t(), problem));
           return dense && dense.isSplat() && dense.getSplatValue<bool>();
         }
   }
@@ -156,37 +50,47 @@ static bool keepsRunning(Node &node, const onnx::GraphProto &body) {
   for (const onnx::TensorProto &initializer : body.initializer())
     if (initializer.name() == name) {
       Problem problem;
-      auto dense = dyn_cast_or_null<DenseElementsAttr>(node.importer.tensors.read(initializer, problem));
-      return dense && dense.getElementType().isInteger(1) && dense.isSplat() && dense.getSplatValue<bool>();
+      auto dense = dyn_cast_or_null<DenseElementsAttr>(
+          node.importer.tensors.read(initializer, problem));
+      return dense && dense.getElementType().isInteger(1) && dense.isSplat() &&
+             dense.getSplatValue<bool>();
     }
   const Scope::Entry *outer = node.importer.scope->find(name);
-  std::optional<Ints> known = outer ? node.constantInts(outer->value) : std::nullopt;
+  std::optional<Ints> known =
+      outer ? node.constantInts(outer->value) : std::nullopt;
   return known && known->size() == 1 && known->front();
 }
 
-static LogicalResult importWhile(Node &node, const onnx::GraphProto &body, ArrayRef<Value> states) {
+static LogicalResult importWhile(Node &node, const onnx::GraphProto &body,
+                                 ArrayRef<Value> states) {
   if (body.output_size() - 1 > static_cast<int>(states.size()))
-    return node.unsupported("a loop that a condition ends collects outputs, whose size depends on the data "
+    return node.unsupported("a loop that a condition ends collects outputs, "
+                            "whose size depends on the data "
                             "(use a constant number of iterations)");
   OpBuilder &builder = node.builder();
   SmallVector<Value> inits = {node.integer(0)};
-  inits.push_back(node.has(1) ? toScalar(node, node.in(1)) : node.scalar(builder.getI1Type(), 1));
+  inits.push_back(node.has(1) ? toScalar(node, node.in(1))
+                              : node.scalar(builder.getI1Type(), 1));
   inits.append(states.begin(), states.end());
   Value limit = node.has(0) ? toScalar(node, node.in(0)) : Value();
   if (node.failed)
     return failure();
-  auto loop = scf::WhileOp::create(builder, node.location(), ValueRange(inits).getTypes(), inits);
+  auto loop = scf::WhileOp::create(builder, node.location(),
+                                   ValueRange(inits).getTypes(), inits);
   OpBuilder::InsertionGuard guard(builder);
   Block *before = builder.createBlock(&loop.getBefore());
   for (Value init : inits)
     addArgument(node, *before, init);
   Value runs = before->getArgument(1);
   if (limit)
-    runs = node.binary<graph::AndOp>(runs, node.compare(graph::Predicate::lt, before->getArgument(0), limit));
+    runs = node.binary<graph::AndOp>(
+        runs,
+        node.compare(graph::Predicate::lt, before->getArgument(0), limit));
   Value condition = readScalar(node, runs);
   if (!condition)
     return failure();
-  scf::ConditionOp::create(builder, node.location(), condition, before->getArguments());
+  scf::ConditionOp::create(builder, node.location(), condition,
+                           before->getArguments());
 
   Block *after = builder.createBlock(&loop.getAfter());
   for (Value init : inits)
@@ -203,7 +107,8 @@ static LogicalResult importWhile(Node &node, const onnx::GraphProto &body, Array
     node.failed = true;
     return failure();
   }
-  SmallVector<Value> yields = {node.add(after->getArgument(0), node.integer(1)), toScalar(node, outputs->front())};
+  SmallVector<Value> yields = {node.add(after->getArgument(0), node.integer(1)),
+                               toScalar(node, outputs->front())};
   for (size_t i = 0; i < states.size(); ++i) {
     if (failed(checkCarried(node, i, states[i], (*outputs)[i + 1])))
       return failure();
@@ -219,14 +124,18 @@ static LogicalResult importWhile(Node &node, const onnx::GraphProto &body, Array
 
 LogicalResult import::importLoop(Node &node) {
   const onnx::GraphProto &body = node.attribute("body")->g();
-  SmallVector<Value> states(llvm::drop_begin(node.inputs, std::min<size_t>(2, node.inputs.size())));
+  SmallVector<Value> states(
+      llvm::drop_begin(node.inputs, std::min<size_t>(2, node.inputs.size())));
   int numStates = states.size();
   if (body.input_size() != numStates + 2 || body.output_size() < numStates + 1)
-    return node.invalid("has " + Twine(numStates) + " carried values, but its body has " + Twine(body.input_size()) +
-                        " inputs and " + Twine(body.output_size()) + " outputs");
+    return node.invalid("has " + Twine(numStates) +
+                        " carried values, but its body has " +
+                        Twine(body.input_size()) + " inputs and " +
+                        Twine(body.output_size()) + " outputs");
   if (llvm::is_contained(states, Value()))
     return node.invalid("a carried value is left out");
-  std::optional<Ints> start = node.has(1) ? node.constantInts(node.in(1)) : Ints{1};
+  std::optional<Ints> start =
+      node.has(1) ? node.constantInts(node.in(1)) : Ints{1};
   bool never = start && start->size() == 1 && !start->front();
   if (!never && (!start || !node.has(0) || !keepsRunning(node, body)))
     return importWhile(node, body, states);
@@ -234,31 +143,37 @@ LogicalResult import::importLoop(Node &node) {
   OpBuilder &builder = node.builder();
   Value count, countTensor;
   plan::Expr extent;
-  const graph::ValueShape *limit = node.has(0) ? node.shape(node.in(0)) : nullptr;
+  const graph::ValueShape *limit =
+      node.has(0) ? node.shape(node.in(0)) : nullptr;
   std::optional<Ints> known = never ? Ints{0} : node.constantInts(node.in(0));
   if (known && known->size() == 1) {
     extent = std::max<int64_t>(known->front(), 0);
-    count = arith::ConstantIndexOp::create(builder, node.location(), *extent.asConstant());
+    count = arith::ConstantIndexOp::create(builder, node.location(),
+                                           *extent.asConstant());
   } else {
     countTensor = node.in(0);
     if (limit->contents && limit->contents->size() == 1)
       extent = limit->contents->front();
     else if (body.output_size() > numStates + 1)
-      return node.unsupported("the number of iterations, and so the size of collected outputs, depends on the value "
+      return node.unsupported("the number of iterations, and so the size of "
+                              "collected outputs, depends on the value "
                               "of input 0 (make it a constant)");
     Value scalar = readScalar(node, countTensor);
     if (!scalar)
       return failure();
-    count = arith::IndexCastOp::create(builder, node.location(), builder.getIndexType(), scalar);
+    count = arith::IndexCastOp::create(builder, node.location(),
+                                       builder.getIndexType(), scalar);
   }
-  // The iteration number comes from a table if that is small, else it is one more
-  // carried value.
+  // The iteration number comes from a table if that is small, else it is one
+  // more carried value.
   constexpr int64_t maxTable = 4096;
   bool countsAlong = extent.asConstant().value_or(INT64_MAX) > maxTable;
   Value positions, zero = node.integer(0);
   if (!countsAlong)
-    positions = node.make<graph::RangeOp>(builder.getI64Type(), zero,
-                                          node.integer(std::max<int64_t>(*extent.asConstant(), 1)), node.integer(1));
+    positions = node.make<graph::RangeOp>(
+        builder.getI64Type(), zero,
+        node.integer(std::max<int64_t>(*extent.asConstant(), 1)),
+        node.integer(1));
   CountedLoop loop = startLoop(node, count, extent, countTensor);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(&loop.body());
@@ -272,10 +187,12 @@ LogicalResult import::importLoop(Node &node) {
     loop.inits.push_back(zero);
     iteration = addArgument(node, loop.body(), zero);
   } else {
-    iteration = node.make<graph::StepGetOp>(builder.getI64Type(), positions, loop.step(), int64_t(0));
+    iteration = node.make<graph::StepGetOp>(builder.getI64Type(), positions,
+                                            loop.step(), int64_t(0));
   }
   Value running = node.scalar(builder.getI1Type(), 1);
-  if (!inner.bind(0, fitRank(node, iteration, body, 0)) || !inner.bind(1, fitRank(node, running, body, 1)))
+  if (!inner.bind(0, fitRank(node, iteration, body, 0)) ||
+      !inner.bind(1, fitRank(node, running, body, 1)))
     return failure();
   for (int i = 0; i < numStates; ++i)
     if (!inner.bind(i + 2, arguments[i]))
@@ -285,75 +202,16 @@ LogicalResult import::importLoop(Node &node) {
     node.failed = true;
     return failure();
   }
-  SmallVector<Value> carried(llvm::make_range(outputs->begin() + 1, outputs->begin() + 1 + numStates));
+  SmallVector<Value> carried(
+      llvm::make_range(outputs->begin() + 1, outputs->begin() + 1 + numStates));
   SmallVector<Value> collected(llvm::drop_begin(*outputs, 1 + numStates));
   if (countsAlong)
     carried.push_back(node.add(iteration, node.integer(1)));
   SmallVector<Value> steps(collected.size(), loop.step());
-  if (failed(finishLoop(loop, carried, collected, Ints(collected.size(), 0), steps)))
+  if (failed(finishLoop(loop, carried, collected, Ints(collected.size(), 0),
+                        steps)))
     return failure();
   if (countsAlong)
     node.outputs.erase(node.outputs.begin() + numStates);
   return success();
-}
-
-LogicalResult import::importScan(Node &node) {
-  if (node.opset < 9)
-    return node.unsupported("Scan of opset 8 (convert the model to opset 9)");
-  const onnx::GraphProto &body = node.attribute("body")->g();
-  int64_t numScans = node.getInt("num_scan_inputs", 0), numInputs = node.inputs.size();
-  int64_t numStates = numInputs - numScans, numCollected = body.output_size() - numStates;
-  if (numScans < 1 || numStates < 0 || body.input_size() != numInputs || numCollected < 0)
-    return node.invalid("has " + Twine(numInputs) + " inputs with " + Twine(numScans) +
-                        " to scan, but its body has " + Twine(body.input_size()) + " inputs and " +
-                        Twine(body.output_size()) + " outputs");
-  Ints inputAxes = node.getInts("scan_input_axes", numScans, 0);
-  Ints inputBack = node.getInts("scan_input_directions", numScans, 0);
-  Ints outputAxes = node.getInts("scan_output_axes", numCollected, 0);
-  Ints outputBack = node.getInts("scan_output_directions", numCollected, 0);
-  if (static_cast<int64_t>(inputAxes.size()) != numScans || static_cast<int64_t>(inputBack.size()) != numScans ||
-      static_cast<int64_t>(outputAxes.size()) != numCollected ||
-      static_cast<int64_t>(outputBack.size()) != numCollected)
-    return node.invalid("axes and directions must have one entry per scanned input or output");
-  for (int64_t i = 0; i < numScans; ++i)
-    if (!node.normalizeAxis(inputAxes[i], node.rank(node.in(numStates + i))))
-      return failure();
-  OpBuilder &builder = node.builder();
-  Value first = node.in(numStates);
-  plan::Expr extent = node.shape(first)->dims[inputAxes[0]];
-  Value count = extent.asConstant()
-                    ? Value(arith::ConstantIndexOp::create(builder, node.location(), *extent.asConstant()))
-                    : Value(tensor::DimOp::create(builder, node.location(), first, inputAxes[0]));
-  Value one = arith::ConstantIndexOp::create(builder, node.location(), 1);
-  CountedLoop loop = startLoop(node, count, extent, Value());
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToEnd(&loop.body());
-  Value last = arith::SubIOp::create(builder, node.location(), count, one);
-  Value backward = arith::SubIOp::create(builder, node.location(), last, loop.step());
-  Subgraph inner(node, body);
-  for (int64_t i = 0; i < numStates; ++i) {
-    loop.inits.push_back(node.in(i));
-    if (!inner.bind(i, addArgument(node, loop.body(), node.in(i))))
-      return failure();
-  }
-  for (int64_t i = 0; i < numScans; ++i) {
-    Value input = node.in(numStates + i);
-    Value part = node.make<graph::StepGetOp>(node.elem(input), input, inputBack[i] ? backward : loop.step(),
-                                             inputAxes[i]);
-    if (!inner.bind(numStates + i, part))
-      return failure();
-  }
-  std::optional<SmallVector<Value>> outputs = node.failed ? std::nullopt : inner.import();
-  if (!outputs) {
-    node.failed = true;
-    return failure();
-  }
-  SmallVector<Value> carried(llvm::make_range(outputs->begin(), outputs->begin() + numStates));
-  SmallVector<Value> collected(llvm::drop_begin(*outputs, numStates)), steps;
-  for (int64_t i = 0; i < numCollected; ++i) {
-    if (!node.normalizeAxis(outputAxes[i], node.rank(collected[i]) + 1))
-      return failure();
-    steps.push_back(outputBack[i] ? backward : loop.step());
-  }
-  return finishLoop(loop, carried, collected, outputAxes, steps);
 }

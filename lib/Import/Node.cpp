@@ -1,4 +1,4 @@
-//===- Node.cpp - what an import rule works with ------------------------------===//
+//===- Node.cpp - what an import rule works with --------------------------===//
 #include "lib/Import/Node.h"
 #include "lib/Import/Importer.h"
 #include "llvm/ADT/STLExtras.h"
@@ -7,16 +7,22 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::import;
 
-Node::Node(Importer &importer, const onnx::NodeProto &proto, const Schema *schema, int64_t opset)
+Node::Node(Importer &importer, const onnx::NodeProto &proto,
+           const Schema *schema, int64_t opset)
     : importer(importer), proto(proto), schema(schema), opset(opset) {}
 
-bool Node::wants(int index) const { return index < proto.output_size() && !proto.output(index).empty(); }
+bool Node::wants(int index) const {
+  return index < proto.output_size() && !proto.output(index).empty();
+}
 
 OpBuilder &Node::builder() { return importer.builder; }
 MLIRContext *Node::context() { return importer.getContext(); }
-Location Node::location() { return NameLoc::get(StringAttr::get(context(), importer.nodeName)); }
+Location Node::location() {
+  return NameLoc::get(StringAttr::get(context(), importer.nodeName));
+}
 
-//===-- Attributes -----------------------------------------------------------===//
+//===-- Attributes
+//-----------------------------------------------------------===//
 
 const onnx::AttributeProto *Node::attribute(StringRef name) const {
   for (const onnx::AttributeProto &attribute : proto.attribute()) {
@@ -58,11 +64,16 @@ Ints Node::getInts(StringRef name, size_t count, int64_t otherwise) const {
   return Ints(count, otherwise);
 }
 
-//===-- Types, shapes, contents ----------------------------------------------===//
+//===-- Types, shapes, contents
+//----------------------------------------------===//
 
-RankedTensorType Node::type(Value value) const { return mlir::cast<RankedTensorType>(value.getType()); }
+RankedTensorType Node::type(Value value) const {
+  return mlir::cast<RankedTensorType>(value.getType());
+}
 
-const graph::ValueShape *Node::shape(Value value) const { return importer.inference.get(value); }
+const graph::ValueShape *Node::shape(Value value) const {
+  return importer.inference.get(value);
+}
 
 std::optional<int64_t> Node::dim(Value value, int64_t axis) const {
   RankedTensorType tensor = type(value);
@@ -74,7 +85,10 @@ std::optional<int64_t> Node::dim(Value value, int64_t axis) const {
 std::optional<Ints> Node::constantInts(Value value) const {
   if (!value)
     return std::nullopt;
-  if (const graph::ValueShape *shape = importer.inference.get(value); shape && shape->contents) {
+  if (type(value).hasStaticShape() && type(value).getNumElements() == 0)
+    return Ints();
+  if (const graph::ValueShape *shape = importer.inference.get(value);
+      shape && shape->contents) {
     Ints result;
     for (const plan::Expr &element : *shape->contents) {
       std::optional<int64_t> constant = element.asConstant();
@@ -85,18 +99,23 @@ std::optional<Ints> Node::constantInts(Value value) const {
     return result;
   }
   auto constant = value.getDefiningOp<graph::ConstantOp>();
-  auto dense = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
+  auto dense = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue())
+                        : DenseIntElementsAttr();
   if (!dense)
     return std::nullopt;
   Ints result;
   for (const APInt &element : dense)
-    result.push_back(element.getBitWidth() == 1 || isUnsigned(value) ? element.getZExtValue() : element.getSExtValue());
+    result.push_back(element.getBitWidth() == 1 || isUnsigned(value)
+                         ? element.getZExtValue()
+                         : element.getSExtValue());
   return result;
 }
 
 std::optional<SmallVector<double>> Node::constantFloats(Value value) const {
-  auto constant = value ? value.getDefiningOp<graph::ConstantOp>() : graph::ConstantOp();
-  auto dense = constant ? dyn_cast<DenseFPElementsAttr>(constant.getValue()) : DenseFPElementsAttr();
+  auto constant =
+      value ? value.getDefiningOp<graph::ConstantOp>() : graph::ConstantOp();
+  auto dense = constant ? dyn_cast<DenseFPElementsAttr>(constant.getValue())
+                        : DenseFPElementsAttr();
   if (!dense)
     return std::nullopt;
   SmallVector<double> result;
@@ -108,17 +127,24 @@ std::optional<SmallVector<double>> Node::constantFloats(Value value) const {
   return result;
 }
 
+bool Node::isKnown(Value value) const {
+  const graph::ValueShape *known = shape(value);
+  return (known && known->contents) || constantInts(value);
+}
+
 std::optional<Ints> Node::requireInts(size_t index, StringRef what) {
   std::optional<Ints> found = constantInts(in(index));
   if (!found)
-    (void)unsupported("input " + Twine(index) + " ('" + proto.input(index) + "', " + what +
+    (void)unsupported("input " + Twine(index) + " ('" + proto.input(index) +
+                      "', " + what +
                       ") is not known when compiling (make it a constant)");
   return found;
 }
 
 bool Node::normalizeAxis(int64_t &axis, int64_t rank) {
   if (axis < -rank || axis >= rank) {
-    (void)invalid("axis " + Twine(axis) + " is out of range for " + Twine(rank) + " axes");
+    (void)invalid("axis " + Twine(axis) + " is out of range for " +
+                  Twine(rank) + " axes");
     return false;
   }
   if (axis < 0)
@@ -151,8 +177,10 @@ std::optional<Ints> Node::axes(size_t index, int64_t inputSince, bool &ok) {
 std::optional<Ints> Node::declaredDims(int index) const {
   if (!wants(index))
     return std::nullopt;
-  const onnx::TypeProto *declared = importer.scope->declared.lookup(proto.output(index));
-  if (!declared || !declared->has_tensor_type() || !declared->tensor_type().has_shape())
+  const onnx::TypeProto *declared =
+      importer.scope->declared.lookup(proto.output(index));
+  if (!declared || !declared->has_tensor_type() ||
+      !declared->tensor_type().has_shape())
     return std::nullopt;
   Ints result;
   for (const auto &dim : declared->tensor_type().shape().dim()) {
@@ -164,21 +192,23 @@ std::optional<Ints> Node::declaredDims(int index) const {
 }
 
 Value Node::refineShape(Value shape) {
-  const graph::ValueShape *known = importer.inference.get(shape);
-  if (known && known->contents)
+  if (isKnown(shape))
     return shape;
   std::optional<Ints> declared = declaredDims(0);
   return declared ? ints(*declared) : shape;
 }
 
-//===-- Builders -------------------------------------------------------------===//
+//===-- Builders
+//-------------------------------------------------------------===//
 
 Value Node::fallback(Type element) {
   for (Value input : inputs)
     if (input)
       return input;
   auto type = RankedTensorType::get({}, element);
-  return graph::ConstantOp::create(builder(), location(), type, mlir::cast<TypedAttr>(builder().getZeroAttr(type)));
+  return graph::ConstantOp::create(
+      builder(), location(), type,
+      mlir::cast<TypedAttr>(builder().getZeroAttr(type)));
 }
 
 SmallVector<Value> Node::finish(Operation *op) {
@@ -194,7 +224,8 @@ SmallVector<Value> Node::finish(Operation *op) {
   failed = true;
   SmallVector<Value> results;
   for (Value result : op->getResults())
-    results.push_back(fallback(mlir::cast<TensorType>(result.getType()).getElementType()));
+    results.push_back(
+        fallback(mlir::cast<TensorType>(result.getType()).getElementType()));
   return results;
 }
 
@@ -202,32 +233,39 @@ Value Node::constant(TypedAttr value) {
   auto tensor = mlir::cast<RankedTensorType>(value.getType());
   if (failed)
     return fallback(tensor.getElementType());
-  return finish(graph::ConstantOp::create(builder(), location(), tensor, value))[0];
+  return finish(
+      graph::ConstantOp::create(builder(), location(), tensor, value))[0];
 }
 
 Value Node::scalar(Type element, double value) {
   auto tensor = RankedTensorType::get({}, element);
   if (auto floating = dyn_cast<FloatType>(element))
-    return constant(DenseElementsAttr::get(tensor, builder().getFloatAttr(floating, value).getValue()));
+    return constant(DenseElementsAttr::get(
+        tensor, builder().getFloatAttr(floating, value).getValue()));
   unsigned width = element.getIntOrFloatBitWidth();
   return constant(DenseElementsAttr::get(
-      tensor, APInt(width, static_cast<uint64_t>(static_cast<int64_t>(value)), false, /*implicitTrunc=*/true)));
+      tensor, APInt(width, static_cast<uint64_t>(static_cast<int64_t>(value)),
+                    false, /*implicitTrunc=*/true)));
 }
 
 Value Node::integer(int64_t value) {
-  return constant(DenseElementsAttr::get(RankedTensorType::get({}, builder().getI64Type()), value));
+  return constant(DenseElementsAttr::get(
+      RankedTensorType::get({}, builder().getI64Type()), value));
 }
 
 Value Node::ints(ArrayRef<int64_t> values) {
   int64_t size = values.size();
-  return constant(DenseElementsAttr::get(RankedTensorType::get({size}, builder().getI64Type()), values));
+  return constant(DenseElementsAttr::get(
+      RankedTensorType::get({size}, builder().getI64Type()), values));
 }
 
 Value Node::compare(graph::Predicate predicate, Value a, Value b) {
   return make<graph::CompareOp>(builder().getI1Type(), predicate, a, b);
 }
 
-Value Node::select(Value condition, Value a, Value b) { return make<graph::SelectOp>(elem(a), condition, a, b); }
+Value Node::select(Value condition, Value a, Value b) {
+  return make<graph::SelectOp>(elem(a), condition, a, b);
+}
 
 Value Node::cast(Value input, Type element) {
   return elem(input) == element ? input : make<graph::CastOp>(element, input);
@@ -238,30 +276,39 @@ Value Node::shapeOf(Value input, int64_t start, int64_t end) {
 }
 
 Value Node::reshape(Value input, Value shape) {
-  return make<graph::ReshapeOp>(elem(input), input, shape, /*allow_zero=*/false);
+  return make<graph::ReshapeOp>(elem(input), input, shape,
+                                /*allow_zero=*/false);
 }
 
 Value Node::squeeze(Value input, ArrayRef<int64_t> axes) {
-  return axes.empty() ? input : make<graph::SqueezeOp>(elem(input), input, axes);
+  return axes.empty() ? input
+                      : make<graph::SqueezeOp>(elem(input), input, axes);
 }
 
 Value Node::unsqueeze(Value input, ArrayRef<int64_t> axes) {
-  return axes.empty() ? input : make<graph::UnsqueezeOp>(elem(input), input, axes);
+  return axes.empty() ? input
+                      : make<graph::UnsqueezeOp>(elem(input), input, axes);
 }
 
 Value Node::transpose(Value input, ArrayRef<int64_t> permutation) {
-  return llvm::is_sorted(permutation) ? input : make<graph::TransposeOp>(elem(input), input, permutation);
+  return llvm::is_sorted(permutation)
+             ? input
+             : make<graph::TransposeOp>(elem(input), input, permutation);
 }
 
-Value Node::broadcast(Value input, Value shape) { return make<graph::BroadcastOp>(elem(input), input, shape); }
+Value Node::broadcast(Value input, Value shape) {
+  return make<graph::BroadcastOp>(elem(input), input, shape);
+}
 
 Value Node::concat(ArrayRef<Value> values, int64_t axis) {
-  return values.size() == 1 ? values[0] : make<graph::ConcatOp>(elem(values[0]), ValueRange(values), axis);
+  return values.size() == 1
+             ? values[0]
+             : make<graph::ConcatOp>(elem(values[0]), ValueRange(values), axis);
 }
 
 Value Node::slice(Value input, int64_t axis, int64_t start, int64_t end) {
-  return make<graph::SliceOp>(elem(input), input, ints({start}), ints({end}), ArrayRef<int64_t>{axis},
-                              ArrayRef<int64_t>{1});
+  return make<graph::SliceOp>(elem(input), input, ints({start}), ints({end}),
+                              ArrayRef<int64_t>{axis}, ArrayRef<int64_t>{1});
 }
 
 Value Node::matmul(Value lhs, Value rhs, bool transposeLhs, bool transposeRhs) {
@@ -292,7 +339,8 @@ Value Node::alignChannel(Value input, int64_t rank, int64_t axis) {
   return unsqueeze(input, added);
 }
 
-//===-- End of a rule --------------------------------------------------------===//
+//===-- End of a rule
+//--------------------------------------------------------===//
 
 LogicalResult Node::result(ArrayRef<Value> values) {
   outputs.assign(values.begin(), values.end());
@@ -328,6 +376,7 @@ const RuleTable &import::getRules() {
     addRecurrenceRules(rules);
     addReductionRules(rules);
     addResizeRules(rules);
+    addSlicingRules(rules);
     return rules;
   }();
   return table;

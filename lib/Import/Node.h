@@ -1,4 +1,4 @@
-//===- Node.h - what an import rule works with --------------------------------===//
+//===- Node.h - what an import rule works with ----------------------------===//
 #ifndef CINCH_LIB_IMPORT_NODE_H
 #define CINCH_LIB_IMPORT_NODE_H
 
@@ -27,14 +27,15 @@ inline Ints makeRange(int64_t begin, int64_t end) {
   return range;
 }
 
-/// One ONNX node during import: its inputs and attributes, and builders for graph
-/// operations. Builders infer result shapes and name values: the operation
-/// whose result becomes an output gets the output's ONNX name, others `output/kind`.
-/// After a failure builders return an operand unchanged, so rules need not check
-/// every step.
+/// One ONNX node during import: its inputs and attributes, and builders for
+/// graph operations. Builders infer result shapes and name values: the
+/// operation whose result becomes an output gets the output's ONNX name, others
+/// `output/kind`. After a failure builders return an operand unchanged, so
+/// rules need not check every step.
 class Node {
 public:
-  Node(Importer &importer, const onnx::NodeProto &proto, const Schema *schema, int64_t opset);
+  Node(Importer &importer, const onnx::NodeProto &proto, const Schema *schema,
+       int64_t opset);
 
   Importer &importer;
   const onnx::NodeProto &proto;
@@ -43,11 +44,13 @@ public:
   SmallVector<Value> inputs; ///< null where an optional input is left out
   SmallVector<Value> outputs;
   bool failed = false;
-  bool inlined = false;                  ///< outputs are named by the body of a function
-  mlir::DenseSet<Value> created;         ///< results of operations made for this node
+  bool inlined = false; ///< outputs are named by the body of a function
+  mlir::DenseSet<Value> created; ///< results of operations made for this node
 
   // -- Inputs --
-  bool has(size_t index) const { return index < inputs.size() && inputs[index]; }
+  bool has(size_t index) const {
+    return index < inputs.size() && inputs[index];
+  }
   Value in(size_t index) const { return has(index) ? inputs[index] : Value(); }
   bool wants(int index) const; ///< output `index` is used by the model
 
@@ -63,18 +66,23 @@ public:
   RankedTensorType type(Value value) const;
   int64_t rank(Value value) const { return type(value).getRank(); }
   Type elem(Value value) const { return type(value).getElementType(); }
-  bool isFloat(Value value) const { return mlir::isa<mlir::FloatType>(elem(value)); }
+  bool isFloat(Value value) const {
+    return mlir::isa<mlir::FloatType>(elem(value));
+  }
   bool isUnsigned(Value value) const { return elem(value).isUnsignedInteger(); }
   const graph::ValueShape *shape(Value value) const;
   std::optional<int64_t> dim(Value value, int64_t axis) const; ///< if constant
   /// The elements of an integer or bool tensor, if known now.
   std::optional<Ints> constantInts(Value value) const;
+  /// The contents are known, perhaps as expressions over the dimensions.
+  bool isKnown(Value value) const;
   std::optional<SmallVector<double>> constantFloats(Value value) const;
   /// `requireInts`: reports the input as one that must be constant.
   std::optional<Ints> requireInts(size_t index, StringRef what);
   /// Makes a negative axis positive; reports one that is out of range.
   bool normalizeAxis(int64_t &axis, int64_t rank);
-  bool normalizeAxes(Ints &axes, int64_t rank); ///< also sorts; repetitions are errors
+  bool normalizeAxes(Ints &axes,
+                     int64_t rank); ///< also sorts; repetitions are errors
   /// Attribute `axes`, or the constant input `index` from `inputSince` on.
   std::optional<Ints> axes(size_t index, int64_t inputSince, bool &ok);
   /// Static dims that the model declares for output `index`.
@@ -88,7 +96,8 @@ public:
   Value make(Type element, Args &&...args) {
     if (failed)
       return fallback(element);
-    auto op = Op::create(builder(), location(), unranked(element), std::forward<Args>(args)...);
+    auto op = Op::create(builder(), location(), unranked(element),
+                         std::forward<Args>(args)...);
     return finish(op)[0];
   }
   template <typename Op, typename... Args>
@@ -102,12 +111,15 @@ public:
     SmallVector<Type> types;
     for (Type element : elements)
       types.push_back(unranked(element));
-    return finish(Op::create(builder(), location(), mlir::TypeRange(types), std::forward<Args>(args)...));
+    return finish(Op::create(builder(), location(), mlir::TypeRange(types),
+                             std::forward<Args>(args)...));
   }
-  template <typename Op>
-  Value unary(Value input) { return make<Op>(elem(input), input); }
-  template <typename Op>
-  Value binary(Value a, Value b) { return make<Op>(elem(a), a, b); }
+  template <typename Op> Value unary(Value input) {
+    return make<Op>(elem(input), input);
+  }
+  template <typename Op> Value binary(Value a, Value b) {
+    return make<Op>(elem(a), a, b);
+  }
   Value add(Value a, Value b) { return binary<graph::AddOp>(a, b); }
   Value sub(Value a, Value b) { return binary<graph::SubOp>(a, b); }
   Value mul(Value a, Value b) { return binary<graph::MulOp>(a, b); }
@@ -122,23 +134,27 @@ public:
     return make<Op>(elem(input), input, axes, keepDims);
   }
   Value constant(mlir::TypedAttr value);
-  Value scalar(Type element, double value);           ///< rank 0
+  Value scalar(Type element, double value); ///< rank 0
   Value like(Value of, double value) { return scalar(elem(of), value); }
-  Value integer(int64_t value);                       ///< rank 0, i64
-  Value ints(ArrayRef<int64_t> values);               ///< rank 1, i64
+  Value integer(int64_t value);         ///< rank 0, i64
+  Value ints(ArrayRef<int64_t> values); ///< rank 1, i64
   Value shapeOf(Value input, int64_t start, int64_t end);
   Value reshape(Value input, Value shape);
-  Value reshape(Value input, ArrayRef<int64_t> shape) { return reshape(input, ints(shape)); }
+  Value reshape(Value input, ArrayRef<int64_t> shape) {
+    return reshape(input, ints(shape));
+  }
   Value squeeze(Value input, ArrayRef<int64_t> axes);
   Value unsqueeze(Value input, ArrayRef<int64_t> axes);
   Value transpose(Value input, ArrayRef<int64_t> permutation);
   Value broadcast(Value input, Value shape);
   Value concat(ArrayRef<Value> inputs, int64_t axis);
   Value slice(Value input, int64_t axis, int64_t start, int64_t end);
-  Value matmul(Value lhs, Value rhs, bool transposeLhs = false, bool transposeRhs = false);
+  Value matmul(Value lhs, Value rhs, bool transposeLhs = false,
+               bool transposeRhs = false);
   /// The number of elements of `axes`, as a scalar of `element`.
   Value count(Value input, ArrayRef<int64_t> axes, Type element);
-  /// `input` with axes of 1 appended until it has `rank` axes with its own at `axis`.
+  /// `input` with axes of 1 appended until it has `rank` axes with its own at
+  /// `axis`.
   Value alignChannel(Value input, int64_t rank, int64_t axis = 1);
 
   // -- End of a rule --
@@ -153,7 +169,9 @@ public:
   SmallVector<Value> finish(mlir::Operation *op);
 
 private:
-  static Type unranked(Type element) { return mlir::UnrankedTensorType::get(element); }
+  static Type unranked(Type element) {
+    return mlir::UnrankedTensorType::get(element);
+  }
   Value fallback(Type element);
 };
 
@@ -175,6 +193,7 @@ void addQuantizationRules(RuleTable &rules);
 void addRecurrenceRules(RuleTable &rules);
 void addReductionRules(RuleTable &rules);
 void addResizeRules(RuleTable &rules);
+void addSlicingRules(RuleTable &rules);
 /// Operators that cannot be imported, by reason.
 void addRefusals(llvm::StringMap<StringRef> &reasons);
 /// The rules of the default domain, by operator.

@@ -1,4 +1,4 @@
-//===- Proto.h - the ONNX messages ---------------------------------------------===//
+//===- Proto.h - the ONNX messages ----------------------------------------===//
 //
 // The one place that includes the header generated from the onnx package.
 //

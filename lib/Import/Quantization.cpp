@@ -1,4 +1,4 @@
-//===- Quantization.cpp - rules: quantized types and operators ----------------===//
+//===- Quantization.cpp - rules: quantized types and operators ------------===//
 #include "lib/Import/Convolution.h"
 #include "lib/Import/Node.h"
 
@@ -7,7 +7,8 @@ using namespace cinch;
 using namespace cinch::import;
 
 /// The axis of scales; per-tensor scales are brought to rank 0.
-static bool readScale(Node &node, Value input, Value &scale, Value &zero, int64_t &axis, int64_t &group) {
+static bool readScale(Node &node, Value input, Value &scale, Value &zero,
+                      int64_t &axis, int64_t &group) {
   int64_t rank = node.rank(input);
   axis = node.getInt("axis", 1);
   group = node.getInt("block_size", 0);
@@ -15,12 +16,13 @@ static bool readScale(Node &node, Value input, Value &scale, Value &zero, int64_
     (void)node.invalid("attribute block_size is " + Twine(group));
     return false;
   }
-  auto isOne = [&](Value value) { return node.rank(value) == 1 && node.dim(value, 0) == 1; };
-  if (group == 0 && isOne(scale)) {
+  auto isOne = [&](Value value) {
+    return node.rank(value) == 1 && node.dim(value, 0) == 1;
+  };
+  if (group == 0 && isOne(scale) && (rank != 1 || node.dim(input, 0) != 1))
     scale = node.squeeze(scale, {0});
-    if (zero && isOne(zero))
-      zero = node.squeeze(zero, {0});
-  }
+  if (zero && node.rank(scale) == 0 && isOne(zero))
+    zero = node.squeeze(zero, {0});
   if (node.rank(scale) == 0) {
     axis = 0;
     group = 0;
@@ -32,23 +34,30 @@ static bool readScale(Node &node, Value input, Value &scale, Value &zero, int64_
 static LogicalResult importQuantizeLinear(Node &node) {
   Value x = node.in(0), scale = node.in(1), zero = node.in(2);
   int64_t axis, group;
-  Type element = zero ? node.elem(zero) : Type(node.builder().getIntegerType(8, /*isSigned=*/false));
+  Type element =
+      zero ? node.elem(zero)
+           : Type(node.builder().getIntegerType(8, /*isSigned=*/false));
   if (int64_t number = node.getInt("output_dtype", 0)) {
     Problem problem;
-    Type stated = getElementType(static_cast<int32_t>(number), node.context(), problem);
+    Type stated =
+        getElementType(static_cast<int32_t>(number), node.context(), problem);
     if (!stated)
-      return problem.unsupported ? node.unsupported(problem.message) : node.invalid(problem.message);
+      return problem.unsupported ? node.unsupported(problem.message)
+                                 : node.invalid(problem.message);
     if (zero && stated != element)
-      return node.invalid("attribute output_dtype is not the type of the zero point");
+      return node.invalid(
+          "attribute output_dtype is not the type of the zero point");
     element = stated;
   }
   if (node.getInt("saturate", 1) == 0 && isa<FloatType>(element))
     return node.unsupported("attribute saturate is 0 (1 is supported)");
-  if (int64_t precision = node.getInt("precision", 0); precision && precision != 1)
+  if (int64_t precision = node.getInt("precision", 0);
+      precision && precision != 1)
     return node.unsupported("attribute precision other than float");
   if (!readScale(node, x, scale, zero, axis, group))
     return failure();
-  return node.result(node.make<graph::QuantizeOp>(element, x, scale, zero, axis, group));
+  return node.result(
+      node.make<graph::QuantizeOp>(element, x, scale, zero, axis, group));
 }
 
 static LogicalResult importDequantizeLinear(Node &node) {
@@ -58,13 +67,16 @@ static LogicalResult importDequantizeLinear(Node &node) {
   Type result = element;
   if (int64_t number = node.getInt("output_dtype", 0)) {
     Problem problem;
-    result = getElementType(static_cast<int32_t>(number), node.context(), problem);
+    result =
+        getElementType(static_cast<int32_t>(number), node.context(), problem);
     if (!result)
-      return problem.unsupported ? node.unsupported(problem.message) : node.invalid(problem.message);
+      return problem.unsupported ? node.unsupported(problem.message)
+                                 : node.invalid(problem.message);
   }
   if (!readScale(node, x, scale, zero, axis, group))
     return failure();
-  Value value = node.make<graph::DequantizeOp>(element, x, scale, zero, axis, group);
+  Value value =
+      node.make<graph::DequantizeOp>(element, x, scale, zero, axis, group);
   return node.result(node.cast(value, result));
 }
 
@@ -78,18 +90,21 @@ static Value centerInt(Node &node, Value value, Value zero, int64_t axis) {
   if (node.rank(zero) == 1 && node.dim(zero, 0) == 1)
     zero = node.squeeze(zero, {0});
   if (node.rank(zero) == 1)
-    zero = node.alignChannel(zero, node.rank(value), axis < 0 ? axis + node.rank(value) : axis);
+    zero = node.alignChannel(zero, node.rank(value),
+                             axis < 0 ? axis + node.rank(value) : axis);
   return node.sub(result, zero);
 }
 
 static LogicalResult importMatMulInteger(Node &node) {
   Value a = node.in(0), b = node.in(1);
   int64_t rowAxis = std::max<int64_t>(node.rank(a) - 2, 0);
-  return node.result(node.matmul(centerInt(node, a, node.in(2), rowAxis), centerInt(node, b, node.in(3), -1)));
+  return node.result(node.matmul(centerInt(node, a, node.in(2), rowAxis),
+                                 centerInt(node, b, node.in(3), -1)));
 }
 
 static LogicalResult importConvInteger(Node &node) {
-  Value x = centerInt(node, node.in(0), node.in(2), 1), filter = centerInt(node, node.in(1), node.in(3), 0);
+  Value x = centerInt(node, node.in(0), node.in(2), 1),
+        filter = centerInt(node, node.in(1), node.in(3), 0);
   Window window;
   if (node.failed || !readConvWindow(node, x, filter, window))
     return failure();
@@ -97,32 +112,40 @@ static LogicalResult importConvInteger(Node &node) {
 }
 
 /// saturate(round(accumulator * scale) + zero) in the type of `zero`.
-static Value requantize(Node &node, Value accumulator, Value scale, Value yScale, Value yZero) {
+static Value requantize(Node &node, Value accumulator, Value scale,
+                        Value yScale, Value yZero) {
   Type element = node.builder().getF32Type();
-  Value real = node.mul(node.cast(accumulator, element), node.cast(scale, element));
+  Value real =
+      node.mul(node.cast(accumulator, element), node.cast(scale, element));
   Value inScale = node.cast(yScale, element);
   auto flat = [&](Value value) {
-    return node.rank(value) == 1 && node.dim(value, 0) == 1 ? node.squeeze(value, {0}) : value;
+    return node.rank(value) == 1 && node.dim(value, 0) == 1
+               ? node.squeeze(value, {0})
+               : value;
   };
-  return node.make<graph::QuantizeOp>(node.elem(yZero), real, flat(inScale), flat(yZero), int64_t(0), int64_t(0));
+  return node.make<graph::QuantizeOp>(node.elem(yZero), real, flat(inScale),
+                                      flat(yZero), int64_t(0), int64_t(0));
 }
 
 /// Scales per row of a or column of b of a matrix product.
 static LogicalResult importQLinearMatMul(Node &node) {
   Value a = node.in(0), b = node.in(3);
   int64_t rowAxis = std::max<int64_t>(node.rank(a) - 2, 0);
-  Value product = node.matmul(centerInt(node, a, node.in(2), rowAxis), centerInt(node, b, node.in(5), -1));
+  Value product = node.matmul(centerInt(node, a, node.in(2), rowAxis),
+                              centerInt(node, b, node.in(5), -1));
   Value aScale = node.in(1), bScale = node.in(4);
   if (node.rank(aScale) == 1 && node.dim(aScale, 0) != 1)
     aScale = node.unsqueeze(aScale, {1});
   Value scale = node.mul(aScale, bScale);
-  if (node.rank(node.in(6)) > 1 || (node.rank(node.in(6)) == 1 && node.dim(node.in(6), 0) != 1))
+  if (node.rank(node.in(6)) > 1 ||
+      (node.rank(node.in(6)) == 1 && node.dim(node.in(6), 0) != 1))
     return node.unsupported("result scale per row (one scale is supported)");
   return node.result(requantize(node, product, scale, node.in(6), node.in(7)));
 }
 
 static LogicalResult importQLinearConv(Node &node) {
-  Value x = centerInt(node, node.in(0), node.in(2), 1), filter = centerInt(node, node.in(3), node.in(5), 0);
+  Value x = centerInt(node, node.in(0), node.in(2), 1),
+        filter = centerInt(node, node.in(3), node.in(5), 0);
   Window window;
   if (node.failed || !readConvWindow(node, x, filter, window))
     return failure();
@@ -137,7 +160,8 @@ static LogicalResult importQLinearConv(Node &node) {
     wScale = node.squeeze(wScale, {0});
   if (node.rank(wScale) == 1)
     wScale = node.alignChannel(wScale, rank);
-  return node.result(requantize(node, sum, node.mul(xScale, wScale), node.in(6), node.in(7)));
+  return node.result(
+      requantize(node, sum, node.mul(xScale, wScale), node.in(6), node.in(7)));
 }
 
 static LogicalResult importDynamicQuantizeLinear(Node &node) {
@@ -152,7 +176,8 @@ static LogicalResult importDynamicQuantizeLinear(Node &node) {
   Value clipped = node.min(node.max(origin, zero), node.like(x, 255));
   Type byte = node.builder().getIntegerType(8, /*isSigned=*/false);
   Value zeroPoint = node.cast(node.unary<graph::RoundOp>(clipped), byte);
-  Value y = node.make<graph::QuantizeOp>(byte, x, scale, zeroPoint, int64_t(0), int64_t(0));
+  Value y = node.make<graph::QuantizeOp>(byte, x, scale, zeroPoint, int64_t(0),
+                                         int64_t(0));
   return node.result({y, scale, zeroPoint});
 }
 

@@ -1,4 +1,4 @@
-//===- Recurrence.cpp - rules: LSTM, GRU, RNN ---------------------------------===//
+//===- Recurrence.cpp - rules: LSTM, GRU, RNN -----------------------------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -17,9 +17,11 @@ struct Recurrence {
 };
 } // namespace
 
-static bool readRecurrence(Node &node, ArrayRef<StringRef> defaults, Recurrence &result) {
+static bool readRecurrence(Node &node, ArrayRef<StringRef> defaults,
+                           Recurrence &result) {
   OpBuilder &builder = node.builder();
-  std::optional<int64_t> known = node.rank(node.in(2)) == 3 ? node.dim(node.in(2), 2) : std::nullopt;
+  std::optional<int64_t> known =
+      node.rank(node.in(2)) == 3 ? node.dim(node.in(2), 2) : std::nullopt;
   result.hidden = node.getInt("hidden_size", known.value_or(0));
   StringRef direction = node.getString("direction", "forward");
   std::optional<graph::Direction> parsed = graph::symbolizeDirection(direction);
@@ -28,7 +30,8 @@ static bool readRecurrence(Node &node, ArrayRef<StringRef> defaults, Recurrence 
     return false;
   }
   result.direction = *parsed;
-  size_t count = defaults.size() * (*parsed == graph::Direction::bidirectional ? 2 : 1);
+  size_t count =
+      defaults.size() * (*parsed == graph::Direction::bidirectional ? 2 : 1);
   SmallVector<std::string> names;
   if (const onnx::AttributeProto *given = node.attribute("activations"))
     for (const std::string &name : given->strings())
@@ -37,18 +40,21 @@ static bool readRecurrence(Node &node, ArrayRef<StringRef> defaults, Recurrence 
     for (StringRef name : defaults)
       names.push_back(name.str());
   if (names.size() != count) {
-    (void)node.invalid("expected " + Twine(count) + " activations, but got " + Twine(names.size()));
+    (void)node.invalid("expected " + Twine(count) + " activations, but got " +
+                       Twine(names.size()));
     return false;
   }
   for (StringRef name : names)
     if (!llvm::is_contained({"sigmoid", "tanh", "relu"}, name)) {
-      (void)node.unsupported("activation '" + name + "' (sigmoid, tanh and relu are supported)");
+      (void)node.unsupported("activation '" + name +
+                             "' (sigmoid, tanh and relu are supported)");
       return false;
     }
   SmallVector<StringRef> views(names.begin(), names.end());
   result.activations = builder.getStrArrayAttr(views);
   if (node.attribute("clip") && node.getFloat("clip", 0) > 0)
-    result.clip = builder.getF32FloatAttr(static_cast<float>(node.getFloat("clip", 0)));
+    result.clip =
+        builder.getF32FloatAttr(static_cast<float>(node.getFloat("clip", 0)));
   if (node.getInt("layout", 0))
     result.batchFirst = builder.getUnitAttr();
   return true;
@@ -60,11 +66,14 @@ static LogicalResult importLSTM(Node &node) {
     return failure();
   OpBuilder &builder = node.builder();
   Type element = node.elem(node.in(0));
-  UnitAttr inputForget = node.getInt("input_forget", 0) ? builder.getUnitAttr() : UnitAttr();
+  UnitAttr inputForget =
+      node.getInt("input_forget", 0) ? builder.getUnitAttr() : UnitAttr();
   return node.result(node.makeMany<graph::LSTMOp>(
-      {element, element, element}, node.in(0), node.in(1), node.in(2), node.in(3), node.in(4), node.in(5), node.in(6),
-      node.in(7), builder.getI64IntegerAttr(r.hidden), graph::DirectionAttr::get(node.context(), r.direction),
-      r.activations, r.clip, r.batchFirst, inputForget));
+      {element, element, element}, node.in(0), node.in(1), node.in(2),
+      node.in(3), node.in(4), node.in(5), node.in(6), node.in(7),
+      builder.getI64IntegerAttr(r.hidden),
+      graph::DirectionAttr::get(node.context(), r.direction), r.activations,
+      r.clip, r.batchFirst, inputForget));
 }
 
 static LogicalResult importGRU(Node &node) {
@@ -73,10 +82,13 @@ static LogicalResult importGRU(Node &node) {
     return failure();
   OpBuilder &builder = node.builder();
   Type element = node.elem(node.in(0));
-  UnitAttr linear = node.getInt("linear_before_reset", 0) ? builder.getUnitAttr() : UnitAttr();
+  UnitAttr linear = node.getInt("linear_before_reset", 0)
+                        ? builder.getUnitAttr()
+                        : UnitAttr();
   return node.result(node.makeMany<graph::GRUOp>(
-      {element, element}, node.in(0), node.in(1), node.in(2), node.in(3), node.in(4), node.in(5),
-      builder.getI64IntegerAttr(r.hidden), graph::DirectionAttr::get(node.context(), r.direction), r.activations,
+      {element, element}, node.in(0), node.in(1), node.in(2), node.in(3),
+      node.in(4), node.in(5), builder.getI64IntegerAttr(r.hidden),
+      graph::DirectionAttr::get(node.context(), r.direction), r.activations,
       r.clip, r.batchFirst, linear));
 }
 
@@ -86,10 +98,11 @@ static LogicalResult importRNN(Node &node) {
     return failure();
   OpBuilder &builder = node.builder();
   Type element = node.elem(node.in(0));
-  return node.result(node.makeMany<graph::RNNOp>({element, element}, node.in(0), node.in(1), node.in(2), node.in(3),
-                                                 node.in(4), node.in(5), builder.getI64IntegerAttr(r.hidden),
-                                                 graph::DirectionAttr::get(node.context(), r.direction), r.activations,
-                                                 r.clip, r.batchFirst));
+  return node.result(node.makeMany<graph::RNNOp>(
+      {element, element}, node.in(0), node.in(1), node.in(2), node.in(3),
+      node.in(4), node.in(5), builder.getI64IntegerAttr(r.hidden),
+      graph::DirectionAttr::get(node.context(), r.direction), r.activations,
+      r.clip, r.batchFirst));
 }
 
 void import::addRecurrenceRules(RuleTable &rules) {

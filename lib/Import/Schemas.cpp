@@ -1,4 +1,4 @@
-//===- Schemas.cpp - the ONNX standard's operator records ---------------------===//
+//===- Schemas.cpp - the ONNX standard's operator records -----------------===//
 #include "lib/Import/Schemas.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -13,7 +13,8 @@ extern const char cinchOnnxFunctions[];
 extern const unsigned long cinchOnnxFunctionsSize;
 
 const Schema::Attribute *Schema::findAttribute(StringRef name) const {
-  const Attribute *found = llvm::find_if(attributes, [&](const Attribute &a) { return a.name == name; });
+  const Attribute *found = llvm::find_if(
+      attributes, [&](const Attribute &a) { return a.name == name; });
   return found == attributes.end() ? nullptr : found;
 }
 
@@ -25,7 +26,8 @@ static int64_t toInt(StringRef text) {
 
 SchemaTable::SchemaTable() {
   Schema *schema = nullptr;
-  for (StringRef line : llvm::split(StringRef(cinchOnnxSchemas, cinchOnnxSchemasSize), '\n')) {
+  for (StringRef line :
+       llvm::split(StringRef(cinchOnnxSchemas, cinchOnnxSchemasSize), '\n')) {
     SmallVector<StringRef, 8> words;
     line.split(words, ' ');
     switch (line.empty() ? '\0' : line[0]) {
@@ -46,13 +48,15 @@ SchemaTable::SchemaTable() {
     }
     case 'I':
       schema->inputs.push_back({words[1],
-                                words[2] == "optional"   ? Schema::Kind::optional
-                                : words[2] == "variadic" ? Schema::Kind::variadic
-                                                         : Schema::Kind::single,
+                                words[2] == "optional" ? Schema::Kind::optional
+                                : words[2] == "variadic"
+                                    ? Schema::Kind::variadic
+                                    : Schema::Kind::single,
                                 toInt(words[3]) != 0, words[4]});
       break;
     case 'A':
-      schema->attributes.push_back({words[1], static_cast<int>(toInt(words[2])), toInt(words[3]) != 0});
+      schema->attributes.push_back(
+          {words[1], static_cast<int>(toInt(words[2])), toInt(words[3]) != 0});
       break;
     case 'T':
       schema->typeVariables.push_back({words[1], words[2]});
@@ -62,8 +66,11 @@ SchemaTable::SchemaTable() {
     }
   }
   for (auto &entry : schemas)
-    llvm::sort(entry.second, [](const Schema &a, const Schema &b) { return a.since < b.since; });
-  functions.ParseFromArray(cinchOnnxFunctions, static_cast<int>(cinchOnnxFunctionsSize));
+    llvm::sort(entry.second, [](const Schema &a, const Schema &b) {
+      return a.since < b.since;
+    });
+  functions.ParseFromArray(cinchOnnxFunctions,
+                           static_cast<int>(cinchOnnxFunctionsSize));
 }
 
 const SchemaTable &SchemaTable::get() {
@@ -86,11 +93,13 @@ int64_t SchemaTable::getFirstOpset(StringRef name) const {
   return found == schemas.end() ? 0 : found->second.front().since;
 }
 
-const onnx::FunctionProto *SchemaTable::findFunction(const Schema &schema, int64_t opset) const {
+const onnx::FunctionProto *SchemaTable::findFunction(const Schema &schema,
+                                                     int64_t opset) const {
   const onnx::FunctionProto *best = nullptr;
   for (const onnx::FunctionProto &function : functions.functions()) {
     auto [since, version] = StringRef(function.overload()).split('@');
-    if (function.name() == schema.name && toInt(since) == schema.since && toInt(version) <= opset)
+    if (function.name() == schema.name && toInt(since) == schema.since &&
+        toInt(version) <= opset)
       best = &function;
   }
   return best;

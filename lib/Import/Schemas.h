@@ -1,7 +1,7 @@
-//===- Schemas.h - the ONNX standard's operator records -----------------------===//
+//===- Schemas.h - the ONNX standard's operator records -------------------===//
 //
-// Read from the tables that write_tables.py makes of the onnx package. With them
-// arity, attributes and types of a node are checked before its rule runs.
+// Read from the tables that write_tables.py makes of the onnx package. With
+// them arity, attributes and types of a node are checked before its rule runs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef CINCH_LIB_IMPORT_SCHEMAS_H
@@ -35,12 +35,14 @@ struct Schema {
   int64_t minInputs = 0, maxInputs = 0, minOutputs = 0, maxOutputs = 0;
   llvm::SmallVector<Input, 3> inputs;
   llvm::SmallVector<Attribute, 4> attributes;
-  llvm::SmallVector<std::pair<llvm::StringRef, llvm::StringRef>, 2> typeVariables; ///< name, types by comma
+  llvm::SmallVector<std::pair<llvm::StringRef, llvm::StringRef>, 2>
+      typeVariables; ///< name, types by comma
 
   const Attribute *findAttribute(llvm::StringRef name) const;
 };
 
-/// The schemas and function bodies of the default domain, parsed once per process.
+/// The schemas and function bodies of the default domain, parsed once per
+/// process.
 class SchemaTable {
 public:
   static const SchemaTable &get();
@@ -51,9 +53,10 @@ public:
   const Schema *find(llvm::StringRef name, int64_t opset) const;
   /// The first opset that has `name`; 0 if none has.
   int64_t getFirstOpset(llvm::StringRef name) const;
-  /// The body of `schema` for a model of `opset`, if the standard gives one that
-  /// needs no type information.
-  const onnx::FunctionProto *findFunction(const Schema &schema, int64_t opset) const;
+  /// The body of `schema` for a model of `opset`, if the standard gives one
+  /// that needs no type information.
+  const onnx::FunctionProto *findFunction(const Schema &schema,
+                                          int64_t opset) const;
 
 private:
   SchemaTable();

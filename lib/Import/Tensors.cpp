@@ -1,4 +1,4 @@
-//===- Tensors.cpp - ONNX tensors to attributes -------------------------------===//
+//===- Tensors.cpp - ONNX tensors to attributes ---------------------------===//
 #include "lib/Import/Tensors.h"
 #include "lib/Import/WireScanner.h"
 #include "llvm/Support/FileSystem.h"
@@ -22,12 +22,12 @@ struct DataType {
 };
 } // namespace
 
-template <unsigned width, IntegerType::SignednessSemantics sign = IntegerType::Signless>
+template <unsigned width,
+          IntegerType::SignednessSemantics sign = IntegerType::Signless>
 static Type getInt(MLIRContext *context) {
   return IntegerType::get(context, width, sign);
 }
-template <typename T>
-static Type getFloat(MLIRContext *context) {
+template <typename T> static Type getFloat(MLIRContext *context) {
   return T::get(context);
 }
 
@@ -76,16 +76,19 @@ StringRef import::getDataTypeName(Type elementType) {
   return "undefined";
 }
 
-Type import::getElementType(int32_t dataType, MLIRContext *context, Problem &problem) {
+Type import::getElementType(int32_t dataType, MLIRContext *context,
+                            Problem &problem) {
   for (const DataType &type : dataTypes) {
     if (type.number != dataType)
       continue;
     if (type.get)
       return type.get(context);
-    problem = Problem::notSupported("element type " + type.name + " (numbers and bool are supported)");
+    problem = Problem::notSupported("element type " + type.name +
+                                    " (numbers and bool are supported)");
     return {};
   }
-  problem = Problem::invalid("element type " + Twine(dataType) + " does not exist");
+  problem =
+      Problem::invalid("element type " + Twine(dataType) + " does not exist");
   return {};
 }
 
@@ -106,7 +109,8 @@ std::optional<int64_t> import::countElements(ArrayRef<int64_t> dims) {
   return empty ? 0 : count;
 }
 
-TensorReader::TensorReader(StringRef path, ArrayRef<char> bytes, MLIRContext *context)
+TensorReader::TensorReader(StringRef path, ArrayRef<char> bytes,
+                           MLIRContext *context)
     : path(path), bytes(bytes), context(context) {}
 
 /// Bits that an element takes in `raw_data`; bool takes a byte.
@@ -115,7 +119,8 @@ static unsigned getStoredBits(Type type) {
   return width == 1 ? 8 : width;
 }
 
-bool TensorReader::locateExternal(const onnx::TensorProto &tensor, uint64_t numBytes, Source &source,
+bool TensorReader::locateExternal(const onnx::TensorProto &tensor,
+                                  uint64_t numBytes, Source &source,
                                   Problem &problem) {
   auto fail = [&](const Twine &message) {
     problem = Problem::invalid("external data " + message);
@@ -132,7 +137,8 @@ bool TensorReader::locateExternal(const onnx::TensorProto &tensor, uint64_t numB
       return fail("has offset '" + value + "', which is not a number of bytes");
     if (uint64_t number; entry.key() == "length") {
       if (value.getAsInteger(10, number))
-        return fail("has length '" + value + "', which is not a number of bytes");
+        return fail("has length '" + value +
+                    "', which is not a number of bytes");
       length = number;
     }
   }
@@ -140,42 +146,51 @@ bool TensorReader::locateExternal(const onnx::TensorProto &tensor, uint64_t numB
     return fail("has no location");
   if (llvm::sys::path::is_absolute(location))
     return fail("is at '" + location + "', but must be relative to the model");
-  for (StringRef part : llvm::make_range(llvm::sys::path::begin(location), llvm::sys::path::end(location)))
+  for (StringRef part : llvm::make_range(llvm::sys::path::begin(location),
+                                         llvm::sys::path::end(location)))
     if (part == "..")
       return fail("is at '" + location + "', outside the folder of the model");
   SmallString<256> folder, modelFile, file;
   if (llvm::sys::fs::real_path(path, modelFile))
-    return fail("cannot be looked up: the folder of the model is not accessible");
+    return fail(
+        "cannot be looked up: the folder of the model is not accessible");
   // Links of the model file itself are followed; its data lies beside the
   // name the user gave.
   StringRef parent = llvm::sys::path::parent_path(path);
   if (llvm::sys::fs::real_path(parent.empty() ? "." : parent, folder))
-    return fail("cannot be looked up: the folder of the model is not accessible");
+    return fail(
+        "cannot be looked up: the folder of the model is not accessible");
   file = folder;
   llvm::sys::path::append(file, location);
   SmallString<256> real;
   if (std::error_code error = llvm::sys::fs::real_path(file, real))
-    return fail("is at '" + location + "', which cannot be opened: " + error.message());
+    return fail("is at '" + location +
+                "', which cannot be opened: " + error.message());
   SmallString<256> prefix = folder;
   if (!StringRef(prefix).ends_with("/"))
     prefix += '/';
   if (!real.str().starts_with(prefix))
-    return fail("is at '" + location + "', a link that leaves the folder of the model");
+    return fail("is at '" + location +
+                "', a link that leaves the folder of the model");
   if (!llvm::sys::fs::is_regular_file(real))
     return fail("is at '" + location + "', which is not a file");
   std::unique_ptr<llvm::MemoryBuffer> &buffer = externalFiles[real];
   if (!buffer) {
-    auto opened = llvm::MemoryBuffer::getFile(real, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    auto opened = llvm::MemoryBuffer::getFile(real, /*IsText=*/false,
+                                              /*RequiresNullTerminator=*/false);
     if (!opened)
-      return fail("is at '" + location + "', which cannot be opened: " + opened.getError().message());
+      return fail("is at '" + location +
+                  "', which cannot be opened: " + opened.getError().message());
     buffer = std::move(*opened);
   }
   uint64_t size = buffer->getBufferSize();
   if (length && *length != numBytes)
-    return fail("has " + Twine(*length) + " bytes, but its shape and type need " + Twine(numBytes));
+    return fail("has " + Twine(*length) +
+                " bytes, but its shape and type need " + Twine(numBytes));
   if (offset > size || numBytes > size - offset)
-    return fail("needs bytes " + Twine(offset) + " to " + Twine(offset) + "+" + Twine(numBytes) + " of '" + location +
-                "', which has " + Twine(size));
+    return fail("needs bytes " + Twine(offset) + " to " + Twine(offset) + "+" +
+                Twine(numBytes) + " of '" + location + "', which has " +
+                Twine(size));
   source.file = std::string(real);
   source.offset = offset;
   source.bytes = ArrayRef(buffer->getBufferStart() + offset, numBytes);
@@ -191,19 +206,24 @@ static void storeAll(const Range &values, unsigned width, char *out) {
   }
 }
 
-bool TensorReader::decodeTyped(const onnx::TensorProto &tensor, int64_t numElements, uint64_t numBytes, Source &source,
-                               Problem &problem) {
+bool TensorReader::decodeTyped(const onnx::TensorProto &tensor,
+                               int64_t numElements, uint64_t numBytes,
+                               Source &source, Problem &problem) {
   int32_t type = tensor.data_type();
-  unsigned width = numElements ? std::max<uint64_t>(1, numBytes / numElements) : 1;
+  unsigned width =
+      numElements ? std::max<uint64_t>(1, numBytes / numElements) : 1;
   uint64_t expected = numElements, found;
   auto check = [&](uint64_t size) {
     found = size;
     if (found == expected) {
-      source.owned = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(numBytes);
+      source.owned =
+          llvm::WritableMemoryBuffer::getNewUninitMemBuffer(numBytes);
       source.bytes = ArrayRef(source.owned->getBufferStart(), numBytes);
       return true;
     }
-    problem = Problem::invalid("has " + Twine(found) + " values, but its shape needs " + Twine(expected));
+    problem =
+        Problem::invalid("has " + Twine(found) +
+                         " values, but its shape needs " + Twine(expected));
     return false;
   };
   switch (type) {
@@ -229,7 +249,8 @@ bool TensorReader::decodeTyped(const onnx::TensorProto &tensor, int64_t numEleme
     storeAll(tensor.uint64_data(), width, source.owned->getBufferStart());
     return true;
   default:
-    // The rest is in int32_data; types below a byte are packed, a byte per number.
+    // The rest is in int32_data; types below a byte are packed, a byte per
+    // number.
     if (numBytes < expected)
       expected = numBytes;
     if (!check(tensor.int32_data_size()))
@@ -240,9 +261,11 @@ bool TensorReader::decodeTyped(const onnx::TensorProto &tensor, int64_t numEleme
 }
 
 /// The elements of `data` as a dense attribute.
-static DenseElementsAttr getDense(RankedTensorType type, ArrayRef<char> data, int64_t numElements) {
+static DenseElementsAttr getDense(RankedTensorType type, ArrayRef<char> data,
+                                  int64_t numElements) {
   Type element = type.getElementType();
-  unsigned width = element.getIntOrFloatBitWidth(), stored = getStoredBits(element);
+  unsigned width = element.getIntOrFloatBitWidth(),
+           stored = getStoredBits(element);
   SmallVector<APInt> values;
   for (int64_t i = 0; i < numElements; ++i) {
     uint64_t bits = 0;
@@ -253,7 +276,8 @@ static DenseElementsAttr getDense(RankedTensorType type, ArrayRef<char> data, in
         uint64_t position = i * stored + bit;
         bits |= uint64_t(data[position / 8] >> (position % 8) & 1) << bit;
       }
-    values.push_back(APInt(width, width == 1 ? bits != 0 : bits, /*isSigned=*/false, /*implicitTrunc=*/true));
+    values.push_back(APInt(width, width == 1 ? bits != 0 : bits,
+                           /*isSigned=*/false, /*implicitTrunc=*/true));
   }
   auto floatType = dyn_cast<FloatType>(element);
   if (!floatType)
@@ -264,9 +288,11 @@ static DenseElementsAttr getDense(RankedTensorType type, ArrayRef<char> data, in
   return DenseElementsAttr::get(type, floats);
 }
 
-TypedAttr TensorReader::read(const onnx::TensorProto &tensor, Problem &problem) {
+TypedAttr TensorReader::read(const onnx::TensorProto &tensor,
+                             Problem &problem) {
   auto fail = [&](const Twine &message) {
-    problem = Problem::invalid("tensor '" + Twine(tensor.name()) + "' " + message);
+    problem =
+        Problem::invalid("tensor '" + Twine(tensor.name()) + "' " + message);
     return TypedAttr();
   };
   Type element = getElementType(tensor.data_type(), context, problem);
@@ -275,7 +301,8 @@ TypedAttr TensorReader::read(const onnx::TensorProto &tensor, Problem &problem) 
     return {};
   }
   if (tensor.has_segment()) {
-    problem = Problem::notSupported("tensor '" + tensor.name() + "' is stored in segments (store it whole)");
+    problem = Problem::notSupported("tensor '" + tensor.name() +
+                                    "' is stored in segments (store it whole)");
     return {};
   }
   SmallVector<int64_t> dims(tensor.dims().begin(), tensor.dims().end());
@@ -291,10 +318,12 @@ TypedAttr TensorReader::read(const onnx::TensorProto &tensor, Problem &problem) 
       return fail(problem.message);
   } else if (tensor.has_raw_data()) {
     std::optional<FileRange> range = decodeRange(tensor.raw_data());
-    if (!range || range->offset > bytes.size() || range->length > bytes.size() - range->offset)
+    if (!range || range->offset > bytes.size() ||
+        range->length > bytes.size() - range->offset)
       return fail("has no data");
     if (range->length != numBytes)
-      return fail("has " + Twine(range->length) + " bytes, but its shape and type need " + Twine(numBytes));
+      return fail("has " + Twine(range->length) +
+                  " bytes, but its shape and type need " + Twine(numBytes));
     source.file = path;
     source.offset = range->offset;
     source.bytes = bytes.slice(range->offset, range->length);
@@ -306,14 +335,18 @@ TypedAttr TensorReader::read(const onnx::TensorProto &tensor, Problem &problem) 
     return getDense(type, source.bytes, *count);
   unsigned width = getStoredBits(element) / 8;
   if (width && numBytes <= maxSplatBytes &&
-      !std::memcmp(source.bytes.data(), source.bytes.data() + width, numBytes - width)) {
+      !std::memcmp(source.bytes.data(), source.bytes.data() + width,
+                   numBytes - width)) {
     auto one = getDense(RankedTensorType::get({1}, element), source.bytes, 1);
-    return isa<FloatType>(element) ? DenseElementsAttr::get(type, one.getSplatValue<APFloat>())
-                                   : DenseElementsAttr::get(type, one.getSplatValue<APInt>());
+    return isa<FloatType>(element)
+               ? DenseElementsAttr::get(type, one.getSplatValue<APFloat>())
+               : DenseElementsAttr::get(type, one.getSplatValue<APInt>());
   }
   if (source.owned) {
-    auto &files = context->getOrLoadDialect<graph::GraphDialect>()->getWeightFiles();
+    auto &files =
+        context->getOrLoadDialect<graph::GraphDialect>()->getWeightFiles();
     source.file = files.addBuffer(std::move(source.owned));
   }
-  return graph::WeightAttr::get(context, source.file, source.offset, numBytes, /*checksum=*/0, type);
+  return graph::WeightAttr::get(context, source.file, source.offset, numBytes,
+                                /*checksum=*/0, type);
 }

@@ -1,4 +1,4 @@
-//===- Tensors.h - ONNX tensors to attributes ---------------------------------===//
+//===- Tensors.h - ONNX tensors to attributes -----------------------------===//
 #ifndef CINCH_LIB_IMPORT_TENSORS_H
 #define CINCH_LIB_IMPORT_TENSORS_H
 
@@ -15,13 +15,18 @@ struct Problem {
   bool unsupported = false;
   std::string message;
 
-  static Problem invalid(const llvm::Twine &message) { return {false, message.str()}; }
-  static Problem notSupported(const llvm::Twine &message) { return {true, message.str()}; }
+  static Problem invalid(const llvm::Twine &message) {
+    return {false, message.str()};
+  }
+  static Problem notSupported(const llvm::Twine &message) {
+    return {true, message.str()};
+  }
 };
 
-/// The element type of an ONNX data type; null, with `problem` set, for strings,
-/// complex and unknown types.
-mlir::Type getElementType(int32_t dataType, mlir::MLIRContext *context, Problem &problem);
+/// The element type of an ONNX data type; null, with `problem` set, for
+/// strings, complex and unknown types.
+mlir::Type getElementType(int32_t dataType, mlir::MLIRContext *context,
+                          Problem &problem);
 /// The name of an ONNX data type as schemas write it (`float`, `int64`).
 llvm::StringRef getDataTypeName(int32_t dataType);
 /// The name, as schemas write it, of the data type of `elementType`.
@@ -35,8 +40,10 @@ std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> dims);
 /// Reads the tensors of one model.
 class TensorReader {
 public:
-  /// `bytes` are those of the model file at `path`; both must outlive the reader.
-  TensorReader(llvm::StringRef path, llvm::ArrayRef<char> bytes, mlir::MLIRContext *context);
+  /// `bytes` are those of the model file at `path`; both must outlive the
+  /// reader.
+  TensorReader(llvm::StringRef path, llvm::ArrayRef<char> bytes,
+               mlir::MLIRContext *context);
 
   /// The tensor as a dense attribute (few elements, or a splat) or a reference
   /// to its file; null with `problem` set.
@@ -50,9 +57,10 @@ private:
     llvm::ArrayRef<char> bytes;
     std::unique_ptr<llvm::WritableMemoryBuffer> owned;
   };
-  bool locateExternal(const onnx::TensorProto &tensor, uint64_t numBytes, Source &source, Problem &problem);
-  bool decodeTyped(const onnx::TensorProto &tensor, int64_t numElements, uint64_t numBytes, Source &source,
-                   Problem &problem);
+  bool locateExternal(const onnx::TensorProto &tensor, uint64_t numBytes,
+                      Source &source, Problem &problem);
+  bool decodeTyped(const onnx::TensorProto &tensor, int64_t numElements,
+                   uint64_t numBytes, Source &source, Problem &problem);
 
   std::string path;
   llvm::ArrayRef<char> bytes;

@@ -1,4 +1,4 @@
-//===- WireScanner.cpp - ONNX files without their weights ---------------------===//
+//===- WireScanner.cpp - ONNX files without their weights -----------------===//
 #include "lib/Import/WireScanner.h"
 #include <cstring>
 
@@ -7,7 +7,17 @@ using namespace cinch::import;
 namespace {
 
 /// The messages of onnx.proto that can contain a tensor.
-enum class Message { model, graph, node, attribute, tensor, sparse, function, training, other };
+enum class Message {
+  model,
+  graph,
+  node,
+  attribute,
+  tensor,
+  sparse,
+  function,
+  training,
+  other
+};
 
 enum WireType { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
@@ -57,9 +67,11 @@ void writeVarint(std::string &out, uint64_t value) {
 
 class Scanner {
 public:
-  Scanner(std::string_view file, std::string &error) : file(file), error(error) {}
+  Scanner(std::string_view file, std::string &error)
+      : file(file), error(error) {}
 
-  bool copyMessage(Message message, uint64_t begin, uint64_t end, unsigned depth, std::string &out) {
+  bool copyMessage(Message message, uint64_t begin, uint64_t end,
+                   unsigned depth, std::string &out) {
     if (depth > maxDepth)
       return fail(begin, "messages are nested too deep");
     uint64_t kept = begin; // bytes before are in `out`
@@ -95,7 +107,9 @@ public:
       uint64_t body = at;
       at += length;
       bool isRawData = message == Message::tensor && field == rawDataField;
-      Message child = isRawData ? Message::other : getChild(message, static_cast<uint32_t>(field));
+      Message child = isRawData
+                          ? Message::other
+                          : getChild(message, static_cast<uint32_t>(field));
       if (!isRawData && child == Message::other)
         continue;
       out.append(file.substr(kept, fieldBegin - kept));
@@ -139,7 +153,8 @@ private:
 
 } // namespace
 
-std::optional<std::string> cinch::import::scanModel(std::string_view file, std::string &error) {
+std::optional<std::string> cinch::import::scanModel(std::string_view file,
+                                                    std::string &error) {
   std::string out;
   if (!Scanner(file, error).copyMessage(Message::model, 0, file.size(), 0, out))
     return std::nullopt;

@@ -1,9 +1,9 @@
-//===- WireScanner.h - ONNX files without their weights -----------------------===//
+//===- WireScanner.h - ONNX files without their weights -------------------===//
 //
 // Protobuf cannot parse messages over 2 GB and copies every byte it parses. The
-// scanner reads the wire format itself, cuts the `raw_data` of every tensor out,
-// and leaves a record of where it was: protobuf then parses only the rest. Free
-// of protobuf and MLIR.
+// scanner reads the wire format itself, cuts the `raw_data` of every tensor
+// out, and leaves a record of where it was: protobuf then parses only the rest.
+// Free of protobuf and MLIR.
 //
 //===----------------------------------------------------------------------===//
 #ifndef CINCH_LIB_IMPORT_WIRESCANNER_H
@@ -21,8 +21,8 @@ struct FileRange {
   uint64_t offset = 0, length = 0;
 };
 
-/// Rewrites a serialized ModelProto: every `raw_data` (initializers, attributes,
-/// subgraphs, functions, sparse tensors) becomes the 16 bytes of
+/// Rewrites a serialized ModelProto: every `raw_data` (initializers,
+/// attributes, subgraphs, functions, sparse tensors) becomes the 16 bytes of
 /// `encodeRange`, everything else is kept. Returns nullopt, with `error` set
 /// (lower case, with the byte offset), if `file` is not well-formed or nested
 /// more than 96 messages deep. Time and memory are linear in the file without

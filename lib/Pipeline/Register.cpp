@@ -3,6 +3,9 @@
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "lib/Lowering/GraphToExec/Passes.h"
+#include "lib/Lowering/KernelToLLVM/Passes.h"
+#include "lib/Pipeline/Pipelines.h"
 #include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
@@ -62,6 +65,9 @@ void cinch::registerPasses() {
   graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
   registerCinchExecToLLVMPasses();
+  registerKernelToLLVMPasses();
+  registerGraphToExecPasses();
+  registerPipelines();
   // -- Upstream: cleaning up between phases.
   registerCanonicalizerPass();
   registerCSEPass();

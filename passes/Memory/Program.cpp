@@ -216,7 +216,7 @@ LogicalResult Program::visit(Operation &op) {
   }
   bool isScalar = llvm::none_of(op.getResultTypes(), llvm::IsaPred<ShapedType>) &&
                   llvm::none_of(op.getOperandTypes(), llvm::IsaPred<ShapedType>);
-  if (isScalar || isa<exec::ReadOp>(op) || op.hasTrait<OpTrait::IsTerminator>())
+  if (isScalar || isa<exec::ReadOp, tensor::DimOp>(op) || op.hasTrait<OpTrait::IsTerminator>())
     return success();
   return op.emitOpError("has no place in an exec program: expected exec, scf and scalar operations");
 }

@@ -55,6 +55,7 @@ private:
   void lowerShape(exec::ShapeOp shape);
   void lowerRead(exec::ReadOp read);
   void lowerWrite(exec::WriteOp write);
+  LogicalResult lowerDim(tensor::DimOp dim);
   LogicalResult lowerIf(scf::IfOp branch);
   LogicalResult lowerFor(scf::ForOp loop);
   LogicalResult lowerWhile(scf::WhileOp loop);
@@ -237,6 +238,17 @@ void EntryLowering::lowerWrite(exec::WriteOp write) {
   code.store(value, address(write.getResult()));
 }
 
+/// A dimension is an expression; nothing is read.
+LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
+  std::optional<int64_t> axis = dim.getConstantIndex();
+  ArrayRef<Expr> dims = program.getDims(dim.getSource());
+  if (!axis || *axis < 0 || *axis >= static_cast<int64_t>(dims.size()))
+    return dim.emitOpError("lower-exec: expected a constant axis");
+  Value value = code.evaluate(dims[*axis]);
+  scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
+  return success();
+}
+
 LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
   SmallVector<Type> types;
   for (Value result : branch.getResults())
@@ -311,6 +323,8 @@ LogicalResult EntryLowering::lower(Operation &op) {
   code.setLoc(op.getLoc());
   if (auto kernel = dyn_cast<exec::KernelOp>(op))
     return lowerKernel(kernel);
+  if (auto dim = dyn_cast<tensor::DimOp>(op))
+    return lowerDim(dim);
   if (auto branch = dyn_cast<scf::IfOp>(op))
     return lowerIf(branch);
   if (auto loop = dyn_cast<scf::ForOp>(op))

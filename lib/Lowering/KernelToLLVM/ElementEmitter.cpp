@@ -482,6 +482,9 @@ Value ElementEmitter::reduction(linalg::GenericOp op, unsigned result,
   Value zero = constant(0), one = constant(1);
   SmallVector<scf::ForOp> nest;
   for (unsigned dim : reductionDims) {
+    loops[dim] = zero;
+    if (getConstant(sizes[dim]) == 1)
+      continue;
     nest.push_back(makeLoop(zero, sizes[dim], one, values));
     loops[dim] = nest.back().getInductionVar();
     values = llvm::to_vector(
@@ -559,6 +562,68 @@ LogicalResult ElementEmitter::cloneRegions(Operation &op, IRMapping &mapping,
   return success();
 }
 
+/// True if `condition` is a conjunction with `0 <= index < size` as one of its
+/// terms, written as an unsigned comparison.
+static bool guards(Value condition, Value index) {
+  if (auto both = condition.getDefiningOp<arith::AndIOp>())
+    return guards(both.getLhs(), index) || guards(both.getRhs(), index);
+  auto compare = condition.getDefiningOp<arith::CmpIOp>();
+  return compare && compare.getPredicate() == arith::CmpIPredicate::ult &&
+         compare.getLhs() == index;
+}
+
+/// What `index` was before it was clamped into the tensor; null if it was not.
+static Value beforeClamp(Value index) {
+  if (auto max = index.getDefiningOp<arith::MaxSIOp>())
+    if (auto min = max.getLhs().getDefiningOp<arith::MinSIOp>())
+      return min.getLhs();
+  return nullptr;
+}
+
+/// The extract that `op` selects where its indices are inside the tensor, if `op`
+/// is select(inside, extract(clamped indices), other): the clamps are not needed
+/// when the load is guarded by `inside`, and addresses become affine, so that
+/// LLVM makes masked loads of it.
+static tensor::ExtractOp findGuarded(Operation &op) {
+  auto select = dyn_cast<arith::SelectOp>(op);
+  auto extract =
+      select ? select.getTrueValue().getDefiningOp<tensor::ExtractOp>() : nullptr;
+  if (!extract || !extract->hasOneUse() || extract->getBlock() != op.getBlock())
+    return nullptr;
+  for (Value index : extract.getIndices()) {
+    Value inner = beforeClamp(index);
+    if (inner && guards(select.getCondition(), inner))
+      return extract;
+  }
+  return nullptr;
+}
+
+LogicalResult ElementEmitter::emitGuarded(Operation &op, IRMapping &mapping) {
+  auto select = cast<arith::SelectOp>(op);
+  tensor::ExtractOp extract = findGuarded(op);
+  SmallVector<Value> at;
+  for (Value index : extract.getIndices()) {
+    Value inner = beforeClamp(index);
+    bool free = inner && guards(select.getCondition(), inner);
+    at.push_back(mapping.lookup(free ? inner : index));
+  }
+  auto branch = scf::IfOp::create(builder, loc, select.getType(),
+                                  mapping.lookup(select.getCondition()),
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  barriers.push_back(branch.thenBlock());
+  Value value = element(extract.getTensor(), at);
+  barriers.pop_back();
+  if (!value)
+    return failure();
+  scf::YieldOp::create(builder, loc, value);
+  builder.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(builder, loc, mapping.lookup(select.getFalseValue()));
+  mapping.map(select.getResult(), branch.getResult(0));
+  return success();
+}
+
 LogicalResult
 ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
                            linalg::GenericOp op, ArrayRef<Value> indices,
@@ -578,10 +643,19 @@ ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
       mapping.map(index.getResult(), indices[index.getDim()]);
       continue;
     }
-    for (Value operand : inner.getOperands())
-      if (failed(capture(operand)))
+    bool isGuarded = fast && findGuarded(inner);
+    for (auto [number, operand] : llvm::enumerate(inner.getOperands()))
+      if ((!isGuarded || number != 1) && failed(capture(operand)))
         return failure();
+    if (isGuarded) {
+      if (failed(emitGuarded(inner, mapping)))
+        return failure();
+      continue;
+    }
     if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      if (fast && extract->hasOneUse() &&
+          findGuarded(**extract->user_begin()) == extract)
+        continue;
       SmallVector<Value> at;
       for (Value operand : extract.getIndices())
         at.push_back(mapping.lookup(operand));

@@ -85,6 +85,9 @@ private:
                                  mlir::linalg::GenericOp op,
                                  llvm::ArrayRef<mlir::Value> indices,
                                  llvm::SmallVectorImpl<mlir::Value> *yielded);
+  /// Emits select(guard, extract, other) as a guarded load; see findGuarded.
+  mlir::LogicalResult emitGuarded(mlir::Operation &select,
+                                  mlir::IRMapping &mapping);
   mlir::LogicalResult cloneRegions(mlir::Operation &op,
                                    mlir::IRMapping &mapping,
                                    mlir::linalg::GenericOp generic,

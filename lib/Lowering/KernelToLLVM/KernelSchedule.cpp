@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
 
+#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -20,7 +22,6 @@ struct Dependence {
   uint64_t dims = 0;      ///< dimensions of the space, as bits
   int exact = -1;         ///< it is this dimension itself
   bool reduced = false;   ///< it depends on a loop of a reduction
-  bool innermost = false; ///< it is the innermost loop of the reduction
 };
 
 class Walk {
@@ -50,7 +51,6 @@ private:
 static Dependence join(Dependence a, const Dependence &b) {
   a.dims |= b.dims;
   a.reduced |= b.reduced;
-  a.innermost |= b.innermost;
   a.exact = -1;
   return a;
 }
@@ -122,7 +122,7 @@ void Walk::access(ArrayRef<Dependence> indices) {
     if (uses && !(inOrder && count == 2))
       schedule.merged[dim] = false;
   }
-  if (current && !indices.empty() && !indices.back().innermost &&
+  if (current && !indices.empty() &&
       (indices.back().dims >> (schedule.rank - 1) & 1))
     current->byColumns = true;
 }
@@ -147,7 +147,6 @@ void Walk::visit(Value tensor, ArrayRef<Dependence> indices) {
   for (unsigned dim : reductionDims) {
     loops[dim] = Dependence();
     loops[dim].reduced = true;
-    loops[dim].innermost = dim == reductionDims.back();
   }
   for (KernelReduction &known : schedule.reductions)
     if (known.op == generic)
@@ -177,7 +176,11 @@ void Walk::visitOperands(linalg::GenericOp op, ArrayRef<Dependence> loops) {
         op.getMatchingBlockArgument(&operand).use_empty())
       continue;
     SmallVector<Dependence> indices;
-    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
+    // A plain loop stays one where it has one iteration: roles go by it.
+    for (auto [plain, simple] :
+         llvm::zip(op.getMatchingIndexingMap(&operand).getResults(),
+                   getSimplifiedMap(op, &operand).getResults())) {
+      AffineExpr expr = isa<AffineDimExpr>(plain) ? plain : simple;
       indices.push_back(dependenceOf(expr, loops));
       if (!isa<AffineDimExpr>(expr))
         use(indices.back());

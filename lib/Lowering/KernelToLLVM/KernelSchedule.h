@@ -43,6 +43,14 @@ struct KernelSchedule {
   static mlir::FailureOr<KernelSchedule> compute(mlir::func::FuncOp body);
 };
 
+class ElementEmitter;
+
+/// Emits all results of the kernel at the indices `indices` of the space, then
+/// their stores.
+mlir::LogicalResult emitRoots(const KernelSchedule &schedule,
+                              ElementEmitter &emitter,
+                              llvm::ArrayRef<mlir::Value> indices);
+
 /// The loop of `op` per dimension of the parallel space.
 llvm::SmallVector<unsigned> getSpaceLoops(const KernelSchedule &schedule,
                                           const KernelRoot &root);

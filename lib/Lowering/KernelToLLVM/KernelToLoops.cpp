@@ -41,7 +41,6 @@ private:
   LogicalResult emitRow(SmallVector<Value> &indices, Value begin, Value end);
   LogicalResult emitColumns(const KernelReduction &reduction,
                             SmallVector<Value> indices, Value begin, Value end);
-  LogicalResult emitElement(ArrayRef<Value> indices);
   const KernelSchedule &schedule;
   ElementEmitter &emitter;
   const bool reference;
@@ -172,7 +171,7 @@ LogicalResult LoopEmitter::emitRow(SmallVector<Value> &indices, Value begin,
     if (!reference && !nested)
       emitter.markParallel(loop);
   }
-  return emitElement(indices);
+  return emitRoots(schedule, emitter, indices);
 }
 
 /// reduction at (…, begin .. end) -> a buffer of accumulators on the stack.
@@ -261,8 +260,9 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
   return success();
 }
 
-/// Computes all results at `indices`, then stores them.
-LogicalResult LoopEmitter::emitElement(ArrayRef<Value> indices) {
+LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
+                               ElementEmitter &emitter,
+                               ArrayRef<Value> indices) {
   SmallVector<std::pair<Value, SmallVector<Value>>> stores;
   for (KernelRoot root : schedule.roots) {
     SmallVector<Value> loops(root.op.getNumLoops(), emitter.constant(0));

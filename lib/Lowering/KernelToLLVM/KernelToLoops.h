@@ -16,6 +16,14 @@ mlir::FailureOr<int64_t> emitKernelLoops(mlir::OpBuilder &builder,
                                          llvm::ArrayRef<bool> shared,
                                          bool reference);
 
+class MicrokernelTable;
+/// The same for a body of kind "contraction": tiles over microkernels, which are
+/// added to `microkernels`, or loops where they do not apply.
+mlir::FailureOr<int64_t> emitContraction(mlir::OpBuilder &builder,
+                                         mlir::func::FuncOp body,
+                                         llvm::ArrayRef<bool> shared,
+                                         MicrokernelTable &microkernels);
+
 /// The same for a body of kind "loops": upstream bufferization in place, one tile.
 mlir::FailureOr<int64_t> emitBufferizedKernel(mlir::OpBuilder &builder,
                                               mlir::func::FuncOp body,

@@ -8,6 +8,7 @@
 
 #include "dialects/Exec/Exec.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+#include "lib/Lowering/KernelToLLVM/Microkernels.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
@@ -72,11 +73,14 @@ struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
     builder.setInsertionPointToEnd(module.getBody());
     auto helper = ModuleOp::create(builder, module.getLoc());
     llvm::StringMap<int64_t> grains;
+    MicrokernelTable microkernels(module);
     bool failedAny = false;
     for (func::FuncOp body : bodies) {
       builder.setInsertionPointToEnd(helper.getBody());
       FailureOr<int64_t> grain =
-          emitBody(builder, body, getSharedArguments(body, users[body.getName()]));
+          emitBody(builder, body,
+                   getSharedArguments(body, users[body.getName()]),
+                   microkernels);
       failedAny |= failed(grain);
       grains[body.getName()] = grain.value_or(1);
     }
@@ -89,11 +93,13 @@ struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
       return;
     }
     replaceBodies(module, helper, bodies, grains);
+    microkernels.write(module);
   }
 
 private:
   FailureOr<int64_t> emitBody(OpBuilder &builder, func::FuncOp body,
-                              ArrayRef<bool> shared) {
+                              ArrayRef<bool> shared,
+                              MicrokernelTable &microkernels) {
     auto kind = body->getAttrOfType<StringAttr>("exec.kind");
     if (!kind || !llvm::is_contained({"generic", "contraction", "loops"},
                                      kind.getValue()))
@@ -103,6 +109,8 @@ private:
       return body.emitOpError("expected one block in a kernel body");
     if (kind == "loops")
       return emitBufferizedKernel(builder, body, shared);
+    if (kind == "contraction" && !reference)
+      return emitContraction(builder, body, shared, microkernels);
     return emitKernelLoops(builder, body, shared, reference);
   }
 

@@ -1,0 +1,290 @@
+//===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM ---------===//
+#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace cinch;
+
+/// Rows per microkernel call; bytes of stack for the accumulator of a tile.
+static constexpr int64_t maxCallRows = 64, maxTileElements = 16 * 1024;
+
+AffineMap cinch::getSimplifiedMap(linalg::LinalgOp op, OpOperand *operand) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  MLIRContext *context = op.getContext();
+  SmallVector<AffineExpr> dims;
+  for (auto [loop, range] : llvm::enumerate(ranges))
+    dims.push_back(range == 1 ? getAffineConstantExpr(0, context)
+                              : getAffineDimExpr(loop, context));
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  SmallVector<AffineExpr> results;
+  for (AffineExpr expr : map.getResults())
+    results.push_back(expr.replaceDims(dims));
+  return AffineMap::get(map.getNumDims(), 0, results, context);
+}
+
+/// True if the region of `op` adds the product of its two inputs to its output.
+static bool isMultiplyAdd(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
+    return false;
+  Block *body = op.getBlock();
+  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!add || !add.getType().isF32())
+    return false;
+  Value output = body->getArgument(2);
+  Value product = add.getLhs() == output ? add.getRhs() : add.getLhs();
+  if (add.getLhs() != output && add.getRhs() != output)
+    return false;
+  auto mul = product.getDefiningOp<arith::MulFOp>();
+  if (!mul)
+    return false;
+  Value a = body->getArgument(0), b = body->getArgument(1);
+  return (mul.getLhs() == a && mul.getRhs() == b) ||
+         (mul.getLhs() == b && mul.getRhs() == a);
+}
+
+/// True if `op` accumulates on zeros.
+static bool startsAtZero(linalg::GenericOp op) {
+  auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
+  if (!fill)
+    return false;
+  auto constant = fill.value().getDefiningOp<arith::ConstantOp>();
+  auto value = constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
+  return value && value.getValue().isPosZero();
+}
+
+/// The product of the sizes of `loops`, if they are static.
+static std::optional<int64_t> getSize(ArrayRef<int64_t> ranges,
+                                      ArrayRef<unsigned> loops) {
+  int64_t size = 1;
+  for (unsigned loop : loops) {
+    if (ShapedType::isDynamic(ranges[loop]))
+      return std::nullopt;
+    size *= ranges[loop];
+  }
+  return size;
+}
+
+/// The stride in elements of axis `axis` of `type`, if it is static.
+static std::optional<int64_t> getStride(RankedTensorType type, size_t axis) {
+  int64_t stride = 1;
+  for (int64_t size : type.getShape().drop_front(axis + 1)) {
+    if (ShapedType::isDynamic(size))
+      return std::nullopt;
+    stride *= size;
+  }
+  return stride;
+}
+
+/// The axis of `map` that is loop `loop` itself, where no other axis uses it.
+static std::optional<size_t> findAxis(AffineMap map, unsigned loop) {
+  std::optional<size_t> found;
+  for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
+    if (!expr.isFunctionOfDim(loop))
+      continue;
+    if (found || expr != getAffineDimExpr(loop, map.getContext()))
+      return std::nullopt;
+    found = axis;
+  }
+  return found;
+}
+
+/// True if the axes of `loops` in `map` are neighbours in that order; a loop of
+/// size 1 needs none. Sets `last` to the axis of the last loop.
+static bool areNeighbours(AffineMap map, ArrayRef<unsigned> loops,
+                          ArrayRef<int64_t> ranges, size_t &last) {
+  std::optional<size_t> previous;
+  for (unsigned loop : loops) {
+    if (ranges[loop] == 1)
+      continue;
+    std::optional<size_t> axis = findAxis(map, loop);
+    if (!axis || (previous && *axis != *previous + 1))
+      return false;
+    previous = axis;
+  }
+  if (!previous)
+    return false;
+  last = *previous;
+  return true;
+}
+
+namespace {
+/// Fills in a plan step by step.
+class Planner {
+public:
+  Planner(const KernelSchedule &schedule, ContractionPlan &plan)
+      : schedule(schedule), plan(plan), ranges(plan.op.getStaticLoopRanges()) {}
+
+  bool classify();
+  void findOperandsInPlace();
+  void chooseBlocks();
+
+private:
+  bool dependsOn(OpOperand *operand, unsigned dim) {
+    AffineMap map = getSimplifiedMap(plan.op, operand);
+    return llvm::any_of(map.getResults(), [&](AffineExpr expr) {
+      return expr.isFunctionOfDim(plan.loopOfDim[dim]);
+    });
+  }
+  SmallVector<unsigned> loopsOf(ArrayRef<unsigned> dims) {
+    SmallVector<unsigned> loops;
+    for (unsigned dim : dims)
+      loops.push_back(plan.loopOfDim[dim]);
+    return loops;
+  }
+
+  const KernelSchedule &schedule;
+  ContractionPlan &plan;
+  SmallVector<int64_t> ranges;
+};
+} // namespace
+
+bool Planner::classify() {
+  const KernelReduction &reduction = schedule.reductions.front();
+  plan.loopOfDim.assign(schedule.rank, -1);
+  for (auto [loop, dim] : llvm::enumerate(reduction.spaceDims))
+    if (dim >= 0)
+      plan.loopOfDim[dim] = loop;
+  if (llvm::is_contained(plan.loopOfDim, -1) || schedule.rank == 0)
+    return false;
+  plan.op.getReductionDims(plan.reduced);
+
+  OpOperand *first = plan.op.getDpsInputOperand(0);
+  OpOperand *second = plan.op.getDpsInputOperand(1);
+  unsigned last = schedule.rank - 1;
+  bool inFirst = dependsOn(first, last), inSecond = dependsOn(second, last);
+  if (inFirst == inSecond)
+    return false;
+  plan.lhs = inFirst ? second : first;
+  plan.rhs = inFirst ? first : second;
+
+  unsigned dim = schedule.rank;
+  while (dim > 0 && dependsOn(plan.rhs, dim - 1) && !dependsOn(plan.lhs, dim - 1))
+    --dim;
+  // A batch dimension of B in front of its columns stays outside, except that the
+  // positions of a convolution are columns together.
+  for (unsigned column = dim; column < schedule.rank; ++column)
+    plan.columns.push_back(column);
+  std::optional<unsigned> row;
+  for (unsigned candidate = dim; candidate-- > 0 && !row;)
+    if (dependsOn(plan.lhs, candidate) && !dependsOn(plan.rhs, candidate))
+      row = candidate;
+  if (row) {
+    unsigned begin = *row;
+    while (begin > 0 && schedule.merged[begin - 1] &&
+           dependsOn(plan.lhs, begin - 1) && !dependsOn(plan.rhs, begin - 1))
+      --begin;
+    for (unsigned d = begin; d <= *row; ++d)
+      plan.rows.push_back(d);
+  }
+  for (unsigned d = 0; d < dim; ++d)
+    if (!llvm::is_contained(plan.rows, d))
+      plan.outer.push_back(d);
+
+  plan.linearColumns = true;
+  for (unsigned d : ArrayRef<unsigned>(plan.columns).drop_back())
+    plan.linearColumns &= schedule.merged[d];
+  plan.numRows = getSize(ranges, loopsOf(plan.rows));
+  plan.numColumns = getSize(ranges, loopsOf(plan.columns));
+  plan.depth = getSize(ranges, plan.reduced);
+  return true;
+}
+
+void Planner::findOperandsInPlace() {
+  auto isMemory = [](OpOperand *operand) {
+    return isa<BlockArgument>(operand->get()) &&
+           getElementTypeOrSelf(operand->get().getType()).isF32();
+  };
+  if (!plan.depth)
+    return;
+  size_t axis = 0;
+  if (isMemory(plan.lhs)) {
+    auto type = cast<RankedTensorType>(plan.lhs->get().getType());
+    AffineMap map = getSimplifiedMap(plan.op, plan.lhs);
+    bool isUnit = *plan.depth == 1;
+    bool depthIsInner = areNeighbours(map, plan.reduced, ranges, axis) &&
+                        getStride(type, axis) == 1;
+    if (depthIsInner || isUnit) {
+      SmallVector<unsigned> rowLoops = loopsOf(plan.rows);
+      if (plan.numRows == 1)
+        plan.lhsStride = *plan.depth;
+      else if (areNeighbours(map, rowLoops, ranges, axis))
+        plan.lhsStride = getStride(type, axis);
+    }
+  }
+  if (isMemory(plan.rhs) && plan.numColumns) {
+    auto type = cast<RankedTensorType>(plan.rhs->get().getType());
+    AffineMap map = getSimplifiedMap(plan.op, plan.rhs);
+    bool columnsAreInner =
+        areNeighbours(map, loopsOf(plan.columns), ranges, axis) &&
+        getStride(type, axis) == 1 &&
+        (plan.linearColumns || plan.columns.size() == 1);
+    if (columnsAreInner && areNeighbours(map, plan.reduced, ranges, axis))
+      plan.rhsStride = getStride(type, axis);
+  }
+  // Strides of microkernels are 32 bits.
+  auto isLarge = [](std::optional<int64_t> &stride) {
+    return stride && *stride > (int64_t(1) << 24);
+  };
+  if (isLarge(plan.lhsStride))
+    plan.lhsStride.reset();
+  if (isLarge(plan.rhsStride))
+    plan.rhsStride.reset();
+}
+
+void Planner::chooseBlocks() {
+  // Columns: the width that wastes least in the last block.
+  plan.blockColumns = 64;
+  if (plan.numColumns && plan.rhsStride)
+    plan.blockColumns = std::min<int64_t>(*plan.numColumns, 64);
+  if (plan.numColumns && !plan.rhsStride) {
+    int64_t best = std::numeric_limits<int64_t>::max();
+    for (int64_t width = 96; width >= 8; width -= 8) {
+      int64_t padded = llvm::divideCeil(*plan.numColumns, width) * width;
+      if (padded < best && (width >= 48 || best > 2 * *plan.numColumns ||
+                            *plan.numColumns <= 48)) {
+        best = padded;
+        plan.blockColumns = width;
+      }
+    }
+  }
+  // Depth: one panel of B stays in the first level cache or close to it.
+  int64_t maxDepth = plan.rhsStride ? 512 : plan.lhsStride ? 128 : 64;
+  plan.blockDepth = 32;
+  if (plan.depth) {
+    int64_t parts = std::max<int64_t>(llvm::divideCeil(*plan.depth, maxDepth), 1);
+    plan.blockDepth = llvm::divideCeil(*plan.depth, parts);
+    if (parts > 1)
+      plan.blockDepth = llvm::alignTo(plan.blockDepth, 16);
+    plan.blockDepth = std::max<int64_t>(plan.blockDepth, 1);
+  }
+  // Rows: a packed panel of B serves as many as the accumulator can hold.
+  int64_t fit = llvm::alignDown(maxTileElements / plan.blockColumns, maxCallRows);
+  int64_t limit =
+      plan.rhsStride ? maxCallRows : std::clamp<int64_t>(fit, maxCallRows, 256);
+  plan.tileRows = limit;
+  plan.callRows = maxCallRows;
+  if (plan.numRows) {
+    plan.tileRows = std::min(limit, std::max<int64_t>(*plan.numRows, 1));
+    plan.callRows = std::min(maxCallRows, std::max<int64_t>(*plan.numRows, 1));
+  }
+}
+
+std::optional<ContractionPlan>
+ContractionPlan::compute(const KernelSchedule &schedule) {
+  if (schedule.reductions.size() != 1)
+    return std::nullopt;
+  ContractionPlan plan;
+  plan.op = schedule.reductions.front().op;
+  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op))
+    return std::nullopt;
+  Planner planner(schedule, plan);
+  if (!planner.classify())
+    return std::nullopt;
+  planner.findOperandsInPlace();
+  // A panel of B that serves one row costs more than the row.
+  if (plan.numRows == 1 && !plan.rhsStride)
+    return std::nullopt;
+  planner.chooseBlocks();
+  return plan;
+}

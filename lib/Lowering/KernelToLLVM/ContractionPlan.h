@@ -1,0 +1,41 @@
+//===- ContractionPlan.h - how a contraction becomes tiles of GEMM -----------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H
+
+#include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
+
+namespace cinch {
+
+/// The roles of the loops of C[rows, columns] += A[rows, K] * B[K, columns], a
+/// contraction whose results are walked in the space of a schedule. `columns` is
+/// the innermost part of that space that only B depends on, `rows` the innermost
+/// dimension (or mergeable run) that only A depends on; the other dimensions are
+/// outer: one GEMM for each of their values.
+struct ContractionPlan {
+  mlir::linalg::GenericOp op;
+  mlir::OpOperand *lhs = nullptr, *rhs = nullptr; ///< A and B
+  llvm::SmallVector<unsigned> rows, columns, outer; ///< dimensions of the space
+  llvm::SmallVector<unsigned> reduced;            ///< loops of `op`
+  llvm::SmallVector<int> loopOfDim;               ///< space -> loop of `op`
+
+  /// Sizes where they are static, else nullopt.
+  std::optional<int64_t> numRows, numColumns, depth;
+  /// Row strides of the operands where microkernels read them in place.
+  std::optional<int64_t> lhsStride, rhsStride;
+  /// Columns are one contiguous index for every access of the kernel.
+  bool linearColumns = false;
+
+  /// Block sizes: rows per tile (and per call), columns and depth per call.
+  int64_t tileRows = 0, callRows = 0, blockColumns = 0, blockDepth = 0;
+
+  /// The plan of the kernel; nullopt where microkernels do not apply.
+  static std::optional<ContractionPlan> compute(const KernelSchedule &schedule);
+};
+
+/// The indexing map of `operand` with loops of size 1 replaced by 0.
+mlir::AffineMap getSimplifiedMap(mlir::linalg::LinalgOp op,
+                                 mlir::OpOperand *operand);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H

@@ -1,0 +1,346 @@
+//===- Compile.cpp - the compiler, as a function --------------------------------===//
+#include "lib/Pipeline/Compile.h"
+#include "dialects/Graph/Graph.h"
+#include "lib/Export/Export.h"
+#include "lib/Pipeline/Pipelines.h"
+#include "lib/Pipeline/Register.h"
+#include "lib/Pipeline/Report.h"
+#include "lib/Target/Files.h"
+#include "lib/Target/Link.h"
+#include "lib/Target/Machine.h"
+#include "lib/Target/Manifest.h"
+#include "lib/Target/ObjectCode.h"
+#include "lib/Target/Weights.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include <mutex>
+
+using namespace mlir;
+using namespace cinch;
+namespace path = llvm::sys::path;
+
+namespace {
+
+/// One compilation.
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, DiagnosticCallback diagnose)
+      : options(options), diagnose(std::move(diagnose)),
+        context(makeRegistry(), MLIRContext::Threading::DISABLED) {
+    context.printOpOnDiagnostic(false);
+    context.loadAllAvailableDialects();
+    context.getDiagEngine().registerHandler(
+        [this](Diagnostic &diagnostic) { handle(diagnostic); });
+  }
+  Status run();
+
+private:
+  static DialectRegistry makeRegistry();
+  void handle(Diagnostic &diagnostic);
+  Status fail(const llvm::Twine &message, Status status = Status::Failed);
+  Status fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
+  Status checkOptions();
+  Status load();
+  Status loadText();
+  Status setBounds();
+  using AddPasses = void (*)(OpPassManager &, const PipelineOptions &);
+  Status runPhase(AddPasses addPasses);
+  Status runPasses(PassManager &passes);
+  Status transform();
+  Status writeText(llvm::function_ref<void(llvm::raw_ostream &)> print);
+  Status writeBinary(const Machine &machine);
+  Status writeObjectFile(llvm::Module &module, const Machine &machine);
+  Status writeReport(const Machine *machine);
+  Status finish() {
+    if (llvm::Error error = files.commit())
+      return fail(std::move(error));
+    return Status::Done;
+  }
+
+  CompileOptions options;
+  DiagnosticCallback diagnose;
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  OutputFiles files;
+  bool hasUnsupported = false;
+};
+
+} // namespace
+
+DialectRegistry Compilation::makeRegistry() {
+  static std::once_flag passes;
+  std::call_once(passes, [] { registerPasses(); });
+  DialectRegistry registry;
+  registerDialects(registry);
+  return registry;
+}
+
+/// Where a diagnostic points: file and line, or the names of the values.
+static std::string describe(Location loc) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  loc->walk([&](Location part) {
+    if (auto file = dyn_cast<FileLineColLoc>(part))
+      os << file.getFilename().getValue() << ":" << file.getLine() << ":" << file.getColumn() << ": ";
+    else if (auto name = dyn_cast<NameLoc>(part))
+      os << "'" << name.getName().getValue() << "': ";
+    else
+      return WalkResult::advance();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+void Compilation::handle(Diagnostic &diagnostic) {
+  auto tell = [&](Diagnostic &part) {
+    Severity severity = Severity::Error;
+    if (part.getSeverity() == DiagnosticSeverity::Warning)
+      severity = Severity::Warning;
+    else if (part.getSeverity() == DiagnosticSeverity::Remark)
+      severity = Severity::Remark;
+    else if (part.getSeverity() == DiagnosticSeverity::Note)
+      severity = Severity::Note;
+    std::string text = part.str();
+    if (severity == Severity::Error && StringRef(text).contains("unsupported: "))
+      hasUnsupported = true;
+    diagnose(severity, describe(part.getLocation()) + text);
+  };
+  tell(diagnostic);
+  for (Diagnostic &note : diagnostic.getNotes())
+    tell(note);
+}
+
+Status Compilation::fail(const llvm::Twine &message, Status status) {
+  diagnose(Severity::Error, message.str());
+  return status;
+}
+
+Status Compilation::checkOptions() {
+  if (options.target != "cpu")
+    return fail("unknown target '" + options.target + "'; this version has: cpu", Status::WrongUsage);
+  StringRef extension = path::extension(options.input);
+  if (extension != ".onnx" && extension != ".mlir" && extension != ".mlirbc")
+    return fail("expected a .onnx, .mlir or .mlirbc file, but got '" + options.input + "'", Status::WrongUsage);
+  if (!options.report.empty() && path::extension(options.report) != ".txt" &&
+      path::extension(options.report) != ".json")
+    return fail("expected a .txt or .json report, but got '" + options.report + "'", Status::WrongUsage);
+  if (options.output.empty()) {
+    static constexpr StringRef extensions[] = {".so", ".o", ".ll", ".mlir", ".mlir", ".onnx"};
+    options.output = (path::stem(options.input) + extensions[static_cast<int>(options.emit)]).str();
+    if (options.output == path::filename(options.input))
+      return fail("the output would replace the input; name another with -o", Status::WrongUsage);
+  }
+  return Status::Done;
+}
+
+Status Compilation::loadText() {
+  llvm::SourceMgr sources;
+  module = parseSourceFile<ModuleOp>(options.input, sources, ParserConfig(&context));
+  return module ? Status::Done : Status::Failed;
+}
+
+/// Bounds (or pins) symbols of a program that was not imported.
+Status Compilation::setBounds() {
+  Builder builder(&context);
+  for (const DimBound &bound : options.dims) {
+    bool isFound = false;
+    module->walk([&](func::FuncOp function) {
+      auto list = function->getAttrOfType<ArrayAttr>("graph.symbols");
+      if (!function->hasAttr("graph.entry") || !list)
+        return;
+      SmallVector<Attribute> symbols;
+      for (auto symbol : list.getAsRange<DictionaryAttr>()) {
+        NamedAttrList fields(symbol);
+        if (symbol.getAs<StringAttr>("name") == bound.name) {
+          isFound = true;
+          fields.set("min", builder.getI64IntegerAttr(bound.min));
+          if (bound.max)
+            fields.set("max", builder.getI64IntegerAttr(*bound.max));
+        }
+        symbols.push_back(fields.getDictionary(&context));
+      }
+      function->setAttr("graph.symbols", builder.getArrayAttr(symbols));
+    });
+    if (!isFound)
+      return fail("the program has no dimension '" + bound.name + "'");
+  }
+  return Status::Done;
+}
+
+Status Compilation::load() {
+  if (path::extension(options.input) != ".onnx") {
+    Status status = loadText();
+    return status == Status::Done ? setBounds() : status;
+  }
+  ImportOptions import;
+  import.dims = options.dims;
+  ImportResult result = importOnnx(options.input, context, import);
+  if (result.status == ImportStatus::unsupported)
+    return Status::Unsupported;
+  if (result.status != ImportStatus::success)
+    return Status::Failed;
+  module = std::move(result.module);
+  return Status::Done;
+}
+
+Status Compilation::runPasses(PassManager &passes) {
+  if (succeeded(passes.run(*module)))
+    return Status::Done;
+  return hasUnsupported ? Status::Unsupported : Status::Failed;
+}
+
+Status Compilation::runPhase(AddPasses addPasses) {
+  PassManager passes(&context, ModuleOp::getOperationName());
+  PipelineOptions pipeline;
+  pipeline.isReference = options.pipeline == "reference";
+  pipeline.budgetBytes = options.budgetBytes;
+  addPasses(passes, pipeline);
+  return runPasses(passes);
+}
+
+/// Runs the phases that `emit` needs.
+Status Compilation::transform() {
+  if (options.pipeline != "default" && options.pipeline != "reference") {
+    std::string errors;
+    llvm::raw_string_ostream os(errors);
+    PassManager passes(&context, ModuleOp::getOperationName());
+    if (failed(parsePassPipeline(options.pipeline, passes, os)))
+      return fail("--pipeline: " + StringRef(errors).trim(), Status::WrongUsage);
+    return runPasses(passes);
+  }
+  if (options.emit == Emit::Mlir)
+    return Status::Done;
+  Status status = runPhase(addGraphPasses);
+  if (status != Status::Done || options.emit == Emit::Onnx)
+    return status;
+  status = runPhase(addExecPasses);
+  if (status != Status::Done || options.emit == Emit::Exec)
+    return status;
+  return runPhase(addLoweringPasses);
+}
+
+Status Compilation::writeText(llvm::function_ref<void(llvm::raw_ostream &)> print) {
+  llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &os) {
+    print(os);
+    return llvm::Error::success();
+  });
+  return error ? fail(std::move(error)) : Status::Done;
+}
+
+Status Compilation::writeReport(const Machine *machine) {
+  if (options.report.empty())
+    return Status::Done;
+  ReportInfo info{path::stem(options.input).str(), machine ? machine->cpu : options.cpu, options.pipeline};
+  llvm::Error error = files.write(options.report, [&](llvm::raw_ostream &os) {
+    if (path::extension(options.report) == ".json")
+      writeJsonReport(*module, info, os);
+    else
+      writeTextReport(*module, info, os);
+    return llvm::Error::success();
+  });
+  return error ? fail(std::move(error)) : Status::Done;
+}
+
+/// The C header beside an object.
+static void writeHeader(llvm::raw_ostream &os, StringRef model) {
+  os << "/* Compiled model " << model << ": link this object with libcinch_rt. */\n"
+     << "#pragma once\n"
+     << "#include <cinch/runtime.h>\n"
+     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
+     << "struct cinch_module_v1;\n"
+     << "extern const struct cinch_module_v1 cinch_module;\n"
+     << "#ifdef __cplusplus\n}\n#endif\n";
+}
+
+Status Compilation::writeObjectFile(llvm::Module &llvmModule, const Machine &machine) {
+  llvm::SmallVector<char, 0> object;
+  llvm::raw_svector_ostream objectStream(object);
+  if (llvm::Error error = writeObject(llvmModule, machine, objectStream))
+    return fail(std::move(error));
+  auto write = [&](llvm::raw_ostream &os) {
+    os.write(object.data(), object.size());
+    return llvm::Error::success();
+  };
+  if (options.emit == Emit::Obj) {
+    if (llvm::Error error = files.write(options.output, write))
+      return fail(std::move(error));
+    llvm::SmallString<128> header(options.output);
+    path::replace_extension(header, ".h");
+    llvm::Error error = files.write(header, [&](llvm::raw_ostream &os) {
+      writeHeader(os, path::stem(options.input));
+      return llvm::Error::success();
+    });
+    return error ? fail(std::move(error)) : Status::Done;
+  }
+  llvm::Expected<std::string> temporary = files.writeTemporary(options.output, write);
+  if (!temporary)
+    return fail(temporary.takeError());
+  llvm::Expected<std::string> library = files.reserve(options.output);
+  if (!library)
+    return fail(library.takeError());
+  if (llvm::Error error = linkSharedLibrary(*temporary, *library))
+    return fail(std::move(error));
+  return Status::Done;
+}
+
+Status Compilation::writeBinary(const Machine &machine) {
+  llvm::Expected<WeightsFile> weights = WeightsFile::create(*module);
+  if (!weights)
+    return fail(weights.takeError());
+  llvm::SmallString<128> weightsPath(options.output);
+  path::replace_extension(weightsPath, ".safetensors");
+  ManifestInfo info;
+  info.model = path::stem(options.input).str();
+  info.producer = "cinch " + getVersion().str();
+  info.weightsName = path::filename(weightsPath).str();
+  std::string manifest = makeManifest(*module, info, machine, *weights);
+  llvm::LLVMContext llvmContext;
+  llvm::Expected<std::unique_ptr<llvm::Module>> llvmModule =
+      makeLLVMModule(*module, llvmContext, machine, manifest, makeNote(machine, *weights));
+  if (!llvmModule)
+    return fail(llvmModule.takeError());
+  if (options.emit == Emit::Llvm)
+    return writeText([&](llvm::raw_ostream &os) { (*llvmModule)->print(os, nullptr); });
+  if (weights->getBytes() > 0)
+    if (llvm::Error error =
+            files.write(weightsPath, [&](llvm::raw_ostream &os) { return weights->write(os); }))
+      return fail(std::move(error));
+  return writeObjectFile(**llvmModule, machine);
+}
+
+Status Compilation::run() {
+  Status status = checkOptions();
+  if (status != Status::Done)
+    return status;
+  llvm::Expected<Machine> machine = createMachine(options.cpu);
+  if (!machine)
+    return fail(llvm::toString(machine.takeError()), Status::WrongUsage);
+  if ((status = load()) != Status::Done || (status = transform()) != Status::Done)
+    return status;
+  switch (options.emit) {
+  case Emit::Mlir:
+  case Emit::Exec:
+    status = writeText([&](llvm::raw_ostream &os) { module->print(os); });
+    break;
+  case Emit::Onnx: {
+    bool isExported = true;
+    status = writeText([&](llvm::raw_ostream &os) { isExported = succeeded(exportOnnx(*module, os)); });
+    if (!isExported)
+      return hasUnsupported ? Status::Unsupported : Status::Failed;
+    break;
+  }
+  default:
+    status = writeBinary(*machine);
+  }
+  if (status == Status::Done)
+    status = writeReport(&*machine);
+  return status == Status::Done ? finish() : status;
+}
+
+Status cinch::compile(const CompileOptions &options, DiagnosticCallback diagnose) {
+  return Compilation(options, std::move(diagnose)).run();
+}

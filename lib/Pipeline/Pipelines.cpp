@@ -1,0 +1,87 @@
+//===- Pipelines.cpp - the order of the passes ----------------------------------===//
+#include "lib/Pipeline/Pipelines.h"
+#include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "lib/Lowering/GraphToExec/Passes.h"
+#include "lib/Lowering/KernelToLLVM/Passes.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Graph/Passes.h"
+#include "passes/Memory/Passes.h"
+
+using namespace mlir;
+using namespace cinch;
+
+void cinch::addGraphPasses(OpPassManager &passes, const PipelineOptions &) {
+  // -- graph: what the model computes, with shape arithmetic gone ---------------
+  // Shape arithmetic first: it decides what is static.
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
+  passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
+  // The loops over time leave constants and reshapes behind.
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
+  // Promise of the phase: every value has a name of its own.
+  passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
+}
+
+void cinch::addExecPasses(OpPassManager &passes,
+                          const PipelineOptions &options) {
+  // -- graph to exec: afterwards everything that is stored is a value ------------
+  FormKernelsPassOptions form;
+  form.fuse = !options.isReference;
+  passes.addPass(createFormKernelsPass(form));
+
+  // -- exec: order and places ------------------------------------------------------
+  // Last among the passes that change the program: it fixes every byte.
+  passes.addPass(memory::createPlanMemoryPass());
+  // Promise of the phase: every read sees what was written.
+  passes.addPass(memory::createVerifyPlanPass());
+  if (options.budgetBytes != 0) {
+    memory::CheckBudgetPassOptions budget;
+    budget.budgetBytes = options.budgetBytes;
+    passes.addPass(memory::createCheckBudgetPass(budget));
+  }
+}
+
+void cinch::addLoweringPasses(OpPassManager &passes,
+                              const PipelineOptions &options) {
+  // -- exec to llvm ------------------------------------------------------------------
+  // While the bodies can still tell what they are made of.
+  passes.addPass(createDescribeProgramPass());
+  LowerKernelsPassOptions kernels;
+  kernels.reference = options.isReference;
+  passes.addPass(createLowerKernelsPass(kernels));
+  // Calls the lowered kernels, hence after them; nothing but llvm is left.
+  passes.addPass(createLowerExecPass());
+}
+
+namespace {
+struct PhaseOptions : public PassPipelineOptions<PhaseOptions> {
+  Option<bool> reference{*this, "reference",
+                         llvm::cl::desc("One scalar kernel per operation"),
+                         llvm::cl::init(false)};
+  Option<int64_t> budgetBytes{
+      *this, "budget-bytes",
+      llvm::cl::desc("Largest sum of arena and weights, in bytes; 0: any"),
+      llvm::cl::init(0)};
+
+  PipelineOptions get() const { return {reference, budgetBytes}; }
+};
+} // namespace
+
+void cinch::registerPipelines() {
+  PassPipelineRegistration<PhaseOptions>(
+      "cinch-graph", "Simplifies the graph of a model",
+      [](OpPassManager &passes, const PhaseOptions &options) {
+        addGraphPasses(passes, options.get());
+      });
+  PassPipelineRegistration<PhaseOptions>(
+      "cinch-exec", "Forms kernels and plans memory",
+      [](OpPassManager &passes, const PhaseOptions &options) {
+        addExecPasses(passes, options.get());
+      });
+  PassPipelineRegistration<PhaseOptions>(
+      "cinch-lower", "Lowers a planned program to the llvm dialect",
+      [](OpPassManager &passes, const PhaseOptions &options) {
+        addLoweringPasses(passes, options.get());
+      });
+}

@@ -1,0 +1,28 @@
+//===- Pipelines.h - the order of the passes ------------------------------------===//
+#ifndef CINCH_LIB_PIPELINE_PIPELINES_H
+#define CINCH_LIB_PIPELINE_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace cinch {
+
+struct PipelineOptions {
+  /// The oracle: one scalar kernel per operation, nothing fused, nothing in place.
+  bool isReference = false;
+  int64_t budgetBytes = 0; ///< 0: no budget
+};
+
+/// graph to graph: everything that techniques and kernels build on.
+void addGraphPasses(mlir::OpPassManager &passes, const PipelineOptions &options);
+/// graph to exec with a checked memory plan.
+void addExecPasses(mlir::OpPassManager &passes, const PipelineOptions &options);
+/// exec with a plan to the llvm dialect.
+void addLoweringPasses(mlir::OpPassManager &passes,
+                       const PipelineOptions &options);
+/// Registers the three phases as `cinch-graph`, `cinch-exec` and `cinch-lower`, to
+/// be used in textual pipelines.
+void registerPipelines();
+
+} // namespace cinch
+
+#endif // CINCH_LIB_PIPELINE_PIPELINES_H

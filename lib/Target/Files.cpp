@@ -1,0 +1,82 @@
+//===- Files.cpp - output files, all or nothing --------------------------------===//
+#include "lib/Target/Files.h"
+#include <sys/stat.h>
+
+using namespace cinch;
+using llvm::sys::fs::TempFile;
+
+static llvm::Error makeError(llvm::StringRef path, const llvm::Twine &what) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 "cannot write '" + path + "': " + what);
+}
+
+OutputFiles::~OutputFiles() {
+  for (Pending &pending : files)
+    llvm::consumeError(pending.file.discard());
+}
+
+llvm::Expected<TempFile> OutputFiles::create(llvm::StringRef path) {
+  llvm::Expected<TempFile> file =
+      TempFile::create(path + ".%%%%%%%%.tmp",
+                       llvm::sys::fs::all_read | llvm::sys::fs::all_write);
+  if (!file)
+    return makeError(path, llvm::toString(file.takeError()));
+  return file;
+}
+
+llvm::Error OutputFiles::fill(TempFile &file, llvm::StringRef path,
+                              Writer writer) {
+  llvm::raw_fd_ostream os(file.FD, /*shouldClose=*/false);
+  llvm::Error error = writer(os);
+  os.flush();
+  if (os.has_error()) {
+    std::string cause = os.error().message();
+    os.clear_error();
+    llvm::consumeError(std::move(error));
+    return makeError(path, cause);
+  }
+  return error;
+}
+
+llvm::Error OutputFiles::write(llvm::StringRef path, Writer writer) {
+  llvm::Expected<TempFile> file = create(path);
+  if (!file)
+    return file.takeError();
+  llvm::Error error = fill(*file, path, writer);
+  files.push_back({std::move(*file), path.str()});
+  return error;
+}
+
+llvm::Expected<std::string> OutputFiles::reserve(llvm::StringRef path) {
+  llvm::Expected<TempFile> file = create(path);
+  if (!file)
+    return file.takeError();
+  std::string name = file->TmpName;
+  files.push_back({std::move(*file), path.str()});
+  return name;
+}
+
+llvm::Expected<std::string>
+OutputFiles::writeTemporary(llvm::StringRef besidePath, Writer writer) {
+  llvm::Expected<TempFile> file = create(besidePath);
+  if (!file)
+    return file.takeError();
+  llvm::Error error = fill(*file, besidePath, writer);
+  std::string name = file->TmpName;
+  files.push_back({std::move(*file), ""});
+  if (error)
+    return std::move(error);
+  return name;
+}
+
+llvm::Error OutputFiles::commit() {
+  for (Pending &pending : files) {
+    if (pending.path.empty())
+      continue;
+    if (llvm::sys::fs::is_directory(pending.path))
+      return makeError(pending.path, "is a directory");
+    if (llvm::Error error = pending.file.keep(pending.path))
+      return makeError(pending.path, llvm::toString(std::move(error)));
+  }
+  return llvm::Error::success();
+}

@@ -1,0 +1,146 @@
+//===- ObjectCode.cpp - from the llvm dialect to machine code ------------------===//
+#include "lib/Target/ObjectCode.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "runtime/ModuleAbi.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
+
+using namespace cinch;
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// A constant of this file only.
+static llvm::GlobalVariable *addConstant(llvm::Module &module,
+                                         llvm::Constant *value,
+                                         llvm::StringRef name) {
+  return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                                  llvm::GlobalValue::InternalLinkage, value,
+                                  name);
+}
+
+/// The table of `exec.microkernels`; null if it is empty.
+static llvm::Constant *addMicrokernels(llvm::Module &module,
+                                       mlir::ArrayAttr list) {
+  llvm::LLVMContext &context = module.getContext();
+  auto *pointer = llvm::PointerType::get(context, 0);
+  if (!list || list.empty())
+    return llvm::ConstantPointerNull::get(pointer);
+  llvm::SmallVector<uint32_t> words;
+  for (auto shape : list.getAsRange<mlir::DenseI32ArrayAttr>()) {
+    for (int32_t number : shape.asArrayRef())
+      words.push_back(number);
+    words.resize(llvm::alignTo(words.size(), 8)); // the reserved word
+  }
+  static_assert(sizeof(cinch_microkernel_v1) == 8 * sizeof(uint32_t));
+  return addConstant(module, llvm::ConstantDataArray::get(context, words),
+                     "cinch_microkernels");
+}
+
+/// Defines `cinch_module`, of type cinch_module_v1.
+static void addModuleObject(llvm::Module &module, llvm::Function *entry,
+                            llvm::StringRef manifest,
+                            mlir::ArrayAttr microkernels) {
+  llvm::LLVMContext &context = module.getContext();
+  auto *i64 = llvm::Type::getInt64Ty(context);
+  auto number = [&](int64_t value) { return llvm::ConstantInt::get(i64, value); };
+  llvm::Constant *text = addConstant(
+      module,
+      llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false),
+      "cinch_manifest");
+  int64_t count = microkernels ? microkernels.size() : 0;
+  llvm::Constant *value = llvm::ConstantStruct::getAnon(
+      {number(CINCH_MODULE_ABI_VERSION), entry, text, number(manifest.size()),
+       addMicrokernels(module, microkernels), number(count)});
+  llvm::GlobalVariable *object = addConstant(module, value, CINCH_MODULE_SYMBOL);
+  object->setLinkage(llvm::GlobalValue::ExternalLinkage);
+  object->setAlignment(llvm::Align(8));
+}
+
+/// Adds the ELF note; the section's name makes it one.
+static void addNote(llvm::Module &module, llvm::StringRef descriptor) {
+  std::string bytes;
+  auto addWord = [&](uint32_t word) {
+    char text[4];
+    llvm::support::endian::write32le(text, word);
+    bytes.append(text, sizeof(text));
+  };
+  auto pad = [&] { bytes.resize(llvm::alignTo(bytes.size(), 4)); };
+  llvm::StringRef owner(CINCH_NOTE_OWNER, sizeof(CINCH_NOTE_OWNER));
+  addWord(owner.size());
+  addWord(descriptor.size());
+  addWord(CINCH_NOTE_TYPE);
+  bytes += owner;
+  pad();
+  bytes += descriptor;
+  pad();
+  llvm::GlobalVariable *note = addConstant(
+      module,
+      llvm::ConstantDataArray::getString(module.getContext(), bytes,
+                                         /*AddNull=*/false),
+      "cinch_note");
+  note->setSection(CINCH_NOTE_SECTION);
+  note->setAlignment(llvm::Align(4));
+  llvm::appendToUsed(module, {note});
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = true;
+  tuning.SLPVectorization = true;
+  tuning.LoopInterleaving = true;
+  tuning.LoopUnrolling = true;
+  llvm::PassBuilder builder(&target, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>>
+cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
+                      const Machine &machine, llvm::StringRef manifest,
+                      llvm::StringRef note) {
+  std::unique_ptr<llvm::Module> module =
+      mlir::translateModuleToLLVMIR(source, context, "cinch");
+  if (!module)
+    return makeError("the lowered program does not translate to LLVM IR");
+  module->setTargetTriple(machine.target->getTargetTriple());
+  module->setDataLayout(machine.target->createDataLayout());
+  module->setSourceFileName("cinch");
+  llvm::Function *entry = module->getFunction("cinch_entry");
+  if (!entry)
+    return makeError("expected the function cinch_entry, which lower-exec makes");
+  for (llvm::Function &function : *module) {
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    if (!function.isDeclaration())
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
+  }
+  addModuleObject(*module, entry, manifest,
+                  source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"));
+  addNote(*module, note);
+  optimize(*module, *machine.target);
+  return module;
+}
+
+llvm::Error cinch::writeObject(llvm::Module &module, const Machine &machine,
+                               llvm::raw_pwrite_stream &os) {
+  llvm::legacy::PassManager passes;
+  if (machine.target->addPassesToEmitFile(passes, os, nullptr,
+                                          llvm::CodeGenFileType::ObjectFile))
+    return makeError("no object files for this target");
+  passes.run(module);
+  return llvm::Error::success();
+}

@@ -1,0 +1,42 @@
+//===- Weights.h - the weights file of a compiled model ------------------------===//
+#ifndef CINCH_LIB_TARGET_WEIGHTS_H
+#define CINCH_LIB_TARGET_WEIGHTS_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace cinch {
+
+/// The constants of a program (`exec.weights`), as a .safetensors file. Tensors
+/// start at multiples of 64 bytes; `cinch.padding.N` fill the gaps, which the format
+/// forbids. Bytes are produced one tensor at a time.
+class WeightsFile {
+public:
+  /// Reads every tensor once for the checksum.
+  static llvm::Expected<WeightsFile> create(mlir::ModuleOp module);
+
+  /// Bytes of the data section; 0: the program has no weights.
+  int64_t getBytes() const { return bytes; }
+  /// Of the data section, as runtime/Checksum.h writes it.
+  const std::string &getChecksum() const { return checksum; }
+  llvm::Error write(llvm::raw_ostream &os) const;
+
+private:
+  struct Tensor {
+    std::string name;
+    int64_t offset, bytes;
+    mlir::TypedAttr value;
+  };
+  using Sink = llvm::function_ref<void(llvm::ArrayRef<char>)>;
+  llvm::Error produce(Sink sink) const;
+  std::string makeHeader() const;
+
+  std::vector<Tensor> tensors;
+  int64_t bytes = 0;
+  std::string checksum;
+};
+
+} // namespace cinch
+
+#endif // CINCH_LIB_TARGET_WEIGHTS_H
