@@ -29,6 +29,9 @@ void cinch::addExecPasses(OpPassManager &passes,
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));
+  // Before the plan: it changes what the weights file holds.
+  if (!options.isReference)
+    passes.addPass(createPackWeightsPass());
 
   // -- exec: order and places ------------------------------------------------------
   // Lifetimes follow from the order.

@@ -216,6 +216,10 @@ void ProgramWriter::writeBlock(Block &block, KernelLibrary &library) {
     }
     if (isa<scf::ForOp, scf::WhileOp>(op))
       writeLoop(op);
+    else if (!op->hasTrait<OpTrait::IsTerminator>())
+      for (OpOperand &operand : op->getOpOperands()) // tensor.dim
+        if (isa<TensorType>(operand.get().getType()))
+          operand.set(materialize(operand.get()));
     for (Region &region : op->getRegions())
       for (Block &nested : region)
         writeBlock(nested, library);

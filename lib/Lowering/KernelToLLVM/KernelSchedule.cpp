@@ -111,9 +111,13 @@ void Walk::access(ArrayRef<Dependence> indices) {
       if (!(index.dims >> dim & 3))
         continue;
       uses = true;
-      if (index.exact == static_cast<int>(dim) &&
-          position + 1 < indices.size() &&
-          indices[position + 1].exact == static_cast<int>(dim + 1))
+      // Axes of size 1 in between make no difference.
+      size_t next = position + 1;
+      while (next < indices.size() && indices[next].exact >= 0 &&
+             schedule.isUnit[indices[next].exact])
+        ++next;
+      if (index.exact == static_cast<int>(dim) && next < indices.size() &&
+          indices[next].exact == static_cast<int>(dim + 1))
         inOrder = true;
     }
     unsigned count = llvm::count_if(indices, [&](const Dependence &index) {
@@ -122,8 +126,14 @@ void Walk::access(ArrayRef<Dependence> indices) {
     if (uses && !(inOrder && count == 2))
       schedule.merged[dim] = false;
   }
-  if (current && !indices.empty() &&
-      (indices.back().dims >> (schedule.rank - 1) & 1))
+  ArrayRef<Dependence> rest = indices;
+  auto isFixed = [&](const Dependence &index) {
+    return index.exact >= 0 ? bool(schedule.isUnit[index.exact])
+                            : index.dims == 0 && !index.reduced;
+  };
+  while (!rest.empty() && isFixed(rest.back()))
+    rest = rest.drop_back();
+  if (current && !rest.empty() && (rest.back().dims >> (schedule.rank - 1) & 1))
     current->byColumns = true;
 }
 
@@ -222,6 +232,9 @@ SmallVector<unsigned> cinch::getSpaceLoops(const KernelSchedule &schedule,
   for (unsigned loop : firstLoops)
     if (!llvm::is_contained(order, loop))
       order.insert(order.begin(), loop);
+  SmallVector<int64_t> ranges = first.getStaticLoopRanges();
+  llvm::stable_partition(order,
+                         [&](unsigned loop) { return ranges[loop] == 1; });
   SmallVector<unsigned> loops;
   for (unsigned loop : order) {
     size_t position = llvm::find(firstLoops, loop) - firstLoops.begin();
@@ -250,6 +263,9 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
   if (schedule.rank > 62)
     return body.emitOpError("has too many dimensions");
   schedule.merged.assign(schedule.rank, true);
+  SmallVector<int64_t> ranges = schedule.roots.front().op.getStaticLoopRanges();
+  for (unsigned loop : getSpaceLoops(schedule, schedule.roots.front()))
+    schedule.isUnit.push_back(ranges[loop] == 1);
   if (schedule.rank)
     schedule.merged.back() = false;
 

@@ -29,7 +29,8 @@ struct KernelReduction {
 /// How the parallel space of a kernel is walked: tiles over `tileDims` (and, if
 /// `splitLast`, blocks of the last dimension), then loops over `innerDims`, then
 /// the last dimension. Dimensions are positions in the parallel space: the
-/// parallel loops of the roots in the order in which the first root is stored.
+/// parallel loops of the roots in the order in which the first root is stored,
+/// those of one iteration first.
 struct KernelSchedule {
   llvm::SmallVector<KernelRoot> roots;
   unsigned rank = 0;
@@ -38,6 +39,8 @@ struct KernelSchedule {
   llvm::SmallVector<KernelReduction> reductions;
   /// `merged[d]`: d is walked together with d + 1, as one linear index.
   llvm::SmallVector<bool> merged;
+  /// `isUnit[d]`: d has one iteration. Such dimensions come first.
+  llvm::SmallVector<bool> isUnit;
 
   /// The schedule of `body`; failure after an error was emitted.
   static mlir::FailureOr<KernelSchedule> compute(mlir::func::FuncOp body);

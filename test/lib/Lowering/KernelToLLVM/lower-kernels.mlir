@@ -1,0 +1,124 @@
+// RUN: cinch-opt %s -lower-kernels -split-input-file | FileCheck %s
+// RUN: cinch-opt %s -lower-kernels=reference=true -split-input-file | FileCheck %s --check-prefix=REFERENCE
+
+// The words of x are its address and one dimension; a kernel has a counter of its
+// tiles, and keeps its signature for the entry program.
+// CHECK-LABEL: llvm.func @scale.body(
+// CHECK-SAME: %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64)
+// CHECK: llvm.load %{{.*}} {access_groups
+// CHECK: llvm.fmul
+// CHECK: llvm.store %{{.*}} {access_groups
+// CHECK: llvm.func @scale(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64) attributes
+// CHECK-SAME: exec.grain = 4
+// CHECK-SAME: exec.signature = (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+// CHECK: llvm.func @scale.tiles(%{{.*}}: !llvm.ptr) -> i64
+// CHECK-NOT: exec.kernel_body
+func.func private @scale(%x: tensor<?xf32>, %out: tensor<?xf32>) -> tensor<?xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %two = arith.constant 2.0 : f32
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<?xf32>) outs(%out : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.mulf %a, %two : f32
+    linalg.yield %s : f32
+  } -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+// Arguments that share a buffer are not noalias.
+// CHECK-LABEL: llvm.func @negate.body(
+// CHECK-SAME: %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64)
+func.func private @negate(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%out : tensor<8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.negf %a : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> attributes {graph.entry} {
+  %y = exec.kernel @negate(%x) {dims = [[8]], in_place = [array<i64: 0, 0>], names = ["y"]} : (tensor<8xf32>) -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
+
+// -----
+
+// The sum of a row is computed once, before the loop that divides by it, and may
+// be reordered, except on the reference path.
+// CHECK-LABEL: llvm.func @normalize.body
+// CHECK: llvm.fadd {{.*}} {fastmathFlags = #llvm.fastmath<contract, reassoc>}
+// CHECK: llvm.fdiv
+// CHECK-NOT: llvm.fadd
+// REFERENCE-LABEL: llvm.func @normalize.body
+// REFERENCE-NOT: fastmath
+func.func private @normalize(%x: tensor<?x64xf32>, %out: tensor<?x64xf32>) -> tensor<?x64xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x64xf32>
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<?x64xf32>) outs(%f : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %o, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<?xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sum : tensor<?x64xf32>, tensor<?xf32>) outs(%out : tensor<?x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.divf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// A matrix product calls microkernels: 100 rows are a block of 64 and one of 36.
+// The reference path has none.
+// CHECK: module attributes {exec.microkernels = [array<i32: 64, 32, 80, 80, 32, 32, 1>, array<i32: 36, 32, 80, 80, 32, 32, 1>]}
+// CHECK-LABEL: llvm.func @matmul.body
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %{{.*}}) : !llvm.ptr, (!llvm.ptr, !llvm.ptr, !llvm.ptr) -> ()
+// REFERENCE-NOT: exec.microkernels
+// REFERENCE-LABEL: llvm.func @matmul.body
+func.func private @matmul(%a: tensor<100x80xf32>, %b: tensor<80x32xf32>, %out: tensor<100x32xf32>) -> tensor<100x32xf32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<100x32xf32>) -> tensor<100x32xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<100x80xf32>, tensor<80x32xf32>) outs(%f : tensor<100x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<100x32xf32>
+  return %0 : tensor<100x32xf32>
+}
+
+// -----
+
+// An imperative body is one tile that works in its destination.
+// CHECK-LABEL: llvm.func @scatter.body
+// CHECK-NOT: llvm.call
+// CHECK: llvm.func @scatter.tiles
+// CHECK: llvm.mlir.constant(1 :
+func.func private @scatter(%x: tensor<?xf32>, %i: tensor<?xi64>, %u: tensor<?xf32>, %out: tensor<?xf32>) -> tensor<?xf32>
+    attributes {exec.kernel_body, exec.kind = "loops"} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %i, %c0 : tensor<?xi64>
+  %0 = linalg.copy ins(%x : tensor<?xf32>) outs(%out : tensor<?xf32>) -> tensor<?xf32>
+  %1 = scf.for %p = %c0 to %n step %c1 iter_args(%t = %0) -> (tensor<?xf32>) {
+    %q = tensor.extract %i[%p] : tensor<?xi64>
+    %at = arith.index_cast %q : i64 to index
+    %v = tensor.extract %u[%p] : tensor<?xf32>
+    %w = tensor.insert %v into %t[%at] : tensor<?xf32>
+    scf.yield %w : tensor<?xf32>
+  }
+  return %1 : tensor<?xf32>
+}

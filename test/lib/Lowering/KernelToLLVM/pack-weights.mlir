@@ -1,0 +1,58 @@
+// RUN: cinch-opt %s -pack-weights -split-input-file | FileCheck %s
+
+// CHECK: #[[IDENTITY:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// The transpose of a weight of 6 rows and 2 columns is one block of 6 columns.
+// CHECK-LABEL: func.func private @matmul
+// CHECK-SAME: %{{.*}}: tensor<?x2xf32>, %[[W:.*]]: tensor<1x2x6xf32>
+// CHECK: linalg.generic
+// CHECK: tensor.extract %[[W]]
+// CHECK: exec.unpack = 6
+func.func private @matmul(%a: tensor<?x2xf32>, %b: tensor<6x2xf32>, %out: tensor<?x6xf32>) -> tensor<?x6xf32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<?x6xf32>) -> tensor<?x6xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (j, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<?x2xf32>, tensor<6x2xf32>) outs(%f : tensor<?x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}
+// CHECK-LABEL: func.func @main
+// CHECK: exec.weight #graph.weight<"<computed:0>", 0, 48, 0> : tensor<1x2x6xf32>
+// CHECK-SAME: exec.unpacked_shape = array<i64: 6, 2>
+// CHECK: exec.kernel @matmul
+// CHECK-SAME: (tensor<?x2xf32>, tensor<1x2x6xf32>) -> tensor<?x6xf32>
+func.func @main(%x: tensor<?x2xf32>) -> tensor<?x6xf32> attributes {graph.entry} {
+  %w = exec.weight dense<[[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0], [8.0, 9.0], [10.0, 11.0]]> : tensor<6x2xf32> {names = ["w"]}
+  %y = exec.kernel @matmul(%x, %w) {dims = [["n", 6]], names = ["y"]} : (tensor<?x2xf32>, tensor<6x2xf32>) -> tensor<?x6xf32>
+  return %y : tensor<?x6xf32>
+}
+
+// -----
+
+// A weight with another use keeps its layout.
+// CHECK-LABEL: func.func private @matmul
+// CHECK-NOT: exec.unpack
+func.func private @matmul(%a: tensor<?x2xf32>, %b: tensor<2x2xf32>, %out: tensor<?x2xf32>) -> tensor<?x2xf32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<?x2xf32>) -> tensor<?x2xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<?x2xf32>, tensor<2x2xf32>) outs(%f : tensor<?x2xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x2xf32>
+  return %0 : tensor<?x2xf32>
+}
+// CHECK-LABEL: func.func @main
+func.func @main(%x: tensor<?x2xf32>) -> (tensor<?x2xf32>, tensor<2x2xf32>) attributes {graph.entry} {
+  %w = exec.weight dense<[[0.0, 1.0], [2.0, 3.0]]> : tensor<2x2xf32> {names = ["w"]}
+  %y = exec.kernel @matmul(%x, %w) {dims = [["n", 2]], names = ["y"]} : (tensor<?x2xf32>, tensor<2x2xf32>) -> tensor<?x2xf32>
+  %z = exec.copy %w {dims = [[2, 2]], names = ["z"]} : tensor<2x2xf32>
+  return %y, %z : tensor<?x2xf32>, tensor<2x2xf32>
+}
