@@ -54,8 +54,8 @@ private:
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);
   void lowerRead(exec::ReadOp read);
-  void lowerWrite(exec::WriteOp write);
   LogicalResult lowerDim(tensor::DimOp dim);
+  void lowerWrite(exec::WriteOp write);
   LogicalResult lowerIf(scf::IfOp branch);
   LogicalResult lowerFor(scf::ForOp loop);
   LogicalResult lowerWhile(scf::WhileOp loop);
@@ -232,12 +232,6 @@ void EntryLowering::lowerRead(exec::ReadOp read) {
   scalars.map(read.getResult(), value);
 }
 
-void EntryLowering::lowerWrite(exec::WriteOp write) {
-  Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
-                                           scalars.lookup(write.getValue()));
-  code.store(value, address(write.getResult()));
-}
-
 /// A dimension is an expression; nothing is read.
 LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   std::optional<int64_t> axis = dim.getConstantIndex();
@@ -247,6 +241,12 @@ LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   Value value = code.evaluate(dims[*axis]);
   scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
   return success();
+}
+
+void EntryLowering::lowerWrite(exec::WriteOp write) {
+  Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
+                                           scalars.lookup(write.getValue()));
+  code.store(value, address(write.getResult()));
 }
 
 LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
