@@ -136,7 +136,7 @@ LogicalResult ProgramWriter::checkTypes() {
       return;
     for (Value result : op->getResults()) {
       const graph::ValueShape *shape = analysis.get(result);
-      if (!shape)
+      if (!shape || !isa<TensorType>(result.getType()))
         continue;
       Type element = getElementTypeOrSelf(result.getType());
       if (!isStorable(element)) {

@@ -189,16 +189,14 @@ void ProgramWriter::writeScalarRead(Operation *op) {
     op->replaceAllUsesWith(ValueRange{read});
   } else {
     Value read = exec::ReadOp::create(builder, op->getLoc(), builder.getIndexType(), input);
-    for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
-      if (isa<arith::IndexCastOp>(user)) {
+    for (Operation *user : op->getUsers())
+      if (isa<arith::IndexCastOp>(user))
         user->replaceAllUsesWith(ValueRange{read});
-        user->erase();
-      }
-    if (!op->use_empty())
-      op->replaceAllUsesWith(
-          ValueRange{arith::IndexCastOp::create(builder, op->getLoc(), dropSign(extract.getType()), read)});
+    // Unused where only index casts read it.
+    op->replaceAllUsesWith(
+        ValueRange{arith::IndexCastOp::create(builder, op->getLoc(), dropSign(extract.getType()), read)});
   }
-  op->erase();
+  replaced.push_back(op);
 }
 
 void ProgramWriter::writeBlock(Block &block, KernelLibrary &library) {

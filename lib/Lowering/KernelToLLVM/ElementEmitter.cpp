@@ -211,6 +211,11 @@ static Value linearize(ElementEmitter &emitter, TensorArgument &tensor,
   size_t rank = tensor.sizes.size();
   if (tensor.strides.size() != rank) {
     tensor.strides.assign(rank, emitter.constant(1));
+    // Sizes are known from the start; a branch may be the first to ask.
+    OpBuilder::InsertionGuard guard(emitter.builder);
+    while (!isa<func::FuncOp>(emitter.builder.getInsertionBlock()->getParentOp()))
+      emitter.builder.setInsertionPoint(
+          emitter.builder.getInsertionBlock()->getParentOp());
     for (size_t axis = rank; axis-- > 1;)
       tensor.strides[axis - 1] =
           emitter.mul(tensor.strides[axis], tensor.sizes[axis]);
