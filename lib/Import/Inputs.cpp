@@ -40,9 +40,11 @@ readShape(const onnx::TensorShapeProto &shape, StringRef input,
     if (dim.has_dim_value() && dim.dim_value() != -1)
       return Problem::invalid("input '" + input + "' has dimension " +
                               Twine(dim.dim_value()));
+    // Some exporters write "?" for every unknown dimension: that is no name.
     StringRef name = dim.dim_param();
-    plan::Expr expression =
-        getDim(name.empty() ? (input + "_d" + Twine(axis)).str() : name.str());
+    plan::Expr expression = getDim(llvm::any_of(name, llvm::isAlnum)
+                                       ? name.str()
+                                       : (input + "_d" + Twine(axis)).str());
     dims.push_back(expression);
     if (std::optional<int64_t> pinned = expression.asConstant())
       known.push_back(*pinned);

@@ -76,6 +76,19 @@ _LIMITS = {"bytes": 257, "input_ids": 4000, "src": 40}
 _VOCABULARY = {"tiny_lm": 128}
 
 
+def _page(shape, rng):
+    """Lines of random glyphs, dark on white, normalized: what a text detector
+    is for. On noise its outputs are nearly zero."""
+    batch, channels, height, width = shape
+    image = np.full((batch, 1, height, width), 2.0)
+    for page in image[:, 0]:
+        for top in range(8, height - 14, 24):
+            for left in range(8, width - 10, 10):
+                glyph = (rng.random((6, 4)) < 0.4).repeat(2, 0).repeat(2, 1)
+                page[top:top + 12, left:left + 8] -= 4.0 * glyph
+    return np.broadcast_to(image, shape)
+
+
 def _values(workload, name, shape, dtype, sizes, rng):
     if name == "position_ids":
         past = sizes["past_k_0"][2]
@@ -90,6 +103,8 @@ def _values(workload, name, shape, dtype, sizes, rng):
     if dtype.kind in "iu":
         limit = _VOCABULARY.get(workload.model, _LIMITS.get(name, 100))
         return rng.integers(0, limit, shape)
+    if workload.model == "ppocr_det":
+        return _page(shape, rng)
     if name in ("image", "x", "images", "input1"):
         return rng.random(shape)
     return 0.5 * rng.standard_normal(shape)
