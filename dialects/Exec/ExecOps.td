@@ -117,6 +117,21 @@ def Exec_ReadOp : Exec_Op<"read"> {
   let hasVerifier = 1;
 }
 
+def Exec_WriteOp : Exec_Op<"write", [Pure]> {
+  let summary = "Stores a scalar of control flow as a tensor of one element";
+  let description = [{
+    What kernels read of a loop: its position. The opposite of `exec.read`.
+
+    Example:
+    ```mlir
+    %t = exec.write %i {names = ["step/0"]} : index -> tensor<i64>
+    ```
+  }];
+  let arguments = (ins Index:$value);
+  let results = (outs 0DTensorOf<[I64]>:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+}
+
 def Exec_CheckOp : Exec_Op<"check"> {
   let summary = "Fails the run unless an expression is zero";
   let description = "Evaluated over the symbols before any kernel; `message` tells the user what does not fit. - C1: it parses.";

@@ -106,6 +106,42 @@ static LogicalResult importConvTranspose(Node &node) {
   return node.result(value);
 }
 
+/// A depthwise convolution over time whose left context is carried along.
+static LogicalResult importCausalConvWithState(Node &node) {
+  Value input = node.in(0), filter = node.in(1);
+  std::optional<int64_t> width = node.dim(filter, 2);
+  std::optional<int64_t> channels = node.dim(filter, 0);
+  StringRef activation = node.getString("activation", "none");
+  if (node.rank(input) != 3 || node.rank(filter) != 3)
+    return node.invalid("input and weight must have three axes");
+  if (!width || !channels)
+    return node.unsupported("weight of dynamic size (make it a constant)");
+  if (activation != "none" && activation != "silu" && activation != "swish")
+    return node.invalid("attribute activation is '" + activation + "'");
+  Value padded = input;
+  if (node.has(3))
+    padded = node.concat({node.in(3), input}, 2);
+  else if (*width > 1)
+    padded = node.make<graph::PadOp>(node.elem(input), input,
+                                     node.ints({*width - 1, 0}), Value(),
+                                     Ints{2}, graph::PadMode::constant);
+  Value value =
+      node.make<graph::ConvOp>(node.elem(input), padded, filter, Ints{1},
+                               Ints{0, 0}, Ints{1}, *channels);
+  if (node.has(2))
+    value = node.add(value, node.unsqueeze(node.in(2), {1}));
+  if (activation != "none")
+    value = node.mul(value, node.unary<graph::SigmoidOp>(value));
+  SmallVector<Value> results = {value};
+  if (node.wants(1)) {
+    if (*width == 1) // no context: an empty state
+      results.push_back(node.slice(padded, 2, 0, 0));
+    else
+      results.push_back(node.slice(padded, 2, 1 - *width, INT64_MAX));
+  }
+  return node.result(results);
+}
+
 /// Splits an equation at its commas and arrow, writes ellipses as letters and
 /// the implicit output out. nullopt if it is not well formed.
 static std::optional<std::string> normalizeEquation(Node &node,
@@ -179,6 +215,7 @@ void import::addContractionRules(RuleTable &rules) {
   rules["MatMul"] = importMatMul;
   rules["Gemm"] = importGemm;
   rules["Conv"] = importConv;
+  rules["CausalConvWithState"] = importCausalConvWithState;
   rules["ConvTranspose"] = importConvTranspose;
   rules["Einsum"] = importEinsum;
 }

@@ -217,7 +217,16 @@ SmallVector<Value> Node::finish(Operation *op) {
   for (unsigned i = 0; i < op->getNumResults(); ++i)
     names.push_back(importer.makeUnique(importer.nodeName + "/" + kind.str()));
   importer.setNames(op, names);
-  if (succeeded(importer.inference.infer(op))) {
+  bool fits = succeeded(importer.inference.infer(op));
+  for (Type result : op->getResultTypes()) {
+    auto ranked = dyn_cast<RankedTensorType>(result);
+    if (!fits || !ranked || !ranked.hasStaticShape() ||
+        import::countElements(ranked.getShape()))
+      continue;
+    op->emitOpError("has too many elements: ") << result;
+    fits = false;
+  }
+  if (fits) {
     created.insert(op->result_begin(), op->result_end());
     return SmallVector<Value>(op->getResults());
   }

@@ -157,8 +157,46 @@ static LogicalResult importPad(Node &node) {
                                              value, axes, *padMode));
 }
 
+/// Crops or pads axes to given sizes, evenly on both sides.
+static LogicalResult importCenterCropPad(Node &node) {
+  Value value = node.in(0);
+  int64_t rank = node.rank(value);
+  Ints axes = node.getInts("axes").value_or(makeRange(0, rank));
+  Ints sorted = axes;
+  if (!node.normalizeAxes(sorted, rank))
+    return failure();
+  std::optional<Ints> sizes = node.constantInts(node.in(1));
+  std::optional<Ints> declared = node.declaredDims(0);
+  if (!sizes && declared && static_cast<int64_t>(declared->size()) == rank) {
+    sizes.emplace();
+    for (int64_t axis : axes)
+      sizes->push_back((*declared)[axis < 0 ? axis + rank : axis]);
+  }
+  if (!sizes && !(sizes = node.requireInts(1, "shape")))
+    return failure();
+  if (sizes->size() != axes.size())
+    return node.invalid("shape must have one entry per axis");
+  for (auto [axis, size] : llvm::zip(axes, *sizes)) {
+    axis += axis < 0 ? rank : 0;
+    std::optional<int64_t> extent = node.dim(value, axis);
+    if (!extent)
+      return node.unsupported("dynamic dimension (pin it)");
+    if (size < 0 || size > import::maxElements)
+      return node.invalid("shape has entry " + Twine(size));
+    int64_t begin = std::abs(*extent - size) / 2;
+    if (size < *extent)
+      value = node.slice(value, axis, begin, begin + size);
+    if (size > *extent)
+      value = node.make<graph::PadOp>(
+          node.elem(value), value, node.ints({begin, size - *extent - begin}),
+          Value(), Ints{axis}, graph::PadMode::constant);
+  }
+  return node.result(value);
+}
+
 void import::addSlicingRules(RuleTable &rules) {
   rules["Slice"] = importSlice;
   rules["Split"] = importSplit;
   rules["Pad"] = importPad;
+  rules["CenterCropPad"] = importCenterCropPad;
 }

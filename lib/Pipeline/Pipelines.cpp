@@ -31,6 +31,9 @@ void cinch::addExecPasses(OpPassManager &passes,
   passes.addPass(createFormKernelsPass(form));
 
   // -- exec: order and places ------------------------------------------------------
+  // Lifetimes follow from the order.
+  if (!options.isReference)
+    passes.addPass(memory::createSchedulePass());
   // Last among the passes that change the program: it fixes every byte.
   passes.addPass(memory::createPlanMemoryPass());
   // Promise of the phase: every read sees what was written.

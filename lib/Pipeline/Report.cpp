@@ -63,7 +63,7 @@ static std::optional<int64_t> getMaximum(ModuleOp module, StringRef text) {
         plan::Interval range;
         if (symbols)
           for (auto symbol : symbols.getAsRange<DictionaryAttr>())
-            if (getText(symbol, "name") == name) {
+            if (getText(symbol, "name") == StringRef(name)) {
               range.low = getNumber(symbol, "min");
               if (symbol.get("max"))
                 range.high = getNumber(symbol, "max");

@@ -65,7 +65,7 @@ OutputFiles::writeTemporary(llvm::StringRef besidePath, Writer writer) {
   std::string name = file->TmpName;
   files.push_back({std::move(*file), ""});
   if (error)
-    return std::move(error);
+    return error;
   return name;
 }
 

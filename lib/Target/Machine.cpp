@@ -45,7 +45,7 @@ llvm::Expected<Machine> cinch::createMachine(llvm::StringRef cpu) {
   // Only names that a running CPU can be asked about; the rest is tuning.
   for (const auto &feature :
        machine.target->getMCSubtargetInfo()->getEnabledProcessorFeatures())
-    if (host.count(feature.Key))
+    if (host.count(feature.Key) && (cpu != "native" || host[feature.Key]))
       machine.features.push_back(feature.Key);
   std::sort(machine.features.begin(), machine.features.end());
   return machine;

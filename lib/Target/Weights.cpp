@@ -124,7 +124,7 @@ llvm::Expected<WeightsFile> WeightsFile::create(ModuleOp module) {
     checksum.update(part.data(), part.size());
   };
   if (llvm::Error error = file.produce(add))
-    return std::move(error);
+    return error;
   file.checksum = checksum.str();
   return file;
 }

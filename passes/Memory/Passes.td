@@ -4,6 +4,23 @@
 
 include "mlir/Pass/PassBase.td"
 
+def SchedulePass : Pass<"schedule", "::mlir::ModuleOp"> {
+  let summary = "Orders the entry program for the lowest peak";
+  let description = [{
+    Moves the operations of the entry's block (not those inside control flow) into an
+    order in which the values alive at the same time take the fewest bytes, at the
+    bounds of the symbols (128 where there is none). Constants move to the top.
+    Views, operands whose only reader may overwrite them or joins them, and values
+    that are returned are seen as plan-memory will place them.
+    The order stays as it is where none found is better; the same program gives the
+    same order.
+
+    Requires an exec program. Counts, in the module attribute `exec.schedule`: steps, peak,
+    given_peak, lower_bound, in bytes.
+    Source: see runtime/Plan/Order.h.
+  }];
+}
+
 def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every value of the entry program its place";
   let description = [{

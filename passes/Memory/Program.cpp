@@ -208,7 +208,7 @@ LogicalResult Program::visit(Operation &op) {
   }
   if (isa<exec::KernelOp, exec::ViewOp, exec::AssembleOp, exec::CopyOp>(op))
     return setFromDimsAttr(op);
-  if (isa<exec::WeightOp, exec::ShapeOp>(op)) {
+  if (isa<exec::WeightOp, exec::ShapeOp, exec::WriteOp>(op)) {
     auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
     if (!type || !type.hasStaticShape())
       return op.emitOpError() << "expected a static shape, but got " << op.getResult(0).getType();

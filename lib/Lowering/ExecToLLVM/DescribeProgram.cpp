@@ -62,7 +62,7 @@ DictionaryAttr DescribeProgramPass::describe(exec::KernelOp kernel,
     bytes = bytes + program.getBytes(value);
   for (Value value : kernel.getResults())
     bytes = bytes + program.getBytes(value);
-  auto flops = kernel->getAttrOfType<StringAttr>("flops");
+  auto flops = kernel->getAttrOfType<StringAttr>("exec.flops");
   std::string name = kernel.getNumResults() ? program.getName(kernel.getResult(0))
                                             : kernel.getCallee().str();
   auto text = [&](StringRef key, StringRef value) {

@@ -55,6 +55,7 @@ private:
   void lowerShape(exec::ShapeOp shape);
   void lowerRead(exec::ReadOp read);
   LogicalResult lowerDim(tensor::DimOp dim);
+  void lowerWrite(exec::WriteOp write);
   LogicalResult lowerIf(scf::IfOp branch);
   LogicalResult lowerFor(scf::ForOp loop);
   LogicalResult lowerWhile(scf::WhileOp loop);
@@ -242,6 +243,12 @@ LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   return success();
 }
 
+void EntryLowering::lowerWrite(exec::WriteOp write) {
+  Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
+                                           scalars.lookup(write.getValue()));
+  code.store(value, address(write.getResult()));
+}
+
 LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
   SmallVector<Type> types;
   for (Value result : branch.getResults())
@@ -330,6 +337,8 @@ LogicalResult EntryLowering::lower(Operation &op) {
     lowerShape(shape);
   else if (auto read = dyn_cast<exec::ReadOp>(op))
     lowerRead(read);
+  else if (auto write = dyn_cast<exec::WriteOp>(op))
+    lowerWrite(write);
   else if (auto copy = dyn_cast<exec::CopyOp>(op))
     code.copy(address(copy.getResult()), address(copy.getInput()),
               code.evaluate(program.getBytes(copy.getInput())));

@@ -7,11 +7,18 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
+/// A position of a loop arrives as a tensor of one element.
+static Type getInputType(Value input) {
+  if (input.getType().isIndex())
+    return RankedTensorType::get({}, IntegerType::get(input.getContext(), 64));
+  return dropSign(input.getType());
+}
+
 KernelBody::KernelBody(Location loc, const ShapeTable &shapes, ArrayRef<Value> inputs, ArrayRef<Value> results)
     : builder(loc.getContext()), loc(loc), shapes(shapes), inputs(inputs), results(results) {
   SmallVector<Type> inputTypes, resultTypes;
   for (Value input : inputs)
-    inputTypes.push_back(dropSign(input.getType()));
+    inputTypes.push_back(getInputType(input));
   for (Value result : results)
     resultTypes.push_back(dropSign(result.getType()));
   llvm::append_range(inputTypes, resultTypes);
@@ -57,6 +64,10 @@ Value KernelBody::destination(Value graphValue) {
 }
 
 void KernelBody::define(Value graphValue, Value tensor) {
+  if (graphValue.getType().isIndex()) {
+    tensors[graphValue] = {tensor, {}, {}, builder.getI64Type()};
+    return;
+  }
   tensors[graphValue] = {tensor, {}, shapes.get(graphValue).dims, getElementTypeOrSelf(graphValue.getType())};
 }
 
@@ -75,7 +86,9 @@ Value KernelBody::size(const Expr &expression) {
   Value found;
   auto findIn = [&](ArrayRef<Value> values, size_t firstArgument) {
     for (auto [number, value] : llvm::enumerate(values)) {
-      auto type = cast<RankedTensorType>(value.getType());
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      if (!type)
+        continue;
       for (auto [axis, dim] : llvm::enumerate(dims(value)))
         if (!found && type.isDynamicDim(axis) && dim == expression)
           found = tensor::DimOp::create(builder, loc, entry.getArgument(firstArgument + number), axis);

@@ -108,7 +108,8 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   kernel.flops = flops;
   if (fuse && kind == KernelKind::Generic)
     for (auto [input, result] : findInPlacePairs(kernel.body, group.inputs.size()))
-      if (shapes.get(group.inputs[input]).dims == shapes.get(group.results[result]).dims &&
+      if (isa<TensorType>(group.inputs[input].getType()) &&
+          shapes.get(group.inputs[input]).dims == shapes.get(group.results[result]).dims &&
           !group.inputs[input].getDefiningOp<graph::ConstantOp>())
         kernel.inPlace.push_back({input, result});
   kernel.group = std::move(group);
@@ -116,8 +117,16 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   return success();
 }
 
-/// Every size of what is stored must be known before a run.
-LogicalResult ProgramWriter::checkSizes() {
+/// True for element types that kernels compute with and buffers hold.
+static bool isStorable(Type type) {
+  type = dropSign(type);
+  return type.isF16() || type.isBF16() || type.isF32() || type.isF64() || type.isInteger(1) || type.isInteger(8) ||
+         type.isInteger(16) || type.isInteger(32) || type.isInteger(64);
+}
+
+/// Element types must have a place in memory, and every size of what is stored must
+/// be known before a run.
+LogicalResult ProgramWriter::checkTypes() {
   llvm::StringSet<> dataSymbols;
   for (const std::string &symbol : analysis.getDataSymbols())
     dataSymbols.insert(symbol);
@@ -129,6 +138,12 @@ LogicalResult ProgramWriter::checkSizes() {
       const graph::ValueShape *shape = analysis.get(result);
       if (!shape)
         continue;
+      Type element = getElementTypeOrSelf(result.getType());
+      if (!isStorable(element)) {
+        op->emitError() << "unsupported: '" << op->getName() << "' has elements of type " << element;
+        isKnown = false;
+        return;
+      }
       for (const Expr &dim : shape->dims)
         for (const std::string &symbol : dim.symbols())
           if (dataSymbols.contains(symbol)) {
@@ -144,7 +159,7 @@ LogicalResult ProgramWriter::checkSizes() {
 
 LogicalResult ProgramWriter::formKernels() {
   findLive();
-  bool allFormed = succeeded(checkSizes());
+  bool allFormed = succeeded(checkTypes());
   function.walk([&](Block *block) {
     for (Group &group : formGroups(*block, shapes, live, fuse))
       allFormed &= succeeded(formKernel(std::move(group)));

@@ -12,6 +12,12 @@ LoweringTable::LoweringTable() {
   addPoolingLowerings(*this);
   addMovementLowerings(*this);
   addGeneratorLowerings(*this);
+  addConvTransposeLowerings(*this);
+  addIndexingLowerings(*this);
+  addResizeLowerings(*this);
+  addGridSampleLowerings(*this);
+  addQuantizationLowerings(*this);
+  addLoopsLowerings(*this);
 }
 
 const LoweringTable &LoweringTable::get() {

@@ -48,7 +48,7 @@ public:
 private:
   void findLive();
   void needed(mlir::Value value);
-  mlir::LogicalResult checkSizes();
+  mlir::LogicalResult checkTypes();
   mlir::LogicalResult formKernel(Group group);
 
   void writeBlock(mlir::Block &block, KernelLibrary &library);
@@ -58,6 +58,7 @@ private:
   void writeScalarRead(mlir::Operation *op);
   void dropSigns();
   mlir::Value materialize(mlir::Value value);
+  mlir::Value materializeIndex(mlir::Value index);
   mlir::Value copy(mlir::OpBuilder &builder, mlir::Value value, mlir::ArrayAttr dims, mlir::Attribute name);
   mlir::ArrayAttr getDims(mlir::ValueRange values);
 
@@ -69,6 +70,7 @@ private:
   llvm::DenseMap<mlir::Operation *, FormedKernel> kernels; ///< by root
   llvm::DenseMap<mlir::Value, mlir::Value> written;        ///< graph value to exec value
   llvm::SmallVector<mlir::Operation *> replaced;
+  unsigned numSteps = 0;
 };
 
 /// The pairs [input, result] of a body of kind generic that may share a buffer: every

@@ -23,9 +23,25 @@ ArrayAttr ProgramWriter::getDims(ValueRange values) {
   return ArrayAttr::get(function.getContext(), dims);
 }
 
+/// The position of a loop as a tensor, made where the position is defined.
+Value ProgramWriter::materializeIndex(Value index) {
+  Value &known = written[index];
+  if (known)
+    return known;
+  OpBuilder builder(index.getContext());
+  builder.setInsertionPointAfterValue(index);
+  auto type = RankedTensorType::get({}, builder.getI64Type());
+  auto made = exec::WriteOp::create(builder, index.getLoc(), type, index);
+  Attribute name = builder.getStringAttr("step/" + llvm::Twine(numSteps++));
+  made->setAttr(namesAttrName, builder.getArrayAttr(name));
+  return known = made.getResult();
+}
+
 /// The value in memory of a graph value: made at the place of the operation that
 /// defines it, on first use.
 Value ProgramWriter::materialize(Value value) {
+  if (value.getType().isIndex())
+    return materializeIndex(value);
   Operation *op = value.getDefiningOp();
   if (!op || !isGraphOp(op))
     return value;
@@ -200,6 +216,10 @@ void ProgramWriter::writeBlock(Block &block, KernelLibrary &library) {
     }
     if (isa<scf::ForOp, scf::WhileOp>(op))
       writeLoop(op);
+    else if (!op->hasTrait<OpTrait::IsTerminator>())
+      for (OpOperand &operand : op->getOpOperands()) // tensor.dim
+        if (isa<TensorType>(operand.get().getType()))
+          operand.set(materialize(operand.get()));
     for (Region &region : op->getRegions())
       for (Block &nested : region)
         writeBlock(nested, library);

@@ -2,6 +2,7 @@
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -212,6 +213,14 @@ void Planner::findOperandsInPlace() {
         plan.lhsStride = getStride(type, axis);
     }
   }
+  if (auto unpack = plan.rhs->get().getDefiningOp<linalg::GenericOp>())
+    if (auto block = unpack->getAttrOfType<IntegerAttr>(unpackAttrName)) {
+      plan.rhsStride = plan.blockColumns = block.getInt();
+      unpack.walk([&](tensor::ExtractOp extract) {
+        plan.packedArgument =
+            cast<BlockArgument>(extract.getTensor()).getArgNumber();
+      });
+    }
   if (isMemory(plan.rhs) && plan.numColumns) {
     auto type = cast<RankedTensorType>(plan.rhs->get().getType());
     AffineMap map = getSimplifiedMap(plan.op, plan.rhs);
@@ -234,8 +243,9 @@ void Planner::findOperandsInPlace() {
 
 void Planner::chooseBlocks() {
   // Columns: the width that wastes least in the last block.
-  plan.blockColumns = 64;
-  if (plan.numColumns && plan.rhsStride)
+  if (!plan.packedArgument)
+    plan.blockColumns = 64;
+  if (plan.numColumns && plan.rhsStride && !plan.packedArgument)
     plan.blockColumns = std::min<int64_t>(*plan.numColumns, 64);
   if (plan.numColumns && !plan.rhsStride) {
     int64_t best = std::numeric_limits<int64_t>::max();
@@ -271,7 +281,7 @@ void Planner::chooseBlocks() {
 }
 
 std::optional<ContractionPlan>
-ContractionPlan::compute(const KernelSchedule &schedule) {
+ContractionPlan::compute(const KernelSchedule &schedule, bool packsWeights) {
   if (schedule.reductions.size() != 1)
     return std::nullopt;
   ContractionPlan plan;
@@ -283,7 +293,7 @@ ContractionPlan::compute(const KernelSchedule &schedule) {
     return std::nullopt;
   planner.findOperandsInPlace();
   // A panel of B that serves one row costs more than the row.
-  if (plan.numRows == 1 && !plan.rhsStride)
+  if (plan.numRows == 1 && !plan.rhsStride && !packsWeights)
     return std::nullopt;
   planner.chooseBlocks();
   return plan;

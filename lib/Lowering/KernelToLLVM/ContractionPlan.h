@@ -6,6 +6,10 @@
 
 namespace cinch {
 
+/// On the generic that shows a packed weight as the matrix it was: columns per
+/// block (pack-weights).
+inline constexpr llvm::StringLiteral unpackAttrName = "exec.unpack";
+
 /// The roles of the loops of C[rows, columns] += A[rows, K] * B[K, columns], a
 /// contraction whose results are walked in the space of a schedule. `columns` is
 /// the innermost part of that space that only B depends on, `rows` the innermost
@@ -22,6 +26,8 @@ struct ContractionPlan {
   std::optional<int64_t> numRows, numColumns, depth;
   /// Row strides of the operands where microkernels read them in place.
   std::optional<int64_t> lhsStride, rhsStride;
+  /// The argument that holds B packed in blocks of `blockColumns` columns.
+  std::optional<unsigned> packedArgument;
   /// Columns are one contiguous index for every access of the kernel.
   bool linearColumns = false;
 
@@ -29,7 +35,9 @@ struct ContractionPlan {
   int64_t tileRows = 0, callRows = 0, blockColumns = 0, blockDepth = 0;
 
   /// The plan of the kernel; nullopt where microkernels do not apply.
-  static std::optional<ContractionPlan> compute(const KernelSchedule &schedule);
+  /// `packsWeights`: B will be packed if it is a weight.
+  static std::optional<ContractionPlan>
+  compute(const KernelSchedule &schedule, bool packsWeights = false);
 };
 
 /// The indexing map of `operand` with loops of size 1 replaced by 0.

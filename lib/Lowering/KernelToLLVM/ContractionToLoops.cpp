@@ -247,7 +247,9 @@ void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
                                         microkernels.getPosition(shape), 64);
   };
   int64_t lastColumns =
-      plan.rhsStride ? *plan.numColumns % plan.blockColumns : 0;
+      plan.rhsStride && !plan.packedArgument
+          ? *plan.numColumns % plan.blockColumns
+          : 0;
   int64_t lastDepth = plan.depth ? *plan.depth % plan.blockDepth : 0;
   auto ofColumns = [&](int64_t n) -> Value {
     Value full = position(n, plan.blockDepth);
@@ -395,7 +397,14 @@ LogicalResult ContractionEmitter::emitTiles() {
     indices[plan.columns.back()] = firstColumn;
     loops[plan.loopOfDim[plan.columns.back()]] = firstColumn;
     Value a = plan.lhsStride ? addressOf(plan.lhs) : lhsPanel;
-    Value b = plan.rhsStride ? addressOf(plan.rhs) : rhsPanel;
+    Value b = rhsPanel;
+    if (plan.packedArgument) {
+      Value block = emitter.floorDiv(firstColumn,
+                                     emitter.constant(plan.blockColumns));
+      b = emitter.address(*plan.packedArgument, {block, firstDepth, zero});
+    } else if (plan.rhsStride) {
+      b = addressOf(plan.rhs);
+    }
     Value offset = arith::IndexCastOp::create(
         builder, emitter.loc, builder.getI64Type(),
         emitter.mul(rowLoop.getInductionVar(),

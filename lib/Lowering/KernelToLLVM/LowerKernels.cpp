@@ -7,6 +7,7 @@
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 
 #include "dialects/Exec/Exec.h"
+#include "dialects/Graph/Graph.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 #include "lib/Lowering/KernelToLLVM/Microkernels.h"
 

@@ -43,4 +43,27 @@ def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
+  let summary = "Lays out weight matrices in the blocks that microkernels read";
+  let description = [{
+    ```mlir
+    %w = exec.weight #graph.weight<…> : tensor<384x1536xf32>
+    // becomes
+    %w = exec.weight #graph.weight<"<computed:0>", …> : tensor<24x384x64xf32>
+        {exec.unpacked_shape = array<i64: 384, 1536>, exec.layout = "…"}
+    ```
+    for weights [K, N] or [N, K] whose every use is B of a contraction kernel whose
+    every call has such a weight: [ceil(N / nb)][K][nb], zero padded. The kernel's
+    argument takes the packed type; a generic marked `exec.unpack` in its body shows
+    it as the matrix that it was, so that every lowering stays right. Others are
+    left alone. Runs after form-kernels and before plan-memory; not on the
+    reference path. The packed bytes are kept in memory until they are written.
+  }];
+  let dependentDialects = [
+    "::cinch::exec::ExecDialect", "::cinch::graph::GraphDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect",
+  ];
+}
+
 #endif // CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES

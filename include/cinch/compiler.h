@@ -1,0 +1,96 @@
+/*===- cinch/compiler.h - compile a model ----------------------------------===*\
+|*                                                                            *|
+|* The compiler as a C library (libcinch): what `cinch-compile` does, for      *|
+|* programs. Option structures start with `struct_size`: set it to sizeof of   *|
+|* the structure and the rest to zero (or use CINCH_COMPILE_OPTIONS_INIT).     *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
+#ifndef CINCH_COMPILER_H
+#define CINCH_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define CINCH_COMPILER_API __attribute__((visibility("default")))
+#else
+#define CINCH_COMPILER_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of this interface; raised when a program must be recompiled. */
+#define CINCH_COMPILER_ABI_VERSION 1
+
+/** What a compilation came to: the exit statuses of the tools. */
+typedef enum cinch_compile_status_t {
+  CINCH_COMPILE_DONE = 0,
+  CINCH_COMPILE_FAILED = 1,       /**< bad model, budget that cannot hold, I/O */
+  CINCH_COMPILE_WRONG_USAGE = 2,  /**< an option is wrong */
+  CINCH_COMPILE_UNSUPPORTED = 77, /**< valid, but something is unsupported */
+} cinch_compile_status_t;
+
+typedef enum cinch_severity_t {
+  CINCH_SEVERITY_ERROR = 0,
+  CINCH_SEVERITY_WARNING = 1,
+  CINCH_SEVERITY_REMARK = 2,
+  CINCH_SEVERITY_NOTE = 3, /**< belongs to the message before it */
+} cinch_severity_t;
+
+/** What is written. */
+typedef enum cinch_emit_t {
+  CINCH_EMIT_SO = 0,   /**< shared library and weights */
+  CINCH_EMIT_OBJ = 1,  /**< object, weights and C header */
+  CINCH_EMIT_LLVM = 2, /**< LLVM IR as text */
+  CINCH_EMIT_EXEC = 3, /**< the program with its memory plan, as MLIR */
+  CINCH_EMIT_MLIR = 4, /**< the imported graph, as MLIR */
+  CINCH_EMIT_ONNX = 5, /**< the simplified graph, as ONNX */
+} cinch_emit_t;
+
+/** Bounds of one symbolic dimension; `min` == `max` pins it, `max` < 0 leaves it
+ *  unbounded. */
+typedef struct cinch_dim_bound_t {
+  const char *name;
+  int64_t min, max;
+} cinch_dim_bound_t;
+
+/** Called for every message, on the calling thread. `message` is valid during the
+ *  call only. */
+typedef void (*cinch_diagnostic_fn)(void *user, cinch_severity_t severity,
+                                    const char *message);
+
+typedef struct cinch_compile_options_t {
+  size_t struct_size;
+  const char *target;   /**< null: "cpu" */
+  const char *cpu;      /**< null: "native"; or a name such as "x86-64-v3" */
+  const char *pipeline; /**< null: "default"; or "reference", or passes as text */
+  const char *report;   /**< null: none; a .txt or .json file */
+  const cinch_dim_bound_t *dims; /**< [dim_count] */
+  size_t dim_count;
+  int64_t memory_budget_bytes; /**< of arena and weights; 0: no budget */
+  cinch_emit_t emit;
+  cinch_diagnostic_fn diagnose; /**< null: messages are dropped */
+  void *user;                   /**< first argument of `diagnose` */
+} cinch_compile_options_t;
+
+#define CINCH_COMPILE_OPTIONS_INIT {sizeof(cinch_compile_options_t)}
+
+/** Returns CINCH_COMPILER_ABI_VERSION of the library. */
+CINCH_COMPILER_API int32_t cinch_compiler_abi_version(void);
+/** Returns the release, such as "0.1.0". */
+CINCH_COMPILER_API const char *cinch_compiler_version(void);
+
+/** Compiles the model `input` (.onnx, .mlir, .mlirbc) to `output`. `options` may be
+ *  null. If the result is not CINCH_COMPILE_DONE, what went wrong was told to
+ *  `diagnose` and no file is left. May be called from several threads. */
+CINCH_COMPILER_API cinch_compile_status_t
+cinch_compile(const char *input, const char *output,
+              const cinch_compile_options_t *options);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CINCH_COMPILER_H */

@@ -1,0 +1,81 @@
+//===- Compiler.cpp - the compiler as a C library
+//--------------------------------===//
+#include "cinch/compiler.h"
+#include "lib/Pipeline/Compile.h"
+#include "lib/Pipeline/Register.h"
+
+using namespace cinch;
+
+int32_t cinch_compiler_abi_version(void) { return CINCH_COMPILER_ABI_VERSION; }
+
+const char *cinch_compiler_version(void) {
+  static const std::string version = getVersion().str();
+  return version.c_str();
+}
+
+/// Checks what C callers can get wrong; returns what is wrong, or "".
+static std::string check(const char *input, const char *output,
+                         const cinch_compile_options_t &options) {
+  if (!input || !output)
+    return "cinch_compile: input and output must not be null";
+  if (options.struct_size != sizeof(cinch_compile_options_t))
+    return "cinch_compile: options.struct_size is not that of this version";
+  if (options.dim_count && !options.dims)
+    return "cinch_compile: options.dims is null";
+  if (options.memory_budget_bytes < 0)
+    return "cinch_compile: expected memory_budget_bytes >= 0";
+  if (options.emit < CINCH_EMIT_SO || options.emit > CINCH_EMIT_ONNX)
+    return "cinch_compile: unknown value of options.emit";
+  for (size_t i = 0; i < options.dim_count; ++i) {
+    const cinch_dim_bound_t &dim = options.dims[i];
+    if (!dim.name || dim.min < 0 || (dim.max >= 0 && dim.max < dim.min))
+      return "cinch_compile: expected dims with a name and 0 <= min <= max";
+  }
+  return "";
+}
+
+static CompileOptions convert(const char *input, const char *output,
+                              const cinch_compile_options_t &options) {
+  CompileOptions result;
+  result.input = input;
+  result.output = output;
+  if (options.target)
+    result.target = options.target;
+  if (options.cpu)
+    result.cpu = options.cpu;
+  if (options.pipeline)
+    result.pipeline = options.pipeline;
+  if (options.report)
+    result.report = options.report;
+  result.budgetBytes = options.memory_budget_bytes;
+  result.emit = static_cast<Emit>(options.emit);
+  for (size_t i = 0; i < options.dim_count; ++i) {
+    const cinch_dim_bound_t &dim = options.dims[i];
+    DimBound bound;
+    bound.name = dim.name;
+    bound.min = dim.min;
+    if (dim.max >= 0)
+      bound.max = dim.max;
+    result.dims.push_back(std::move(bound));
+  }
+  return result;
+}
+
+cinch_compile_status_t cinch_compile(const char *input, const char *output,
+                                     const cinch_compile_options_t *given) {
+  cinch_compile_options_t options = CINCH_COMPILE_OPTIONS_INIT;
+  if (given)
+    options = *given;
+  auto diagnose = [&](Severity severity, llvm::StringRef message) {
+    if (options.diagnose)
+      options.diagnose(options.user, static_cast<cinch_severity_t>(severity),
+                       message.str().c_str());
+  };
+  std::string problem = check(input, output, options);
+  if (!problem.empty()) {
+    diagnose(Severity::Error, problem);
+    return CINCH_COMPILE_WRONG_USAGE;
+  }
+  return static_cast<cinch_compile_status_t>(
+      compile(convert(input, output, options), diagnose));
+}
