@@ -48,7 +48,9 @@ bool graph::requireEqual(const Expr &a, const Expr &b, ShapeContext &context,
 
 /// The absolute value.
 static Expr getDistance(const Expr &difference, const ShapeContext &context) {
-  return isNonNegative(difference, context) ? difference : Expr::max(difference, Expr(0) - difference);
+  return isNonNegative(difference, context)
+             ? difference
+             : Expr::max(difference, Expr(0) - difference);
 }
 
 /// The broadcast of two dimensions; nullopt if they can never agree.
@@ -72,7 +74,9 @@ static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b,
       return constant;
     }
     // Minima of distances, not products of differences: these cannot overflow.
-    context.requireZero(Expr::min(getDistance(other - 1, context), getDistance(other - constant, context)), message);
+    context.requireZero(Expr::min(getDistance(other - 1, context),
+                                  getDistance(other - constant, context)),
+                        message);
     return constant;
   }
   if (isNonNegative(a - 2, context) && isNonNegative(b - 2, context)) {
@@ -81,7 +85,8 @@ static std::optional<Expr> broadcastDim(const Expr &a, const Expr &b,
     return a.symbols().size() <= b.symbols().size() ? a : b;
   }
   context.requireZero(Expr::min(getDistance(a - b, context),
-                                Expr::min(getDistance(a - 1, context), getDistance(b - 1, context))),
+                                Expr::min(getDistance(a - 1, context),
+                                          getDistance(b - 1, context))),
                       message);
   Expr larger = Expr::max(a, b);
   if (isNonNegative(a - b, context) || Expr::min(a, b) == b)

@@ -1,4 +1,5 @@
-//===- AnnotateShapes.cpp - shows what the shape analysis knows --------------===//
+//===- AnnotateShapes.cpp - shows what the shape analysis knows
+//--------------===//
 //
 // For tests and for people: the analysis itself leaves no trace in the module.
 //
@@ -16,7 +17,8 @@ using namespace cinch;
 using namespace cinch::graph;
 
 namespace {
-struct AnnotateShapes : public graph::impl::AnnotateShapesPassBase<AnnotateShapes> {
+struct AnnotateShapes
+    : public graph::impl::AnnotateShapesPassBase<AnnotateShapes> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     auto analysis = SymbolicShapeAnalysis::compute(function);
@@ -28,9 +30,12 @@ struct AnnotateShapes : public graph::impl::AnnotateShapesPassBase<AnnotateShape
       bool hasTensors = false, hasContents = false;
       for (Value result : op->getResults()) {
         const ValueShape *shape = analysis->get(result);
-        shapes.push_back(shape ? getDimsAttr(&getContext(), shape->dims) : builder.getArrayAttr({}));
-        contents.push_back(shape && shape->contents ? Attribute(getDimsAttr(&getContext(), *shape->contents))
-                                                    : builder.getUnitAttr());
+        shapes.push_back(shape ? getDimsAttr(&getContext(), shape->dims)
+                               : builder.getArrayAttr({}));
+        contents.push_back(
+            shape && shape->contents
+                ? Attribute(getDimsAttr(&getContext(), *shape->contents))
+                : builder.getUnitAttr());
         hasTensors |= isa<TensorType>(result.getType());
         hasContents |= shape && shape->contents;
       }
@@ -41,9 +46,11 @@ struct AnnotateShapes : public graph::impl::AnnotateShapesPassBase<AnnotateShape
     });
     SmallVector<Attribute> requirements;
     for (const Requirement &requirement : analysis->getRequirements())
-      requirements.push_back(builder.getStrArrayAttr({requirement.zero.str(), requirement.message}));
+      requirements.push_back(builder.getStrArrayAttr(
+          {requirement.zero.str(), requirement.message}));
     if (!requirements.empty())
-      function->setAttr("graph.requirements", builder.getArrayAttr(requirements));
+      function->setAttr("graph.requirements",
+                        builder.getArrayAttr(requirements));
   }
 };
 } // namespace

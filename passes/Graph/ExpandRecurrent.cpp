@@ -1,16 +1,19 @@
-//===- ExpandRecurrent.cpp - recurrent operations to loops over time ---------===//
+//===- ExpandRecurrent.cpp - recurrent operations to loops over time
+//---------===//
 //
-// A recurrence is a loop whose body is a few small operations; written as one, the
-// planner sees what lives across steps and the kernels are those of every other
-// model. The input is multiplied by its weight for all steps at once, which
-// is one large contraction instead of many small ones, and costs T * B * G * H elements
-// (time, batch, gates, hidden size). Source: ONNX operators LSTM, GRU and RNN.
+// A recurrence is a loop whose body is a few small operations; written as one,
+// the planner sees what lives across steps and the kernels are those of every
+// other model. The input is multiplied by its weight for all steps at once,
+// which is one large contraction instead of many small ones, and costs T * B *
+// G * H elements (time, batch, gates, hidden size). Source: ONNX operators
+// LSTM, GRU and RNN.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Graph/Constants.h"
 #include "passes/Common/SymbolicShape.h"
 #include "passes/Graph/Passes.h"
-#include "passes/Graph/Recurrence.h"
+#include "passes/Graph/RecurrentCell.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace cinch::graph {
 #define GEN_PASS_DEF_EXPANDRECURRENTPASS
@@ -22,11 +25,13 @@ using namespace cinch;
 using namespace cinch::graph;
 
 namespace {
-/// Expands one operation. Sizes: T time, B batch, I input, H hidden, D directions, G gates.
+/// Expands one operation. Sizes: T time, B batch, I input, H hidden, D
+/// directions, G gates.
 template <typename OpTy> class Expansion {
 public:
   Expansion(OpTy op, ShapeInference &inference)
-      : op(op), inference(inference), b(op, getBaseName(op), inference), hidden(op.getHiddenSize()),
+      : op(op), inference(inference), b(op, getBaseName(op), inference),
+        hidden(op.getHiddenSize()),
         elementType(NamedBuilder::getElementType(op.getInput())) {}
 
   LogicalResult run();
@@ -35,40 +40,26 @@ private:
   static constexpr bool isLSTM = std::is_same_v<OpTy, LSTMOp>;
   static constexpr bool isGRU = std::is_same_v<OpTy, GRUOp>;
   static constexpr int64_t numGates = isLSTM ? 4 : isGRU ? 3 : 1;
-  static constexpr unsigned activationsPerDirection = isLSTM ? 3 : isGRU ? 2 : 1;
+  static constexpr unsigned activationsPerDirection = isLSTM  ? 3
+                                                      : isGRU ? 2
+                                                              : 1;
 
-  /// What one direction reads in every step.
-  struct Weights {
-    Value recurrence;  ///< [G*H, H]; of a GRU that resets before, of its first two gates
-    Value hiddenGate;  ///< [H, H], of such a GRU
-    Value bias;        ///< [G*H] inside the reset, of a GRU that resets after
-    Value peephole[3]; ///< [H], or null
-    unsigned direction;
-  };
-  struct State {
-    Value hidden, cell;
-  };
   struct DirectionResults {
     Value sequence, hidden, cell;
   };
 
   static std::string getBaseName(OpTy op) {
-    if (auto names = op->template getAttrOfType<ArrayAttr>("names"); names && !names.empty())
+    if (auto names = op->template getAttrOfType<ArrayAttr>("names");
+        names && !names.empty())
       return cast<StringAttr>(names[0]).getValue().str();
     return op->getName().stripDialect().str();
   }
   LogicalResult checkActivations();
   Value getStepCount();
-  Value activate(const Weights &weights, unsigned which, Value input);
-  Value gate(Value gates, int64_t position, StringRef piece) {
-    return b.slice(piece, gates, 1, position * hidden, (position + 1) * hidden);
-  }
   Value getInitial(Value initial, unsigned direction, StringRef piece);
-  State step(const Weights &weights, Value projected, State state);
-  State stepLSTM(const Weights &weights, Value projected, State state);
-  State stepGRU(const Weights &weights, Value projected, State state);
   DirectionResults runDirection(unsigned direction, bool isReverse);
-  void replaceResult(unsigned number, ArrayRef<Value> parts, int64_t axis, ArrayRef<int64_t> batchFirstOrder);
+  void replaceResult(unsigned number, ArrayRef<Value> parts, int64_t axis,
+                     ArrayRef<int64_t> batchFirstOrder);
 
   OpTy op;
   ShapeInference &inference;
@@ -77,14 +68,15 @@ private:
   Type elementType;
   Value input;             // [T, B, I]
   Value timeSize, rowSize; // tensor<1xi64>: T, B where dynamic
-  Value mask;              // [T, B, 1], true within the length of a row; null without lengths
+  Value mask; // [T, B, 1], true within the length of a row; or null
 };
 } // namespace
 
 template <typename OpTy> LogicalResult Expansion<OpTy>::checkActivations() {
   for (auto name : op.getActivations().template getAsValueRange<StringAttr>())
-    if (!llvm::is_contained({"sigmoid", "tanh", "relu", "softsign", "softplus"}, name))
-      return op->emitOpError("expand-recurrent: activation '") << name << "' is not supported";
+    if (!RecurrentCell::isKnownActivation(name))
+      return op->emitOpError("expand-recurrent: activation '")
+             << name << "' is not supported";
   return success();
 }
 
@@ -93,132 +85,76 @@ template <typename OpTy> Value Expansion<OpTy>::getStepCount() {
   auto type = cast<RankedTensorType>(input.getType());
   if (!type.isDynamicDim(0))
     return arith::ConstantIndexOp::create(b.builder, b.loc, type.getDimSize(0));
-  Value size = b.make<SqueezeOp>("time", b.builder.getI64Type(), timeSize, ArrayRef<int64_t>(0));
+  Value size = b.make<SqueezeOp>("time", b.builder.getI64Type(), timeSize,
+                                 ArrayRef<int64_t>(0));
   size = tensor::ExtractOp::create(b.builder, b.loc, size, ValueRange());
-  return arith::IndexCastOp::create(b.builder, b.loc, b.builder.getIndexType(), size);
-}
-
-/// The activation of gate kind `which` on `input`, clipped first if the operation says so.
-template <typename OpTy> Value Expansion<OpTy>::activate(const Weights &weights, unsigned which, Value input) {
-  if (auto clip = op.getClip()) {
-    double limit = clip->convertToFloat();
-    input = b.binary<MaxOp>("clipped", input, b.scalar(-limit, elementType));
-    input = b.binary<MinOp>("clipped", input, b.scalar(limit, elementType));
-  }
-  Attribute entry = op.getActivations()[weights.direction * activationsPerDirection + which];
-  StringRef name = cast<StringAttr>(entry).getValue();
-  if (name == "sigmoid")
-    return b.unary<SigmoidOp>("sigmoid", input);
-  if (name == "tanh")
-    return b.unary<TanhOp>("tanh", input);
-  if (name == "relu")
-    return b.unary<ReluOp>("relu", input);
-  Value one = b.scalar(1.0, elementType);
-  if (name == "softsign") // x / (1 + |x|)
-    return b.binary<DivOp>("softsign", input, b.binary<AddOp>("softsign", b.unary<AbsOp>("softsign", input), one));
-  return b.unary<LogOp>("softplus", b.binary<AddOp>("softplus", b.unary<ExpOp>("softplus", input), one));
+  return arith::IndexCastOp::create(b.builder, b.loc, b.builder.getIndexType(),
+                                    size);
 }
 
 /// State before the first step, [B, H]: zeros without an operand.
 template <typename OpTy>
-Value Expansion<OpTy>::getInitial(Value initial, unsigned direction, StringRef piece) {
+Value Expansion<OpTy>::getInitial(Value initial, unsigned direction,
+                                  StringRef piece) {
   if (!initial) {
     int64_t batch = cast<RankedTensorType>(input.getType()).getDimSize(1);
     return b.zeros(piece, elementType, {rowSize, Value()}, {batch, hidden});
   }
   if (op.getBatchFirst())
-    initial = b.make<TransposeOp>(piece, elementType, initial, ArrayRef<int64_t>({1, 0, 2}));
+    initial = b.make<TransposeOp>(piece, elementType, initial,
+                                  ArrayRef<int64_t>({1, 0, 2}));
   if (op.getDirection() == Direction::bidirectional)
     initial = b.slice(piece, initial, 0, direction, direction + 1);
   return b.make<SqueezeOp>(piece, elementType, initial, ArrayRef<int64_t>(0));
 }
 
 template <typename OpTy>
-typename Expansion<OpTy>::State Expansion<OpTy>::stepLSTM(const Weights &weights, Value projected, State state) {
-  Value gates = b.binary<AddOp>("gates", projected,
-                                b.matmulTransposed("recurrence", state.hidden, weights.recurrence)); // [B, 4H]
-  auto withPeephole = [&](Value gate, unsigned which, Value cell) {
-    if (!weights.peephole[which])
-      return gate;
-    return b.binary<AddOp>("peephole", gate, b.binary<MulOp>("peephole", cell, weights.peephole[which]));
-  };
-  // Gates in the order input, output, forget, cell; peepholes input, output, forget.
-  Value in = activate(weights, 0, withPeephole(gate(gates, 0, "input_gate"), 0, state.cell));
-  Value forget;
-  if constexpr (isLSTM) {
-    forget = op.getInputForget()
-                 ? b.binary<SubOp>("forget", b.scalar(1.0, elementType), in)
-                 : activate(weights, 0, withPeephole(gate(gates, 2, "forget_gate"), 2, state.cell));
-  }
-  Value candidate = activate(weights, 1, gate(gates, 3, "cell_gate"));
-  Value cell = b.binary<AddOp>("cell", b.binary<MulOp>("kept", forget, state.cell),
-                               b.binary<MulOp>("added", in, candidate));
-  Value out = activate(weights, 0, withPeephole(gate(gates, 1, "output_gate"), 1, cell));
-  return {b.binary<MulOp>("hidden", out, activate(weights, 2, cell)), cell};
-}
-
-template <typename OpTy>
-typename Expansion<OpTy>::State Expansion<OpTy>::stepGRU(const Weights &weights, Value projected, State state) {
-  // Gates in the order update, reset, hidden.
-  Value recurrence = b.matmulTransposed("recurrence", state.hidden, weights.recurrence);
-  if (weights.bias)
-    recurrence = b.binary<AddOp>("recurrence", recurrence, weights.bias);
-  auto sum = [&](int64_t position, StringRef piece) {
-    return b.binary<AddOp>(piece, gate(projected, position, piece), gate(recurrence, position, piece));
-  };
-  Value update = activate(weights, 0, sum(0, "update_gate"));
-  Value reset = activate(weights, 0, sum(1, "reset_gate"));
-  Value fromState =
-      weights.hiddenGate
-          ? b.matmulTransposed("hidden_gate", b.binary<MulOp>("reset", reset, state.hidden), weights.hiddenGate)
-          : b.binary<MulOp>("reset", reset, gate(recurrence, 2, "hidden_gate"));
-  Value candidate =
-      activate(weights, 1, b.binary<AddOp>("hidden_gate", gate(projected, 2, "hidden_gate"), fromState));
-  Value fresh =
-      b.binary<MulOp>("fresh", b.binary<SubOp>("fresh", b.scalar(1.0, elementType), update), candidate);
-  return {b.binary<AddOp>("hidden", fresh, b.binary<MulOp>("kept", update, state.hidden)), Value()};
-}
-
-template <typename OpTy>
-typename Expansion<OpTy>::State Expansion<OpTy>::step(const Weights &weights, Value projected, State state) {
-  if constexpr (isLSTM)
-    return stepLSTM(weights, projected, state);
-  if constexpr (isGRU)
-    return stepGRU(weights, projected, state);
-  Value sum =
-      b.binary<AddOp>("gates", projected, b.matmulTransposed("recurrence", state.hidden, weights.recurrence));
-  return {activate(weights, 0, sum), Value()};
-}
-
-template <typename OpTy>
-typename Expansion<OpTy>::DirectionResults Expansion<OpTy>::runDirection(unsigned direction, bool isReverse) {
-  constexpr int64_t gates = numGates;
-  int64_t width = gates * hidden;
-  Weights weights{};
-  weights.direction = direction;
+typename Expansion<OpTy>::DirectionResults
+Expansion<OpTy>::runDirection(unsigned direction, bool isReverse) {
+  using Kind = RecurrentCell::Kind;
+  RecurrentCell cell{b,
+                     isLSTM  ? Kind::LSTM
+                     : isGRU ? Kind::GRU
+                             : Kind::RNN,
+                     hidden, elementType};
+  for (unsigned i = 0; i < activationsPerDirection; ++i)
+    cell.activations.push_back(
+        cast<StringAttr>(
+            op.getActivations()[direction * activationsPerDirection + i])
+            .getValue());
+  if (auto clip = op.getClip())
+    cell.clip = clip->convertToDouble();
   bool resetsBefore = false;
   if constexpr (isGRU)
     resetsBefore = !op.getLinearBeforeReset();
+  int64_t width = numGates * hidden;
 
-  // What the input contributes to all steps, with every bias that is not inside a reset.
-  Value projected = b.matmulTransposed("projected", input, b.takeRows("weight", op.getWeight(), direction, 0, width));
+  // What the input contributes to all steps, with every bias that is not inside
+  // a reset.
+  Value projected = b.matmulTransposed(
+      "projected", input,
+      b.takeRows("weight", op.getWeight(), direction, 0, width));
   if (Value bias = op.getBias()) {
-    projected = b.binary<AddOp>("projected", projected, b.takeRows("bias", bias, direction, 0, width));
+    projected = b.binary<AddOp>("projected", projected,
+                                b.takeRows("bias", bias, direction, 0, width));
     Value recurrent = b.takeRows("bias", bias, direction, width, 2 * width);
     if (isGRU && !resetsBefore)
-      weights.bias = recurrent;
+      cell.bias = recurrent;
     else
       projected = b.binary<AddOp>("projected", projected, recurrent);
   }
-  weights.recurrence =
-      b.takeRows("recurrence_weight", op.getRecurrence(), direction, 0, resetsBefore ? 2 * hidden : width);
+  cell.recurrence = b.takeRows("recurrence_weight", op.getRecurrence(),
+                               direction, 0, resetsBefore ? 2 * hidden : width);
   if (resetsBefore)
-    weights.hiddenGate = b.takeRows("recurrence_weight", op.getRecurrence(), direction, 2 * hidden, width);
-  State state;
+    cell.hiddenGate = b.takeRows("recurrence_weight", op.getRecurrence(),
+                                 direction, 2 * hidden, width);
+  RecurrentState state;
   if constexpr (isLSTM) {
+    cell.inputForget = op.getInputForget();
     if (Value peephole = op.getPeephole())
       for (int64_t i = 0; i < 3; ++i)
-        weights.peephole[i] = b.takeRows("peephole", peephole, direction, i * hidden, (i + 1) * hidden);
+        cell.peephole[i] = b.takeRows("peephole", peephole, direction,
+                                      i * hidden, (i + 1) * hidden);
     state.cell = getInitial(op.getInitialC(), direction, "initial_c");
   }
   state.hidden = getInitial(op.getInitialH(), direction, "initial_h");
@@ -229,18 +165,22 @@ typename Expansion<OpTy>::DirectionResults Expansion<OpTy>::runDirection(unsigne
   if (isLSTM)
     inits.push_back(state.cell);
   if (hasSequence)
-    inits.push_back(b.zeros("sequence", elementType, {timeSize, rowSize, Value()},
-                            {inputType.getDimSize(0), inputType.getDimSize(1), hidden}));
+    inits.push_back(
+        b.zeros("sequence", elementType, {timeSize, rowSize, Value()},
+                {inputType.getDimSize(0), inputType.getDimSize(1), hidden}));
   Value maskedOut = mask ? b.scalar(0.0, elementType) : Value();
 
   OpBuilder &builder = b.builder;
-  Value zero = arith::ConstantIndexOp::create(builder, b.loc, 0), one = arith::ConstantIndexOp::create(builder, b.loc, 1);
+  Value zero = arith::ConstantIndexOp::create(builder, b.loc, 0),
+        one = arith::ConstantIndexOp::create(builder, b.loc, 1);
   Value end = getStepCount();
   Value last;
   if (isReverse)
     last = inputType.isDynamicDim(0)
                ? arith::SubIOp::create(builder, b.loc, end, one).getResult()
-               : arith::ConstantIndexOp::create(builder, b.loc, inputType.getDimSize(0) - 1).getResult();
+               : arith::ConstantIndexOp::create(builder, b.loc,
+                                                inputType.getDimSize(0) - 1)
+                     .getResult();
   auto loop = scf::ForOp::create(builder, b.loc, zero, end, one, inits);
   for (auto [argument, init] : llvm::zip(loop.getRegionIterArgs(), inits))
     inference.set(argument, *inference.get(init));
@@ -251,22 +191,29 @@ typename Expansion<OpTy>::DirectionResults Expansion<OpTy>::runDirection(unsigne
   Value time = loop.getInductionVar();
   if (isReverse)
     time = arith::SubIOp::create(builder, b.loc, last, time);
-  State before = {loop.getRegionIterArg(0), isLSTM ? Value(loop.getRegionIterArg(1)) : Value()};
+  RecurrentState before = {loop.getRegionIterArg(0),
+                           isLSTM ? Value(loop.getRegionIterArg(1)) : Value()};
   Value row = b.make<StepGetOp>("step", elementType, projected, time, 0);
-  State next = step(weights, row, before);
+  RecurrentState next = cell.step(row, before);
   Value output = next.hidden;
   if (mask) {
-    Value isWithin = b.make<StepGetOp>("within", builder.getI1Type(), mask, time, 0);
-    output = b.make<SelectOp>("output", elementType, isWithin, next.hidden, maskedOut);
-    next.hidden = b.make<SelectOp>("hidden", elementType, isWithin, next.hidden, before.hidden);
+    Value isWithin =
+        b.make<StepGetOp>("within", builder.getI1Type(), mask, time, 0);
+    output = b.make<SelectOp>("output", elementType, isWithin, next.hidden,
+                              maskedOut);
+    next.hidden = b.make<SelectOp>("hidden", elementType, isWithin, next.hidden,
+                                   before.hidden);
     if (isLSTM)
-      next.cell = b.make<SelectOp>("cell", elementType, isWithin, next.cell, before.cell);
+      next.cell = b.make<SelectOp>("cell", elementType, isWithin, next.cell,
+                                   before.cell);
   }
   SmallVector<Value> yields = {next.hidden};
   if (isLSTM)
     yields.push_back(next.cell);
   if (hasSequence)
-    yields.push_back(b.make<StepSetOp>("sequence", elementType, output, loop.getRegionIterArgs().back(), time, 0));
+    yields.push_back(b.make<StepSetOp>("sequence", elementType, output,
+                                       loop.getRegionIterArgs().back(), time,
+                                       0));
   // A yielded value has the type of the initial one; their dimensions agree.
   for (auto [yield, init] : llvm::zip(yields, inits))
     yield.setType(init.getType());
@@ -274,26 +221,33 @@ typename Expansion<OpTy>::DirectionResults Expansion<OpTy>::runDirection(unsigne
   b.setConstantPoint(op);
   for (auto [result, init] : llvm::zip(loop.getResults(), inits))
     inference.set(result, *inference.get(init));
-  return {hasSequence ? Value(loop.getResults().back()) : Value(), loop.getResult(0),
-          isLSTM ? Value(loop.getResult(1)) : Value()};
+  return {hasSequence ? Value(loop.getResults().back()) : Value(),
+          loop.getResult(0), isLSTM ? Value(loop.getResult(1)) : Value()};
 }
 
-/// Joins the directions of a result on a new axis, and puts the batch first if asked.
+/// Joins the directions of a result on a new axis, and puts the batch first if
+/// asked.
 template <typename OpTy>
-void Expansion<OpTy>::replaceResult(unsigned number, ArrayRef<Value> parts, int64_t axis,
+void Expansion<OpTy>::replaceResult(unsigned number, ArrayRef<Value> parts,
+                                    int64_t axis,
                                     ArrayRef<int64_t> batchFirstOrder) {
   if (op->getResult(number).use_empty())
     return;
   auto expand = [&](Value part) {
-    return b.make<UnsqueezeOp>("direction", elementType, part, ArrayRef<int64_t>(axis));
+    return b.make<UnsqueezeOp>("direction", elementType, part,
+                               ArrayRef<int64_t>(axis));
   };
   Value joined = expand(parts.front());
   if (parts.size() > 1)
-    joined = b.make<ConcatOp>("directions", elementType, ValueRange{joined, expand(parts.back())}, axis);
+    joined = b.make<ConcatOp>("directions", elementType,
+                              ValueRange{joined, expand(parts.back())}, axis);
   if (op.getBatchFirst())
-    joined = b.make<TransposeOp>("batch_first", elementType, joined, batchFirstOrder);
-  if (auto names = op->template getAttrOfType<ArrayAttr>("names"); names && number < names.size())
-    joined.getDefiningOp()->setAttr("names", ArrayAttr::get(op->getContext(), names[number]));
+    joined = b.make<TransposeOp>("batch_first", elementType, joined,
+                                 batchFirstOrder);
+  if (auto names = op->template getAttrOfType<ArrayAttr>("names");
+      names && number < names.size())
+    joined.getDefiningOp()->setAttr(
+        "names", ArrayAttr::get(op->getContext(), names[number]));
   joined.setType(op->getResult(number).getType());
   op->getResult(number).replaceAllUsesWith(joined);
 }
@@ -303,24 +257,32 @@ template <typename OpTy> LogicalResult Expansion<OpTy>::run() {
     return failure();
   input = op.getInput();
   if (op.getBatchFirst())
-    input = b.make<TransposeOp>("time_first", elementType, input, ArrayRef<int64_t>({1, 0, 2}));
+    input = b.make<TransposeOp>("time_first", elementType, input,
+                                ArrayRef<int64_t>({1, 0, 2}));
   Type i64 = b.builder.getI64Type();
   timeSize = b.make<ShapeOp>("time", i64, input, 0, 1);
   rowSize = b.make<ShapeOp>("batch", i64, input, 1, 2);
   if (Value lengths = op.getLengths()) {
     // [T, 1] below [B] gives [T, B].
     auto i64Scalar = RankedTensorType::get({}, i64);
-    Value zero = b.constant("zero", getIntegerConstant(i64Scalar, 0)), one = b.constant("one", getIntegerConstant(i64Scalar, 1));
-    Value limit = b.make<SqueezeOp>("time", i64, timeSize, ArrayRef<int64_t>(0));
+    Value zero = b.constant("zero", getIntegerConstant(i64Scalar, 0)),
+          one = b.constant("one", getIntegerConstant(i64Scalar, 1));
+    Value limit =
+        b.make<SqueezeOp>("time", i64, timeSize, ArrayRef<int64_t>(0));
     Value steps = b.make<RangeOp>("steps", i64, zero, limit, one);
     steps = b.make<UnsqueezeOp>("steps", i64, steps, ArrayRef<int64_t>(1));
     Value limits = b.make<CastOp>("lengths", i64, lengths);
-    mask = b.make<CompareOp>("within", b.builder.getI1Type(), Predicate::lt, steps, limits);
-    mask = b.make<UnsqueezeOp>("within", b.builder.getI1Type(), mask, ArrayRef<int64_t>(2));
+    mask = b.make<CompareOp>("within", b.builder.getI1Type(), Predicate::lt,
+                             steps, limits);
+    mask = b.make<UnsqueezeOp>("within", b.builder.getI1Type(), mask,
+                               ArrayRef<int64_t>(2));
   }
   SmallVector<Value> sequences, hiddens, cells;
-  for (unsigned direction = 0; direction < (op.getDirection() == Direction::bidirectional ? 2 : 1); ++direction) {
-    DirectionResults results = runDirection(direction, direction == 1 || op.getDirection() == Direction::reverse);
+  for (unsigned direction = 0;
+       direction < (op.getDirection() == Direction::bidirectional ? 2 : 1);
+       ++direction) {
+    DirectionResults results = runDirection(
+        direction, direction == 1 || op.getDirection() == Direction::reverse);
     sequences.push_back(results.sequence);
     hiddens.push_back(results.hidden);
     cells.push_back(results.cell);
@@ -336,15 +298,14 @@ template <typename OpTy> LogicalResult Expansion<OpTy>::run() {
 }
 
 namespace {
-struct ExpandRecurrent : public graph::impl::ExpandRecurrentPassBase<ExpandRecurrent> {
-  template <typename OpTy> LogicalResult expand(Operation *op, const SymbolicShapeAnalysis &analysis) {
-    auto recurrent = dyn_cast<OpTy>(op);
-    if (!recurrent)
-      return success();
+struct ExpandRecurrent
+    : public graph::impl::ExpandRecurrentPassBase<ExpandRecurrent> {
+  template <typename OpTy>
+  LogicalResult expand(OpTy op, const SymbolicShapeAnalysis &analysis) {
     ShapeInference inference;
-    for (Value operand : op->getOperands())
+    for (Value operand : op.getOperands())
       inference.set(operand, *analysis.get(operand));
-    return Expansion<OpTy>(recurrent, inference).run();
+    return Expansion<OpTy>(op, inference).run();
   }
 
   void runOnOperation() override {
@@ -356,8 +317,13 @@ struct ExpandRecurrent : public graph::impl::ExpandRecurrentPassBase<ExpandRecur
     for (Operation *op : ops) {
       // Again for each: an operand may be the result of the one before.
       auto analysis = SymbolicShapeAnalysis::compute(getOperation());
-      if (failed(analysis) || failed(expand<LSTMOp>(op, *analysis)) || failed(expand<GRUOp>(op, *analysis)) ||
-          failed(expand<RNNOp>(op, *analysis)))
+      if (failed(analysis))
+        return signalPassFailure();
+      LogicalResult expanded =
+          llvm::TypeSwitch<Operation *, LogicalResult>(op)
+              .Case<LSTMOp, GRUOp, RNNOp>(
+                  [&](auto recurrent) { return expand(recurrent, *analysis); });
+      if (failed(expanded))
         return signalPassFailure();
     }
   }

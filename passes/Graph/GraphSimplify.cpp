@@ -1,4 +1,5 @@
-//===- GraphSimplify.cpp - resolves shape arithmetic -------------------------===//
+//===- GraphSimplify.cpp - resolves shape arithmetic
+//-------------------------===//
 //
 // Exported models compute shapes with a dozen small operations per layer. Kept,
 // each would be a kernel; known, they are numbers. Everything here is exact and
@@ -6,11 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Graph/Constants.h"
-#include "passes/Common/SymbolicShape.h"
-#include "passes/Graph/Passes.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/Common/SymbolicShape.h"
+#include "passes/Graph/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace cinch::graph {
@@ -35,16 +36,19 @@ struct Counts {
 //===----------------------------------------------------------------------===//
 
 static bool isReturned(Value value) {
-  return llvm::any_of(value.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    return isa<func::ReturnOp>(user);
+  });
 }
 
-/// Replaces the only result of `op` by `replacement`, which computes the same; false if
-/// the function returns the result and its name has no other bearer.
+/// Replaces the only result of `op` by `replacement`, which computes the same;
+/// false if the function returns the result and its name has no other bearer.
 static bool bypass(Operation *op, Value replacement) {
   Value result = op->getResult(0);
   if (isReturned(result)) {
     Operation *producer = replacement.getDefiningOp();
-    if (!producer || !isa<GraphDialect>(producer->getDialect()) || isReturned(replacement))
+    if (!producer || !isa<GraphDialect>(producer->getDialect()) ||
+        isReturned(replacement))
       return false;
     auto names = producer->getAttrOfType<ArrayAttr>("names");
     auto name = op->getAttrOfType<ArrayAttr>("names");
@@ -77,10 +81,12 @@ static Ties getTies(func::FuncOp function) {
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
       for (Region *region : {&branch.getThenRegion(), &branch.getElseRegion()})
         if (!region->empty())
-          tie(region->front().getTerminator()->getOperands(), op->getResults(), ties);
+          tie(region->front().getTerminator()->getOperands(), op->getResults(),
+              ties);
     } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
       tie(loop.getInitArgs(), loop.getRegionIterArgs(), ties);
-      tie(loop.getBody()->getTerminator()->getOperands(), loop.getRegionIterArgs(), ties);
+      tie(loop.getBody()->getTerminator()->getOperands(),
+          loop.getRegionIterArgs(), ties);
       tie(loop.getResults(), loop.getRegionIterArgs(), ties);
     } else if (auto loop = dyn_cast<scf::WhileOp>(op)) {
       tie(loop.getInits(), loop.getBeforeArguments(), ties);
@@ -92,9 +98,10 @@ static Ties getTies(func::FuncOp function) {
   return ties;
 }
 
-/// Puts known dimensions into the types. Where control flow ties values of which one
-/// stays dynamic, all keep their type.
-static void refineTypes(func::FuncOp function, const SymbolicShapeAnalysis &analysis, Counts &counts) {
+/// Puts known dimensions into the types. Where control flow ties values of
+/// which one stays dynamic, all keep their type.
+static void refineTypes(func::FuncOp function,
+                        const SymbolicShapeAnalysis &analysis, Counts &counts) {
   llvm::MapVector<Value, Type> refined;
   auto propose = [&](Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -132,7 +139,8 @@ static void refineTypes(func::FuncOp function, const SymbolicShapeAnalysis &anal
     value.setType(type);
   counts.refined += refined.size();
   Operation *terminator = function.front().getTerminator();
-  function.setFunctionType(FunctionType::get(function.getContext(), function.getArgumentTypes(),
+  function.setFunctionType(FunctionType::get(function.getContext(),
+                                             function.getArgumentTypes(),
                                              terminator->getOperandTypes()));
 }
 
@@ -141,7 +149,8 @@ static void refineTypes(func::FuncOp function, const SymbolicShapeAnalysis &anal
 //===----------------------------------------------------------------------===//
 
 /// The elements of `value` if the analysis knows all of them as numbers.
-static std::optional<SmallVector<int64_t>> getKnownElements(Value value, const SymbolicShapeAnalysis &analysis) {
+static std::optional<SmallVector<int64_t>>
+getKnownElements(Value value, const SymbolicShapeAnalysis &analysis) {
   const ValueShape *shape = analysis.get(value);
   if (!shape || !shape->contents)
     return std::nullopt;
@@ -156,7 +165,8 @@ static std::optional<SmallVector<int64_t>> getKnownElements(Value value, const S
 }
 
 /// Turns operations whose result is known into constants.
-static void foldKnown(func::FuncOp function, const SymbolicShapeAnalysis &analysis, Counts &counts) {
+static void foldKnown(func::FuncOp function,
+                      const SymbolicShapeAnalysis &analysis, Counts &counts) {
   function.walk([&](Operation *op) {
     OpBuilder builder(op);
     if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
@@ -164,21 +174,26 @@ static void foldKnown(func::FuncOp function, const SymbolicShapeAnalysis &analys
       auto type = dyn_cast<IntegerType>(extract.getType());
       if (!elements || elements->size() != 1 || !type || !type.isSignless())
         return;
-      Value constant = arith::ConstantOp::create(builder, op->getLoc(), builder.getIntegerAttr(type, elements->front()));
+      Value constant = arith::ConstantOp::create(
+          builder, op->getLoc(),
+          builder.getIntegerAttr(type, elements->front()));
       op->getResult(0).replaceAllUsesWith(constant);
       ++counts.folded;
       return;
     }
-    if (!isa_and_nonnull<GraphDialect>(op->getDialect()) || isa<ConstantOp>(op) || op->getNumResults() != 1)
+    if (!isa_and_nonnull<GraphDialect>(op->getDialect()) ||
+        isa<ConstantOp>(op) || op->getNumResults() != 1)
       return;
     Value result = op->getResult(0);
     auto type = dyn_cast<RankedTensorType>(result.getType());
-    if (!type || !type.hasStaticShape() || !isa<IntegerType>(type.getElementType()) || result.use_empty())
+    if (!type || !type.hasStaticShape() ||
+        !isa<IntegerType>(type.getElementType()) || result.use_empty())
       return;
     auto elements = getKnownElements(result, analysis);
     if (!elements)
       return;
-    auto constant = ConstantOp::create(builder, op->getLoc(), getIntegerConstant(type, *elements));
+    auto constant = ConstantOp::create(builder, op->getLoc(),
+                                       getIntegerConstant(type, *elements));
     if (Attribute names = op->getAttr("names"))
       constant->setAttr("names", names);
     result.replaceAllUsesWith(constant);
@@ -192,10 +207,14 @@ static void mergeConstants(func::FuncOp function, Counts &counts) {
   DominanceInfo dominance(function);
   llvm::MapVector<Attribute, SmallVector<ConstantOp>> seen;
   SmallVector<ConstantOp> constants;
-  function.walk<WalkOrder::PreOrder>([&](ConstantOp op) { constants.push_back(op); });
+  function.walk<WalkOrder::PreOrder>(
+      [&](ConstantOp op) { constants.push_back(op); });
   for (ConstantOp op : constants) {
     auto &equal = seen[op.getValue()];
-    auto found = llvm::find_if(equal, [&](ConstantOp other) { return dominance.properlyDominates(other.getOperation(), op.getOperation()); });
+    auto found = llvm::find_if(equal, [&](ConstantOp other) {
+      return dominance.properlyDominates(other.getOperation(),
+                                         op.getOperation());
+    });
     if (found == equal.end() || isReturned(op)) {
       equal.push_back(op);
       continue;
@@ -210,34 +229,45 @@ static void mergeConstants(func::FuncOp function, Counts &counts) {
 // Identities
 //===----------------------------------------------------------------------===//
 
-/// True if `op`, whose result has the type and dimensions of operand 0, returns it.
-static bool returnsItsOperand(Operation *op, const SymbolicShapeAnalysis &analysis) {
-  if (isa<ReshapeOp, FlattenOp, BroadcastOp, TileOp, CastOp, SqueezeOp, UnsqueezeOp>(op))
+/// True if `op`, whose result has the type and dimensions of operand 0, returns
+/// it.
+static bool returnsItsOperand(Operation *op,
+                              const SymbolicShapeAnalysis &analysis) {
+  if (isa<ReshapeOp, FlattenOp, BroadcastOp, TileOp, CastOp, SqueezeOp,
+          UnsqueezeOp>(op))
     return true;
   if (auto transpose = dyn_cast<TransposeOp>(op))
     return llvm::is_sorted(transpose.getPermutation());
   if (auto slice = dyn_cast<SliceOp>(op)) // all positions, in order
-    return llvm::all_of(slice.getSteps(), [](int64_t step) { return step == 1; });
+    return llvm::all_of(slice.getSteps(),
+                        [](int64_t step) { return step == 1; });
   if (auto concat = dyn_cast<ConcatOp>(op))
     return concat.getInputs().size() == 1;
   if (auto pad = dyn_cast<PadOp>(op)) {
     auto pads = getKnownElements(pad.getPads(), analysis);
     return pads && llvm::all_of(*pads, [](int64_t pad) { return pad == 0; });
   }
-  auto isOverNothing = [](auto reduce) { return reduce && reduce.getAxes().empty(); };
-  return isOverNothing(dyn_cast<ReduceSumOp>(op)) || isOverNothing(dyn_cast<ReduceMeanOp>(op)) ||
-         isOverNothing(dyn_cast<ReduceProdOp>(op)) || isOverNothing(dyn_cast<ReduceMaxOp>(op)) ||
+  auto isOverNothing = [](auto reduce) {
+    return reduce && reduce.getAxes().empty();
+  };
+  return isOverNothing(dyn_cast<ReduceSumOp>(op)) ||
+         isOverNothing(dyn_cast<ReduceMeanOp>(op)) ||
+         isOverNothing(dyn_cast<ReduceProdOp>(op)) ||
+         isOverNothing(dyn_cast<ReduceMaxOp>(op)) ||
          isOverNothing(dyn_cast<ReduceMinOp>(op));
 }
 
-static void bypassIdentities(func::FuncOp function, const SymbolicShapeAnalysis &analysis, Counts &counts) {
+static void bypassIdentities(func::FuncOp function,
+                             const SymbolicShapeAnalysis &analysis,
+                             Counts &counts) {
   function.walk([&](Operation *op) {
-    if (!isa_and_nonnull<GraphDialect>(op->getDialect()) || op->getNumResults() != 1 || op->getNumOperands() == 0)
+    if (!isa_and_nonnull<GraphDialect>(op->getDialect()) ||
+        op->getNumResults() != 1 || op->getNumOperands() == 0)
       return;
     Value input = op->getOperand(0), result = op->getResult(0);
     const ValueShape *from = analysis.get(input), *to = analysis.get(result);
-    if (!from || !to || input.getType() != result.getType() || from->dims != to->dims ||
-        !returnsItsOperand(op, analysis))
+    if (!from || !to || input.getType() != result.getType() ||
+        from->dims != to->dims || !returnsItsOperand(op, analysis))
       return;
     counts.bypassed += bypass(op, input);
   });
@@ -247,7 +277,8 @@ namespace {
 /// transpose(transpose(x)) -> transpose(x).
 struct ComposeTransposes : public OpRewritePattern<TransposeOp> {
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(TransposeOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(TransposeOp op,
+                                PatternRewriter &rewriter) const override {
     auto inner = op.getInput().getDefiningOp<TransposeOp>();
     if (!inner)
       return rewriter.notifyMatchFailure(op, "input is no transpose");
@@ -262,17 +293,21 @@ struct ComposeTransposes : public OpRewritePattern<TransposeOp> {
   }
 };
 
-/// reshape(reshape(x)) -> reshape(x), where the outer shape copies no dimension.
+/// reshape(reshape(x)) -> reshape(x), where the outer shape copies no
+/// dimension.
 struct ComposeReshapes : public OpRewritePattern<ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ReshapeOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
     Operation *inner = op.getInput().getDefiningOp();
     if (!isa_and_nonnull<ReshapeOp, FlattenOp, SqueezeOp, UnsqueezeOp>(inner))
       return rewriter.notifyMatchFailure(op, "input is no reshape");
     auto shape = getIntegers(getConstantValue(op.getShape()));
     if (!shape || (!op.getAllowZero() && llvm::is_contained(*shape, 0)))
-      return rewriter.notifyMatchFailure(op, "shape is not constant or copies a dimension");
-    rewriter.modifyOpInPlace(op, [&] { op.getInputMutable().assign(inner->getOperand(0)); });
+      return rewriter.notifyMatchFailure(
+          op, "shape is not constant or copies a dimension");
+    rewriter.modifyOpInPlace(
+        op, [&] { op.getInputMutable().assign(inner->getOperand(0)); });
     return success();
   }
 };
@@ -293,7 +328,8 @@ static void removeUnused(func::FuncOp function, Counts &counts) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-struct GraphSimplify : public graph::impl::GraphSimplifyPassBase<GraphSimplify> {
+struct GraphSimplify
+    : public graph::impl::GraphSimplifyPassBase<GraphSimplify> {
   using GraphSimplifyPassBase::GraphSimplifyPassBase;
 
   void runOnOperation() override {
@@ -310,7 +346,8 @@ struct GraphSimplify : public graph::impl::GraphSimplifyPassBase<GraphSimplify> 
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
 
     Counts counts;
-    // What one round resolves may let the next see more: a branch, an empty slice.
+    // What one round resolves may let the next see more: a branch, an empty
+    // slice.
     for (unsigned round = 0; round < maxRounds; ++round) {
       int64_t before = counts.sum();
       auto analysis = SymbolicShapeAnalysis::compute(function);
@@ -334,10 +371,12 @@ struct GraphSimplify : public graph::impl::GraphSimplifyPassBase<GraphSimplify> 
     auto count = [&](StringRef name, int64_t value) {
       return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
     };
-    function->setAttr("graph.simplify_report",
-                      builder.getDictionaryAttr({count("folded", counts.folded), count("refined", counts.refined),
-                                                 count("merged", counts.merged), count("bypassed", counts.bypassed),
-                                                 count("removed", counts.removed)}));
+    function->setAttr(
+        "graph.simplify_report",
+        builder.getDictionaryAttr(
+            {count("folded", counts.folded), count("refined", counts.refined),
+             count("merged", counts.merged), count("bypassed", counts.bypassed),
+             count("removed", counts.removed)}));
   }
 
   static constexpr unsigned maxRounds = 8;

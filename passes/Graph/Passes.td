@@ -55,7 +55,7 @@ def ExpandRecurrentPass : Pass<"expand-recurrent", "::mlir::func::FuncOp"> {
     beyond its length; its reverse direction starts at its own last step.
     Afterwards no lstm, gru or rnn is left. Names of inner values derive from the
     results' names (`y/step`). Refused: activations other than sigmoid, tanh, relu,
-    affine-free ones of that list, reported with the operation.
+    softsign and softplus, reported with the operation.
     Source: ONNX operator specification, LSTM, GRU and RNN of opset 22.
   }];
   let dependentDialects = ["::cinch::graph::GraphDialect", "::mlir::scf::SCFDialect",

@@ -1,4 +1,5 @@
-//===- Recurrence.cpp - building the loop of a recurrent operation -----------===//
+//===- Recurrence.cpp - building the loop of a recurrent operation
+//-----------===//
 #include "passes/Graph/Recurrence.h"
 #include "dialects/Graph/Constants.h"
 
@@ -23,7 +24,8 @@ Value NamedBuilder::finish(Operation *op, StringRef piece) {
 }
 
 Value NamedBuilder::matmulTransposed(StringRef piece, Value lhs, Value rhs) {
-  return make<MatmulOp>(piece, getElementType(lhs), lhs, rhs, /*transpose_lhs=*/false, /*transpose_rhs=*/true);
+  return make<MatmulOp>(piece, getElementType(lhs), lhs, rhs,
+                        /*transpose_lhs=*/false, /*transpose_rhs=*/true);
 }
 
 Value NamedBuilder::constant(StringRef piece, TypedAttr value) {
@@ -33,25 +35,34 @@ Value NamedBuilder::constant(StringRef piece, TypedAttr value) {
 }
 
 Value NamedBuilder::integers(StringRef piece, ArrayRef<int64_t> elements) {
-  auto type = RankedTensorType::get(static_cast<int64_t>(elements.size()), builder.getI64Type());
+  auto type = RankedTensorType::get(static_cast<int64_t>(elements.size()),
+                                    builder.getI64Type());
   return constant(piece, getIntegerConstant(type, elements));
 }
 
 Value NamedBuilder::scalar(double value, Type elementType) {
   APFloat element(value);
   bool losesInfo;
-  element.convert(cast<FloatType>(elementType).getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-  return constant("scalar", DenseElementsAttr::get(RankedTensorType::get({}, elementType), element));
+  element.convert(cast<FloatType>(elementType).getFloatSemantics(),
+                  APFloat::rmNearestTiesToEven, &losesInfo);
+  return constant(
+      "scalar",
+      DenseElementsAttr::get(RankedTensorType::get({}, elementType), element));
 }
 
-Value NamedBuilder::slice(StringRef piece, Value input, int64_t axis, int64_t begin, int64_t end) {
-  return make<SliceOp>(piece, getElementType(input), input, integers("begin", begin), integers("end", end),
+Value NamedBuilder::slice(StringRef piece, Value input, int64_t axis,
+                          int64_t begin, int64_t end) {
+  return make<SliceOp>(piece, getElementType(input), input,
+                       integers("begin", begin), integers("end", end),
                        ArrayRef<int64_t>(axis), ArrayRef<int64_t>(1));
 }
 
-/// The attribute of rows [begin, end) of `constant[index]`; null if its bytes cannot be split.
-static TypedAttr takeConstantRows(TypedAttr constant, int64_t index, int64_t begin, int64_t end) {
-  auto type = constant ? dyn_cast<RankedTensorType>(constant.getType()) : RankedTensorType();
+/// The attribute of rows [begin, end) of `constant[index]`; null if its bytes
+/// cannot be split.
+static TypedAttr takeConstantRows(TypedAttr constant, int64_t index,
+                                  int64_t begin, int64_t end) {
+  auto type = constant ? dyn_cast<RankedTensorType>(constant.getType())
+                       : RankedTensorType();
   if (!type || type.getElementTypeBitWidth() % 8 != 0)
     return {};
   SmallVector<int64_t> shape(type.getShape().drop_front());
@@ -59,36 +70,50 @@ static TypedAttr takeConstantRows(TypedAttr constant, int64_t index, int64_t beg
   for (int64_t dim : ArrayRef(shape).drop_front())
     rowElements *= dim;
   int64_t rowBytes = rowElements * (type.getElementTypeBitWidth() / 8);
-  int64_t offset = (index * shape[0] + begin) * rowBytes, length = (end - begin) * rowBytes;
+  int64_t offset = (index * shape[0] + begin) * rowBytes,
+          length = (end - begin) * rowBytes;
   shape[0] = end - begin;
   auto partType = RankedTensorType::get(shape, type.getElementType());
   if (auto weight = dyn_cast<WeightAttr>(constant))
-    return WeightAttr::get(constant.getContext(), weight.getFile(), weight.getOffset() + offset, length,
+    return WeightAttr::get(constant.getContext(), weight.getFile(),
+                           weight.getOffset() + offset, length,
                            /*checksum=*/0, partType);
   auto dense = dyn_cast<DenseElementsAttr>(constant);
   if (!dense)
     return {};
   if (dense.isSplat())
     return dense.resizeSplat(partType);
-  return DenseElementsAttr::getFromRawBuffer(partType, dense.getRawData().slice(offset, length));
+  return DenseElementsAttr::getFromRawBuffer(
+      partType, dense.getRawData().slice(offset, length));
 }
 
-Value NamedBuilder::takeRows(StringRef piece, Value input, int64_t index, int64_t begin, int64_t end) {
-  if (TypedAttr part = takeConstantRows(getConstantValue(input), index, begin, end))
+Value NamedBuilder::takeRows(StringRef piece, Value input, int64_t index,
+                             int64_t begin, int64_t end) {
+  if (TypedAttr part =
+          takeConstantRows(getConstantValue(input), index, begin, end))
     return constant(piece, part);
-  Value rows = make<SliceOp>(piece, getElementType(input), input, integers("begin", {index, begin}),
-                             integers("end", {index + 1, end}), ArrayRef<int64_t>({0, 1}), ArrayRef<int64_t>({1, 1}));
-  return make<SqueezeOp>(piece, getElementType(input), rows, ArrayRef<int64_t>(0));
+  Value rows = make<SliceOp>(
+      piece, getElementType(input), input, integers("begin", {index, begin}),
+      integers("end", {index + 1, end}), ArrayRef<int64_t>({0, 1}),
+      ArrayRef<int64_t>({1, 1}));
+  return make<SqueezeOp>(piece, getElementType(input), rows,
+                         ArrayRef<int64_t>(0));
 }
 
-Value NamedBuilder::zeros(StringRef piece, Type elementType, ArrayRef<Value> sizes, ArrayRef<int64_t> staticSizes) {
+Value NamedBuilder::zeros(StringRef piece, Type elementType,
+                          ArrayRef<Value> sizes,
+                          ArrayRef<int64_t> staticSizes) {
   if (llvm::none_of(staticSizes, ShapedType::isDynamic)) {
     auto type = RankedTensorType::get(staticSizes, elementType);
-    return constant(piece, cast<TypedAttr>(Attribute(DenseElementsAttr::get(type, builder.getZeroAttr(elementType)))));
+    return constant(piece, cast<TypedAttr>(Attribute(DenseElementsAttr::get(
+                               type, builder.getZeroAttr(elementType)))));
   }
   SmallVector<Value> parts;
   for (auto [size, staticSize] : llvm::zip(sizes, staticSizes))
-    parts.push_back(ShapedType::isDynamic(staticSize) ? size : integers("size", staticSize));
-  Value shape = make<ConcatOp>("shape", builder.getI64Type(), ValueRange(parts), 0);
+    parts.push_back(ShapedType::isDynamic(staticSize)
+                        ? size
+                        : integers("size", staticSize));
+  Value shape =
+      make<ConcatOp>("shape", builder.getI64Type(), ValueRange(parts), 0);
   return make<BroadcastOp>(piece, elementType, scalar(0.0, elementType), shape);
 }

@@ -1,4 +1,5 @@
-//===- VerifyNames.cpp - every value has a unique name -----------------------===//
+//===- VerifyNames.cpp - every value has a unique name
+//-----------------------===//
 //
 // Selectors, calibration, plans and reports find values by name, so a pass that
 // loses or doubles one breaks them without a word. One walk over the function.
@@ -26,7 +27,8 @@ struct VerifyNames : public graph::impl::VerifyNamesPassBase<VerifyNames> {
       auto [entry, isNew] = seen.try_emplace(name, loc);
       if (isNew)
         return success();
-      auto diagnostic = emitError(loc, "verify-names: two values are named '") << name << "'";
+      auto diagnostic = emitError(loc, "verify-names: two values are named '")
+                        << name << "'";
       diagnostic.attachNote(entry->second) << "the other is here";
       return failure();
     };
@@ -35,16 +37,20 @@ struct VerifyNames : public graph::impl::VerifyNamesPassBase<VerifyNames> {
         if (failed(claim(name, function.getArgument(i).getLoc())))
           return signalPassFailure();
     WalkResult result = function.walk([&](Operation *op) -> WalkResult {
-      if (!isa_and_nonnull<GraphDialect, exec::ExecDialect>(op->getDialect()) || op->getNumResults() == 0)
+      if (!isa_and_nonnull<GraphDialect, exec::ExecDialect>(op->getDialect()) ||
+          op->getNumResults() == 0)
         return WalkResult::advance();
       auto names = op->getAttrOfType<ArrayAttr>("names");
       if (!names || names.size() != op->getNumResults())
         return op->emitOpError("verify-names: expected ")
-               << op->getNumResults() << " names, but got " << (names ? names.size() : 0);
+               << op->getNumResults() << " names, but got "
+               << (names ? names.size() : 0);
       for (Attribute entry : names) {
         auto name = dyn_cast<StringAttr>(entry);
         if (!name || name.empty())
-          return op->emitOpError("verify-names: expected names that are not empty, but got ") << names;
+          return op->emitOpError("verify-names: expected names that are not "
+                                 "empty, but got ")
+                 << names;
         if (failed(claim(name, op->getLoc())))
           return WalkResult::interrupt();
       }

@@ -1,4 +1,5 @@
-//===- Elementwise.cpp - shape rules of element-wise operations --------------===//
+//===- Elementwise.cpp - shape rules of element-wise operations
+//--------------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 
@@ -16,9 +17,11 @@ static LogicalResult inferBroadcast(ShapeContext &context) {
   for (const ValueShape &operand : llvm::drop_begin(context.operands)) {
     auto joined = broadcastDims(dims, operand.dims, context);
     if (!joined) { // C1
-      auto diagnostic = context.emitError() << "expected operands that broadcast, but got ";
-      llvm::interleaveComma(context.operands, diagnostic,
-                            [&](const ValueShape &shape) { diagnostic << toString(shape.dims); });
+      auto diagnostic = context.emitError()
+                        << "expected operands that broadcast, but got ";
+      llvm::interleaveComma(
+          context.operands, diagnostic,
+          [&](const ValueShape &shape) { diagnostic << toString(shape.dims); });
       return diagnostic;
     }
     dims = std::move(*joined);
@@ -26,8 +29,9 @@ static LogicalResult inferBroadcast(ShapeContext &context) {
   return setDims(context, std::move(dims));
 }
 
-static LogicalResult inferElementwise(ShapeContext &context,
-                                      llvm::function_ref<Element(ArrayRef<Expr>)> compute = nullptr) {
+static LogicalResult inferElementwise(
+    ShapeContext &context,
+    llvm::function_ref<Element(ArrayRef<Expr>)> compute = nullptr) {
   if (failed(inferBroadcast(context)))
     return failure();
   if (compute)
@@ -35,9 +39,11 @@ static LogicalResult inferElementwise(ShapeContext &context,
   return success();
 }
 
-/// `compute` on constants only; nullopt if an element is not constant or `compute` refuses.
-static Element onConstants(ArrayRef<Expr> elements,
-                           llvm::function_ref<std::optional<int64_t>(int64_t, int64_t)> compute) {
+/// `compute` on constants only; nullopt if an element is not constant or
+/// `compute` refuses.
+static Element onConstants(
+    ArrayRef<Expr> elements,
+    llvm::function_ref<std::optional<int64_t>(int64_t, int64_t)> compute) {
   auto lhs = elements[0].asConstant();
   auto rhs = elements.back().asConstant();
   if (!lhs || !rhs)
@@ -46,8 +52,10 @@ static Element onConstants(ArrayRef<Expr> elements,
   return value ? Element(*value) : std::nullopt;
 }
 
-/// -1, 0 or 1 where the sign of `expression` is decided by the bounds of its symbols.
-static std::optional<int> getSign(const Expr &expression, ShapeContext &context) {
+/// -1, 0 or 1 where the sign of `expression` is decided by the bounds of its
+/// symbols.
+static std::optional<int> getSign(const Expr &expression,
+                                  ShapeContext &context) {
   Interval interval = expression.bounds(context.bounds);
   if (interval.low && *interval.low > 0)
     return 1;
@@ -58,8 +66,10 @@ static std::optional<int> getSign(const Expr &expression, ShapeContext &context)
   return std::nullopt;
 }
 
-#define INFER_SAME(OP)                                                                                                 \
-  LogicalResult OP::inferShapes(ShapeContext &context) { return inferBroadcast(context); }
+#define INFER_SAME(OP)                                                         \
+  LogicalResult OP::inferShapes(ShapeContext &context) {                       \
+    return inferBroadcast(context);                                            \
+  }
 INFER_SAME(ExpOp)
 INFER_SAME(LogOp)
 INFER_SAME(SqrtOp)
@@ -98,7 +108,8 @@ LogicalResult AbsOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult NegOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(context, [](ArrayRef<Expr> x) -> Element { return Expr(0) - x[0]; });
+  return inferElementwise(
+      context, [](ArrayRef<Expr> x) -> Element { return Expr(0) - x[0]; });
 }
 
 LogicalResult SignOp::inferShapes(ShapeContext &context) {
@@ -122,15 +133,18 @@ LogicalResult NotOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult AddOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(context, [](ArrayRef<Expr> x) -> Element { return x[0] + x[1]; });
+  return inferElementwise(
+      context, [](ArrayRef<Expr> x) -> Element { return x[0] + x[1]; });
 }
 
 LogicalResult SubOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(context, [](ArrayRef<Expr> x) -> Element { return x[0] - x[1]; });
+  return inferElementwise(
+      context, [](ArrayRef<Expr> x) -> Element { return x[0] - x[1]; });
 }
 
 LogicalResult MulOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(context, [](ArrayRef<Expr> x) -> Element { return x[0] * x[1]; });
+  return inferElementwise(
+      context, [](ArrayRef<Expr> x) -> Element { return x[0] * x[1]; });
 }
 
 LogicalResult DivOp::inferShapes(ShapeContext &context) {
@@ -181,7 +195,9 @@ LogicalResult MinOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult MaxOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(context, [&](ArrayRef<Expr> x) -> Element { return getLarger(x[0], x[1], context); });
+  return inferElementwise(context, [&](ArrayRef<Expr> x) -> Element {
+    return getLarger(x[0], x[1], context);
+  });
 }
 
 LogicalResult FloorModOp::inferShapes(ShapeContext &context) {
@@ -194,37 +210,45 @@ LogicalResult FloorModOp::inferShapes(ShapeContext &context) {
       if (b == -1)
         return 0;
       int64_t remainder = a % b;
-      return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder;
+      return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b
+                                                          : remainder;
     });
   });
 }
 
 LogicalResult AndOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(
-      context, [](ArrayRef<Expr> x) { return onConstants(x, [](int64_t a, int64_t b) { return a & b; }); });
+  return inferElementwise(context, [](ArrayRef<Expr> x) {
+    return onConstants(x, [](int64_t a, int64_t b) { return a & b; });
+  });
 }
 
 LogicalResult OrOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(
-      context, [](ArrayRef<Expr> x) { return onConstants(x, [](int64_t a, int64_t b) { return a | b; }); });
+  return inferElementwise(context, [](ArrayRef<Expr> x) {
+    return onConstants(x, [](int64_t a, int64_t b) { return a | b; });
+  });
 }
 
 LogicalResult XorOp::inferShapes(ShapeContext &context) {
-  return inferElementwise(
-      context, [](ArrayRef<Expr> x) { return onConstants(x, [](int64_t a, int64_t b) { return a ^ b; }); });
+  return inferElementwise(context, [](ArrayRef<Expr> x) {
+    return onConstants(x, [](int64_t a, int64_t b) { return a ^ b; });
+  });
 }
 
 LogicalResult CompareOp::inferShapes(ShapeContext &context) {
   Type lhs = cast<TensorType>(getLhs().getType()).getElementType();
   Type rhs = cast<TensorType>(getRhs().getType()).getElementType();
   if (lhs != rhs) // C2
-    return context.emitError() << "expected operands of one element type, but got " << lhs << " and " << rhs;
+    return context.emitError()
+           << "expected operands of one element type, but got " << lhs
+           << " and " << rhs;
   Predicate predicate = getPredicate();
   return inferElementwise(context, [&](ArrayRef<Expr> x) -> Element {
     // The difference, or its bounds, decide.
     Interval interval = (x[0] - x[1]).bounds(context.bounds);
-    bool below = interval.high && *interval.high < 0, above = interval.low && *interval.low > 0;
-    bool atMost = interval.high && *interval.high <= 0, atLeast = interval.low && *interval.low >= 0;
+    bool below = interval.high && *interval.high < 0,
+         above = interval.low && *interval.low > 0;
+    bool atMost = interval.high && *interval.high <= 0,
+         atLeast = interval.low && *interval.low >= 0;
     auto decide = [](bool isTrue, bool isFalse) -> Element {
       return isTrue ? Element(1) : isFalse ? Element(0) : std::nullopt;
     };
@@ -245,11 +269,15 @@ LogicalResult CompareOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult SelectOp::inferShapes(ShapeContext &context) {
-  auto elementType = [](Value value) { return cast<TensorType>(value.getType()).getElementType(); };
-  Type onTrue = elementType(getOnTrue()), onFalse = elementType(getOnFalse()), result = elementType(getResult());
+  auto elementType = [](Value value) {
+    return cast<TensorType>(value.getType()).getElementType();
+  };
+  Type onTrue = elementType(getOnTrue()), onFalse = elementType(getOnFalse()),
+       result = elementType(getResult());
   if (onTrue != onFalse || onTrue != result) // C2
-    return context.emitError() << "expected one element type, but got " << onTrue << " and " << onFalse << " to "
-                               << result;
+    return context.emitError()
+           << "expected one element type, but got " << onTrue << " and "
+           << onFalse << " to " << result;
   return inferElementwise(context, [](ArrayRef<Expr> x) -> Element {
     if (x[1] == x[2])
       return x[1];
@@ -259,8 +287,10 @@ LogicalResult SelectOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult CastOp::inferShapes(ShapeContext &context) {
-  auto from = dyn_cast<IntegerType>(cast<TensorType>(getInput().getType()).getElementType());
-  auto to = dyn_cast<IntegerType>(cast<TensorType>(getResult().getType()).getElementType());
+  auto from = dyn_cast<IntegerType>(
+      cast<TensorType>(getInput().getType()).getElementType());
+  auto to = dyn_cast<IntegerType>(
+      cast<TensorType>(getResult().getType()).getElementType());
   return inferElementwise(context, [&](ArrayRef<Expr> x) -> Element {
     if (!from || !to)
       return std::nullopt;

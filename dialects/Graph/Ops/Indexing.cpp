@@ -1,4 +1,5 @@
-//===- Indexing.cpp - shape rules of gather, scatter and sampling ------------===//
+//===- Indexing.cpp - shape rules of gather, scatter and sampling
+//------------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 
@@ -8,7 +9,8 @@ using namespace cinch::graph;
 using plan::Expr;
 
 LogicalResult GatherOp::inferShapes(ShapeContext &context) {
-  const Dims &input = context.operands[0].dims, &indices = context.operands[1].dims;
+  const Dims &input = context.operands[0].dims,
+             &indices = context.operands[1].dims;
   size_t axis = getAxis();
   if (failed(checkAxis(context, getAxis(), input.size()))) // C1
     return failure();
@@ -22,13 +24,15 @@ LogicalResult GatherOp::inferShapes(ShapeContext &context) {
   if (!positions || !inputShape || !indexShape)
     return success();
   bool known = true;
-  auto indexStrides = graph::getStrides(*indexShape), inputStrides = graph::getStrides(*inputShape);
+  auto indexStrides = graph::getStrides(*indexShape),
+       inputStrides = graph::getStrides(*inputShape);
   setContents(context, moveContents(context, [&](ArrayRef<int64_t> index) {
                 int64_t flat = 0;
                 for (size_t i = 0; i < indexShape->size(); ++i)
                   flat += index[axis + i] * indexStrides[i];
                 int64_t extent = (*inputShape)[axis];
-                int64_t position = (*positions)[flat].asConstant().value_or(extent);
+                int64_t position =
+                    (*positions)[flat].asConstant().value_or(extent);
                 if (position < 0)
                   position += extent;
                 if (position < 0 || position >= extent) {
@@ -48,36 +52,45 @@ LogicalResult GatherOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult GatherElementsOp::inferShapes(ShapeContext &context) {
-  const Dims &input = context.operands[0].dims, &indices = context.operands[1].dims;
+  const Dims &input = context.operands[0].dims,
+             &indices = context.operands[1].dims;
   if (input.size() != indices.size()) // C1
-    return context.emitError() << "expected input and indices of one rank, but got " << toString(input) << " and "
-                               << toString(indices);
+    return context.emitError()
+           << "expected input and indices of one rank, but got "
+           << toString(input) << " and " << toString(indices);
   if (failed(checkAxis(context, getAxis(), input.size())))
     return failure();
   return copyDims(context, 1);
 }
 
 /// The length of the index tuples: the last dimension of `indices`.
-static std::optional<int64_t> getTupleLength(ShapeContext &context, size_t rankLeft) {
+static std::optional<int64_t> getTupleLength(ShapeContext &context,
+                                             size_t rankLeft) {
   const Dims &indices = context.operands[1].dims;
   auto length = indices.empty() ? std::nullopt : indices.back().asConstant();
   if (length && *length >= 0 && *length <= static_cast<int64_t>(rankLeft))
     return length;
-  (void)(context.emitError() << "expected index tuples of static length up to " << rankLeft << ", but got "
-                             << toString(context.operands[0].dims) << " at " << toString(indices));
+  (void)(context.emitError()
+         << "expected index tuples of static length up to " << rankLeft
+         << ", but got " << toString(context.operands[0].dims) << " at "
+         << toString(indices));
   return std::nullopt;
 }
 
 LogicalResult GatherNDOp::inferShapes(ShapeContext &context) {
-  const Dims &input = context.operands[0].dims, &indices = context.operands[1].dims;
+  const Dims &input = context.operands[0].dims,
+             &indices = context.operands[1].dims;
   size_t batch = getBatchDims();
   if (batch >= input.size() || batch >= indices.size())
-    return context.emitError() << "expected batch_dims below the ranks, but got " << static_cast<int64_t>(batch) << " for "
-                               << toString(input) << " at " << toString(indices);
+    return context.emitError()
+           << "expected batch_dims below the ranks, but got "
+           << static_cast<int64_t>(batch) << " for " << toString(input)
+           << " at " << toString(indices);
   for (size_t i = 0; i < batch; ++i)
     if (!requireEqual(input[i], indices[i], context, "batch dimensions agree"))
-      return context.emitError() << "expected batch dimensions that agree, but got " << toString(input) << " at "
-                                 << toString(indices); // C1
+      return context.emitError()
+             << "expected batch dimensions that agree, but got "
+             << toString(input) << " at " << toString(indices); // C1
   auto length = getTupleLength(context, input.size() - batch);
   if (!length)
     return failure();
@@ -87,7 +100,8 @@ LogicalResult GatherNDOp::inferShapes(ShapeContext &context) {
 }
 
 /// True if two shapes can be equal; records the requirements.
-static bool requireSameDims(ArrayRef<Expr> a, ArrayRef<Expr> b, ShapeContext &context, StringRef message) {
+static bool requireSameDims(ArrayRef<Expr> a, ArrayRef<Expr> b,
+                            ShapeContext &context, StringRef message) {
   if (a.size() != b.size())
     return false;
   return llvm::all_of(llvm::zip(a, b), [&](auto pair) {
@@ -96,28 +110,35 @@ static bool requireSameDims(ArrayRef<Expr> a, ArrayRef<Expr> b, ShapeContext &co
 }
 
 LogicalResult ScatterElementsOp::inferShapes(ShapeContext &context) {
-  const Dims &input = context.operands[0].dims, &indices = context.operands[1].dims,
+  const Dims &input = context.operands[0].dims,
+             &indices = context.operands[1].dims,
              &updates = context.operands[2].dims;
   if (input.size() != indices.size() ||
-      !requireSameDims(indices, updates, context, "indices and updates have one shape"))
-    return context.emitError() << "expected indices and updates of one shape, of the rank of the input, but got "
-                               << toString(input) << ", " << toString(indices) << " and " << toString(updates); // C1
+      !requireSameDims(indices, updates, context,
+                       "indices and updates have one shape"))
+    return context.emitError() << "expected indices and updates of one shape, "
+                                  "of the rank of the input, but got "
+                               << toString(input) << ", " << toString(indices)
+                               << " and " << toString(updates); // C1
   if (failed(checkAxis(context, getAxis(), input.size())))
     return failure();
   return copyDims(context);
 }
 
 LogicalResult ScatterNDOp::inferShapes(ShapeContext &context) {
-  const Dims &input = context.operands[0].dims, &indices = context.operands[1].dims,
+  const Dims &input = context.operands[0].dims,
+             &indices = context.operands[1].dims,
              &updates = context.operands[2].dims;
   auto length = getTupleLength(context, input.size());
   if (!length)
     return failure();
   Dims expected(indices.begin(), indices.end() - 1);
   expected.append(input.begin() + *length, input.end());
-  if (!requireSameDims(expected, updates, context, "updates have the shape that the indices imply"))
-    return context.emitError() << "expected updates of shape " << toString(expected) << ", but got "
-                               << toString(updates); // C1
+  if (!requireSameDims(expected, updates, context,
+                       "updates have the shape that the indices imply"))
+    return context.emitError()
+           << "expected updates of shape " << toString(expected) << ", but got "
+           << toString(updates); // C1
   return copyDims(context);
 }
 
@@ -133,13 +154,17 @@ LogicalResult OneHotOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult GridSampleOp::inferShapes(ShapeContext &context) {
-  const Dims &input = context.operands[0].dims, &grid = context.operands[1].dims;
+  const Dims &input = context.operands[0].dims,
+             &grid = context.operands[1].dims;
   int64_t rank = static_cast<int64_t>(input.size()) - 2;
   if (rank < 1 || grid.size() != input.size() ||
-      !requireEqual(input[0], grid[0], context, "batches of input and grid agree") ||
-      !requireEqual(grid.back(), rank, context, "points of the grid have one entry per spatial axis"))
-    return context.emitError() << "expected a grid [N, spatial..., " << rank << "], but got " << toString(input)
-                               << " at " << toString(grid);
+      !requireEqual(input[0], grid[0], context,
+                    "batches of input and grid agree") ||
+      !requireEqual(grid.back(), rank, context,
+                    "points of the grid have one entry per spatial axis"))
+    return context.emitError()
+           << "expected a grid [N, spatial..., " << rank << "], but got "
+           << toString(input) << " at " << toString(grid);
   Dims dims = {input[0], input[1]};
   dims.append(grid.begin() + 1, grid.end() - 1);
   return setDims(context, std::move(dims));

@@ -1,4 +1,5 @@
-//===- ShapeHelpers.cpp - shared by the shape rules of the operations --------===//
+//===- ShapeHelpers.cpp - shared by the shape rules of the operations
+//--------===//
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 #include "dialects/Graph/Graph.h"
 
@@ -16,7 +17,8 @@ LogicalResult graph::copyDims(ShapeContext &context, unsigned operand) {
   return setDims(context, context.operands[operand].dims);
 }
 
-void graph::setContents(ShapeContext &context, std::optional<Contents> contents) {
+void graph::setContents(ShapeContext &context,
+                        std::optional<Contents> contents) {
   auto shape = getStaticDims(context.results[0].dims);
   if (!contents || !shape)
     return;
@@ -24,9 +26,11 @@ void graph::setContents(ShapeContext &context, std::optional<Contents> contents)
   for (int64_t dim : *shape)
     if (llvm::MulOverflow(count, dim, count))
       return;
-  if (count > maxTrackedElements || count != static_cast<int64_t>(contents->size()))
+  if (count > maxTrackedElements ||
+      count != static_cast<int64_t>(contents->size()))
     return;
-  auto type = dyn_cast<IntegerType>(cast<TensorType>(context.op->getResult(0).getType()).getElementType());
+  auto type = dyn_cast<IntegerType>(
+      cast<TensorType>(context.op->getResult(0).getType()).getElementType());
   if (!type || type.getWidth() > 64)
     return;
   bool isUnsigned = type.isUnsigned() || type.getWidth() == 1;
@@ -37,54 +41,67 @@ void graph::setContents(ShapeContext &context, std::optional<Contents> contents)
     if (!constant)
       continue;
     APInt value(64, static_cast<uint64_t>(*constant), /*isSigned=*/true);
-    if (isUnsigned ? *constant < 0 || !value.isIntN(type.getWidth()) : !value.isSignedIntN(type.getWidth()))
+    if (isUnsigned ? *constant < 0 || !value.isIntN(type.getWidth())
+                   : !value.isSignedIntN(type.getWidth()))
       return;
   }
   context.results[0].contents = std::move(contents);
 }
 
-LogicalResult graph::checkAxis(ShapeContext &context, int64_t axis, int64_t rank) {
+LogicalResult graph::checkAxis(ShapeContext &context, int64_t axis,
+                               int64_t rank) {
   if (axis >= 0 && axis < rank)
     return success();
-  return context.emitError() << "expected an axis from 0 to " << rank - 1 << " of shape "
-                             << toString(context.operands[0].dims) << ", but got " << axis;
+  return context.emitError()
+         << "expected an axis from 0 to " << rank - 1 << " of shape "
+         << toString(context.operands[0].dims) << ", but got " << axis;
 }
 
-LogicalResult graph::checkAxes(ShapeContext &context, ArrayRef<int64_t> axes, int64_t rank) {
+LogicalResult graph::checkAxes(ShapeContext &context, ArrayRef<int64_t> axes,
+                               int64_t rank) {
   int64_t previous = -1;
   for (int64_t axis : axes) {
     if (axis <= previous || axis >= rank)
-      return context.emitError() << "expected sorted, distinct axes from 0 to " << rank - 1 << ", but got [" << axes
-                                 << "]";
+      return context.emitError() << "expected sorted, distinct axes from 0 to "
+                                 << rank - 1 << ", but got [" << axes << "]";
     previous = axis;
   }
   return success();
 }
 
-LogicalResult graph::checkSize(ShapeContext &context, StringRef what, ArrayRef<int64_t> values, size_t size) {
+LogicalResult graph::checkSize(ShapeContext &context, StringRef what,
+                               ArrayRef<int64_t> values, size_t size) {
   if (values.size() == size)
     return success();
-  return context.emitError() << "expected " << size << " " << what << ", but got [" << values << "]";
+  return context.emitError() << "expected " << size << " " << what
+                             << ", but got [" << values << "]";
 }
 
-LogicalResult graph::checkAtLeast(ShapeContext &context, StringRef what, ArrayRef<int64_t> values, int64_t low) {
+LogicalResult graph::checkAtLeast(ShapeContext &context, StringRef what,
+                                  ArrayRef<int64_t> values, int64_t low) {
   for (int64_t value : values)
     if (value < low)
-      return context.emitError() << "expected " << what << " of at least " << low << ", but got [" << values << "]";
+      return context.emitError() << "expected " << what << " of at least "
+                                 << low << ", but got [" << values << "]";
   return success();
 }
 
 LogicalResult graph::useDeclaredDims(ShapeContext &context, unsigned operand) {
-  for (auto [result, shape] : llvm::zip(context.op->getResults(), context.results)) {
+  for (auto [result, shape] :
+       llvm::zip(context.op->getResults(), context.results)) {
     auto type = dyn_cast<RankedTensorType>(result.getType());
     if (!type || (!type.hasStaticShape() && !context.verifying)) {
       Value source = context.op->getOperand(operand);
-      auto diagnostic = context.emitError() << "has a shape that depends on the value of ";
+      auto diagnostic = context.emitError()
+                        << "has a shape that depends on the value of ";
       if (auto argument = dyn_cast<BlockArgument>(source)) {
-        if (auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()))
-          if (auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "graph.name"))
+        if (auto function =
+                dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()))
+          if (auto name = function.getArgAttrOfType<StringAttr>(
+                  argument.getArgNumber(), "graph.name"))
             return diagnostic << "input '" << name.getValue() << "'";
-      } else if (auto names = source.getDefiningOp()->getAttrOfType<ArrayAttr>("names")) {
+      } else if (auto names = source.getDefiningOp()->getAttrOfType<ArrayAttr>(
+                     "names")) {
         unsigned number = cast<OpResult>(source).getResultNumber();
         if (number < names.size())
           return diagnostic << names[number];
@@ -93,17 +110,20 @@ LogicalResult graph::useDeclaredDims(ShapeContext &context, unsigned operand) {
     }
     shape.dims.clear();
     for (int64_t dim : type.getShape())
-      shape.dims.push_back(ShapedType::isDynamic(dim) ? context.freshSymbol("") : Expr(dim));
+      shape.dims.push_back(ShapedType::isDynamic(dim) ? context.freshSymbol("")
+                                                      : Expr(dim));
   }
   return success();
 }
 
-const Contents *graph::getList(ShapeContext &context, unsigned operand, size_t size) {
+const Contents *graph::getList(ShapeContext &context, unsigned operand,
+                               size_t size) {
   const auto &contents = context.operands[operand].contents;
   return contents && contents->size() == size ? &*contents : nullptr;
 }
 
-bool graph::forEachIndex(ArrayRef<int64_t> shape, llvm::function_ref<void(ArrayRef<int64_t>)> visit) {
+bool graph::forEachIndex(ArrayRef<int64_t> shape,
+                         llvm::function_ref<void(ArrayRef<int64_t>)> visit) {
   int64_t count = 1;
   for (int64_t dim : shape)
     if (llvm::MulOverflow(count, dim, count))
@@ -113,22 +133,26 @@ bool graph::forEachIndex(ArrayRef<int64_t> shape, llvm::function_ref<void(ArrayR
   SmallVector<int64_t, 4> index(shape.size(), 0);
   for (int64_t i = 0; i < count; ++i) {
     visit(index);
-    for (size_t axis = shape.size(); axis-- > 0 && ++index[axis] == shape[axis];)
+    for (size_t axis = shape.size();
+         axis-- > 0 && ++index[axis] == shape[axis];)
       index[axis] = 0;
   }
   return true;
 }
 
-int64_t graph::getBroadcastOffset(ArrayRef<int64_t> index, ArrayRef<int64_t> shape) {
+int64_t graph::getBroadcastOffset(ArrayRef<int64_t> index,
+                                  ArrayRef<int64_t> shape) {
   int64_t offset = 0;
   size_t skipped = index.size() - shape.size();
   for (size_t axis = 0; axis < shape.size(); ++axis)
-    offset = offset * shape[axis] + (shape[axis] == 1 ? 0 : index[skipped + axis]);
+    offset =
+        offset * shape[axis] + (shape[axis] == 1 ? 0 : index[skipped + axis]);
   return offset;
 }
 
-std::optional<Contents> graph::mapContents(ShapeContext &context,
-                                           llvm::function_ref<std::optional<Expr>(ArrayRef<Expr>)> compute) {
+std::optional<Contents> graph::mapContents(
+    ShapeContext &context,
+    llvm::function_ref<std::optional<Expr>(ArrayRef<Expr>)> compute) {
   auto shape = getStaticDims(context.results[0].dims);
   if (!shape)
     return std::nullopt;
@@ -144,7 +168,8 @@ std::optional<Contents> graph::mapContents(ShapeContext &context,
   bool few = forEachIndex(*shape, [&](ArrayRef<int64_t> index) {
     SmallVector<Expr, 3> elements;
     for (auto [operand, operandShape] : llvm::zip(context.operands, shapes))
-      elements.push_back((*operand.contents)[getBroadcastOffset(index, operandShape)]);
+      elements.push_back(
+          (*operand.contents)[getBroadcastOffset(index, operandShape)]);
     std::optional<Expr> element = known ? compute(elements) : std::nullopt;
     known = element.has_value();
     if (known)
@@ -155,14 +180,17 @@ std::optional<Contents> graph::mapContents(ShapeContext &context,
   return contents;
 }
 
-std::optional<Contents> graph::moveContents(ShapeContext &context,
-                                            llvm::function_ref<int64_t(ArrayRef<int64_t> index)> source) {
+std::optional<Contents> graph::moveContents(
+    ShapeContext &context,
+    llvm::function_ref<int64_t(ArrayRef<int64_t> index)> source) {
   auto shape = getStaticDims(context.results[0].dims);
   const auto &input = context.operands[0].contents;
   if (!shape || !input)
     return std::nullopt;
   Contents contents;
-  if (!forEachIndex(*shape, [&](ArrayRef<int64_t> index) { contents.push_back((*input)[source(index)]); }))
+  if (!forEachIndex(*shape, [&](ArrayRef<int64_t> index) {
+        contents.push_back((*input)[source(index)]);
+      }))
     return std::nullopt;
   return contents;
 }
