@@ -233,8 +233,8 @@ SmallVector<unsigned> cinch::getSpaceLoops(const KernelSchedule &schedule,
     if (!llvm::is_contained(order, loop))
       order.insert(order.begin(), loop);
   SmallVector<int64_t> ranges = first.getStaticLoopRanges();
-  llvm::stable_partition(order,
-                         [&](unsigned loop) { return ranges[loop] == 1; });
+  std::stable_partition(order.begin(), order.end(),
+                        [&](unsigned loop) { return ranges[loop] == 1; });
   SmallVector<unsigned> loops;
   for (unsigned loop : order) {
     size_t position = llvm::find(firstLoops, loop) - firstLoops.begin();
