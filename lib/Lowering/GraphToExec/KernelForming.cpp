@@ -38,10 +38,9 @@ void ProgramWriter::findLive() {
 
 static std::string getKernelName(ArrayRef<Operation *> ops) {
   constexpr size_t maxNamed = 6;
-  std::string name;
+  std::string name = "k"; // no kernel is called like a function of libm
   for (Operation *op : ops.take_front(maxNamed)) {
-    if (!name.empty())
-      name += '_';
+    name += '_';
     name += op->getName().stripDialect();
   }
   if (ops.size() > maxNamed)
@@ -131,6 +130,11 @@ LogicalResult ProgramWriter::checkTypes() {
   for (const std::string &symbol : analysis.getDataSymbols())
     dataSymbols.insert(symbol);
   bool isKnown = true;
+  for (Type input : function.getArgumentTypes())
+    if (!isStorable(getElementTypeOrSelf(input))) {
+      function.emitError() << "unsupported: an input has elements of type " << getElementTypeOrSelf(input);
+      isKnown = false;
+    }
   function.walk([&](Operation *op) {
     if (isGraphOp(op) && !live.contains(op))
       return;

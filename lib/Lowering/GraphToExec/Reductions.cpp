@@ -1,5 +1,6 @@
 //===- Reductions.cpp - building reductions over axes ------------------------===//
 #include "lib/Lowering/GraphToExec/Reductions.h"
+#include "lib/Lowering/GraphToExec/Contractions.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -54,7 +55,12 @@ SmallVector<utils::IteratorType> AxisLoops::getIterators() const {
 
 SmallVector<Operand> AxisLoops::getOperands(ArrayRef<Tensor> ins) {
   SmallVector<Operand> operands;
-  for (const Tensor &in : ins) {
+  for (Tensor in : ins) {
+    // The loops take their bounds from the first operand.
+    if (!in.value && operands.empty()) {
+      in.dims = dims;
+      in = materializeSplat(body, in);
+    }
     auto map = body.broadcastMap(in.dims, dims);
     assert((in.splat || map) && "operand does not broadcast for certain");
     operands.push_back({in, in.splat ? AffineMap() : map->compose(axisMap)});
