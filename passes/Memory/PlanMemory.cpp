@@ -57,26 +57,43 @@ static std::optional<int64_t> getMaximum(const Program &program,
   return high;
 }
 
-/// Copies the value of `operand` right before its owner reads it.
+/// Whether the value of `operand` was there before the block of its owner ran.
+static bool isFromBefore(OpOperand &operand) {
+  Value value = operand.get();
+  while (auto view = value.getDefiningOp<exec::ViewOp>())
+    value = view.getInput();
+  return isa<RankedTensorType>(value.getType()) &&
+         (isa<BlockArgument>(value) ||
+          value.getParentBlock() != operand.getOwner()->getBlock());
+}
+
+/// Copies the value of `operand` right before its owner reads it. Where that is
+/// not enough, values trade places: all of them are copied out first.
 LogicalResult PlanMemoryPass::insertCopy(OpOperand &operand,
                                          const Program &program) {
   Operation *owner = operand.getOwner();
-  // One copy for a value that has another place, one more where two
-  // loop-carried values trade places.
-  if (++copiesAt[{owner, operand.getOperandNumber()}] > 2)
-    return owner->emitOpError() << "plan-memory: found no place for operand "
-                                << operand.getOperandNumber() << " of type "
-                                << operand.get().getType();
   OpBuilder builder(owner);
-  Value value = operand.get();
-  auto dims = builder.getArrayAttr(
-      getDimsAttr(builder.getContext(), program.getDims(value)));
-  auto copy = exec::CopyOp::create(builder, owner->getLoc(), value.getType(),
-                                   value, dims);
-  std::string name =
-      program.getName(value) + "/copy" + std::to_string(numCopies++);
-  copy->setAttr("names", builder.getStrArrayAttr({name}));
-  operand.set(copy);
+  auto copy = [&](OpOperand &from, Value source) {
+    auto dims = builder.getArrayAttr(
+        getDimsAttr(builder.getContext(), program.getDims(source)));
+    auto op = exec::CopyOp::create(builder, owner->getLoc(), source.getType(),
+                                   from.get(), dims);
+    std::string name =
+        program.getName(source) + "/copy" + std::to_string(numCopies++);
+    op->setAttr("names", builder.getStrArrayAttr({name}));
+    from.set(op);
+  };
+  int64_t numBefore = copiesAt[{owner, operand.getOperandNumber()}]++;
+  if (numBefore > 1)
+    return owner->emitOpError()
+           << "plan-memory: found no place for operand "
+           << operand.getOperandNumber() << " of type "
+           << operand.get().getType();
+  if (numBefore == 1)
+    for (OpOperand &other : owner->getOpOperands())
+      if (&other != &operand && isFromBefore(other))
+        copy(other, other.get());
+  copy(operand, operand.get());
   return success();
 }
 

@@ -21,13 +21,13 @@ func.func @shares_in_place(%x: tensor<?x4xf32> {graph.name = "x", graph.dims = [
 
 // -----
 
-// The operand is read again, so its bytes stay.
+// The operand is read again, so its bytes stay; both lie in what they are joined to.
 func.func private @k(%x: tensor<4xf32>, %d: tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel_body} {
   return %d : tensor<4xf32>
 }
 // CHECK-LABEL: @keeps_what_is_read_again
-// CHECK: names = ["a"], slots = [#exec.slot<arena, 0, "0">]
-// CHECK: names = ["b"], slots = [#exec.slot<arena, 1, "0">]
+// CHECK: names = ["a"], slots = [#exec.slot<caller, 1, "16">]
+// CHECK: names = ["b"], slots = [#exec.slot<caller, 1, "32">]
 // CHECK: exec.assemble{{.*}}slots = [#exec.slot<caller, 1, "0">]
 func.func @keeps_what_is_read_again(%x: tensor<4xf32> {graph.name = "x"}) -> (tensor<12xf32> {graph.name = "y"})
     attributes {graph.entry} {
