@@ -1,5 +1,4 @@
-//===- Exec.h - the exec dialect
-//---------------------------------------------===//
+//===- Exec.h - the exec dialect ------------------------------------------===//
 #ifndef CINCH_DIALECTS_EXEC_EXEC_H
 #define CINCH_DIALECTS_EXEC_EXEC_H
 

@@ -1,5 +1,4 @@
-//===- ExecDialect.cpp - registration of the exec dialect
-//--------------------===//
+//===- ExecDialect.cpp - registration of the exec dialect -----------------===//
 #include "dialects/Exec/Exec.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"

@@ -1,5 +1,4 @@
-//===- ExecOps.cpp - verifiers of the exec operations
-//------------------------===//
+//===- ExecOps.cpp - verifiers of the exec operations ---------------------===//
 #include "dialects/Exec/Exec.h"
 
 using namespace mlir;

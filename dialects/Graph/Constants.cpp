@@ -1,5 +1,4 @@
-//===- Constants.cpp - reading constant elements
-//-----------------------------===//
+//===- Constants.cpp - reading constant elements --------------------------===//
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/BuiltinAttributes.h"

@@ -1,5 +1,4 @@
-//===- Constants.h - reading constant elements
-//-------------------------------===//
+//===- Constants.h - reading constant elements ----------------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_CONSTANTS_H
 #define CINCH_DIALECTS_GRAPH_CONSTANTS_H
 

@@ -1,5 +1,4 @@
-//===- Graph.h - the graph dialect
-//-------------------------------------------===//
+//===- Graph.h - the graph dialect ----------------------------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_GRAPH_H
 #define CINCH_DIALECTS_GRAPH_GRAPH_H
 

@@ -1,5 +1,4 @@
-//===- GraphDialect.cpp - registration of the graph dialect
-//------------------===//
+//===- GraphDialect.cpp - registration of the graph dialect ---------------===//
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"

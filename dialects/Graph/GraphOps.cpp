@@ -1,5 +1,4 @@
-//===- GraphOps.cpp - definitions generated from the operation records
-//-------===//
+//===- GraphOps.cpp - definitions generated from the operation records ----===//
 #include "dialects/Graph/Graph.h"
 
 using namespace mlir;

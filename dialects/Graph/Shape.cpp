@@ -1,5 +1,4 @@
-//===- Shape.cpp - symbolic shapes
-//-------------------------------------------===//
+//===- Shape.cpp - symbolic shapes ----------------------------------------===//
 #include "dialects/Graph/Shape.h"
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"

@@ -1,5 +1,4 @@
-//===- Shape.h - symbolic shapes
-//-------------------------------------------===//
+//===- Shape.h - symbolic shapes ------------------------------------------===//
 //
 // What the shape interface of the graph operations talks about: the dimensions
 // of a value as expressions over symbols, and the contents of small integer

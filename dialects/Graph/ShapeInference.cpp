@@ -1,5 +1,4 @@
-//===- ShapeInference.cpp - running the shape interface
-//----------------------===//
+//===- ShapeInference.cpp - running the shape interface -------------------===//
 #include "dialects/Graph/ShapeInference.h"
 #include "dialects/Graph/Graph.h"
 #include "llvm/ADT/StringExtras.h"

@@ -1,5 +1,4 @@
-//===- ShapeInference.h - running the shape interface
-//------------------------===//
+//===- ShapeInference.h - running the shape interface ---------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_SHAPEINFERENCE_H
 #define CINCH_DIALECTS_GRAPH_SHAPEINFERENCE_H
 

@@ -1,5 +1,4 @@
-//===- WeightFiles.cpp - table of mapped weight files
-//------------------------===//
+//===- WeightFiles.cpp - table of mapped weight files ---------------------===//
 #include "dialects/Graph/Graph.h"
 
 using namespace llvm;

@@ -1,5 +1,4 @@
-//===- WeightFiles.h - table of mapped weight files
-//--------------------------===//
+//===- WeightFiles.h - table of mapped weight files -----------------------===//
 #ifndef CINCH_DIALECTS_GRAPH_WEIGHTFILES_H
 #define CINCH_DIALECTS_GRAPH_WEIGHTFILES_H
 

@@ -1,5 +1,4 @@
-//===- Compiler.cpp - the compiler as a C library
-//--------------------------------===//
+//===- Compiler.cpp - the compiler as a C library -------------------------===//
 #include "cinch/compiler.h"
 #include "lib/Pipeline/Compile.h"
 #include "lib/Pipeline/Register.h"

@@ -1,5 +1,4 @@
-//===- ContractionRules.cpp - matmul and convolution in ONNX
-//-------------------===//
+//===- ContractionRules.cpp - matmul and convolution in ONNX --------------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;

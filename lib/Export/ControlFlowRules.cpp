@@ -1,5 +1,4 @@
-//===- ControlFlowRules.cpp - scf in ONNX
-//----------------------------------------===//
+//===- ControlFlowRules.cpp - scf in ONNX ---------------------------------===//
 //
 // scf.if is If, scf.for is Loop. Scalars of control flow (i1, index) are ONNX
 // tensors of rank 0, so `tensor.extract` of the one element and index casts are

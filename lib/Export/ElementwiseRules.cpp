@@ -1,5 +1,4 @@
-//===- ElementwiseRules.cpp - element-wise operations in ONNX
-//------------------===//
+//===- ElementwiseRules.cpp - element-wise operations in ONNX -------------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;

@@ -1,5 +1,4 @@
-//===- Emitter.cpp - builds ONNX graphs from graph operations
-//-----------------===//
+//===- Emitter.cpp - builds ONNX graphs from graph operations -------------===//
 #include "lib/Export/Emitter.h"
 #include "lib/Export/Rules.h"
 #include "llvm/Support/Endian.h"

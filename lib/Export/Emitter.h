@@ -1,5 +1,4 @@
-//===- Emitter.h - builds ONNX graphs from graph operations
-//--------------------===//
+//===- Emitter.h - builds ONNX graphs from graph operations ---------------===//
 //
 // The emitter owns names and node creation; what an operation becomes is said
 // by one rule per operation, found in a table (Rules.h).

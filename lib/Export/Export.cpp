@@ -1,5 +1,4 @@
-//===- Export.cpp - graph dialect to ONNX
-//-----------------------------------------===//
+//===- Export.cpp - graph dialect to ONNX ---------------------------------===//
 #include "lib/Export/Export.h"
 #include "lib/Export/Rules.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

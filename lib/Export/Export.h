@@ -1,5 +1,4 @@
-//===- Export.h - graph dialect to ONNX
-//---------------------------------------===//
+//===- Export.h - graph dialect to ONNX -----------------------------------===//
 #ifndef CINCH_LIB_EXPORT_EXPORT_H
 #define CINCH_LIB_EXPORT_EXPORT_H
 

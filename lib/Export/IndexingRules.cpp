@@ -1,5 +1,4 @@
-//===- IndexingRules.cpp - gather, scatter, quantization in ONNX
-//---------------===//
+//===- IndexingRules.cpp - gather, scatter, quantization in ONNX ----------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;

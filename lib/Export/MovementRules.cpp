@@ -1,5 +1,4 @@
-//===- MovementRules.cpp - constants, shapes and movement in ONNX
-//--------------===//
+//===- MovementRules.cpp - constants, shapes and movement in ONNX ---------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;

@@ -1,5 +1,4 @@
-//===- RecurrentRules.cpp - recurrent cells in ONNX
-//-----------------------------===//
+//===- RecurrentRules.cpp - recurrent cells in ONNX -----------------------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;

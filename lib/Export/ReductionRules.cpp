@@ -1,5 +1,4 @@
-//===- ReductionRules.cpp - reductions and normalizations in ONNX
-//--------------===//
+//===- ReductionRules.cpp - reductions and normalizations in ONNX ---------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;

@@ -1,5 +1,4 @@
-//===- Rules.h - what each operation becomes in ONNX
-//---------------------------===//
+//===- Rules.h - what each operation becomes in ONNX ----------------------===//
 #ifndef CINCH_LIB_EXPORT_RULES_H
 #define CINCH_LIB_EXPORT_RULES_H
 

@@ -1,5 +1,4 @@
-//===- Compile.cpp - the compiler, as a function
-//--------------------------------===//
+//===- Compile.cpp - the compiler, as a function --------------------------===//
 #include "lib/Pipeline/Compile.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Export/Export.h"

@@ -1,5 +1,4 @@
-//===- Compile.h - the compiler, as a function
-//----------------------------------===//
+//===- Compile.h - the compiler, as a function ----------------------------===//
 #ifndef CINCH_LIB_PIPELINE_COMPILE_H
 #define CINCH_LIB_PIPELINE_COMPILE_H
 

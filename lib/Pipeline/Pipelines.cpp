@@ -1,5 +1,4 @@
-//===- Pipelines.cpp - the order of the passes
-//----------------------------------===//
+//===- Pipelines.cpp - the order of the passes ----------------------------===//
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"

@@ -1,5 +1,4 @@
-//===- Pipelines.h - the order of the passes
-//------------------------------------===//
+//===- Pipelines.h - the order of the passes ------------------------------===//
 #ifndef CINCH_LIB_PIPELINE_PIPELINES_H
 #define CINCH_LIB_PIPELINE_PIPELINES_H
 

@@ -1,5 +1,4 @@
-//===- Register.cpp - what the tools know of
-//----------------------------------===//
+//===- Register.cpp - what the tools know of ------------------------------===//
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"

@@ -1,5 +1,4 @@
-//===- Report.cpp - what was compiled, and what it needs
-//--------------------------===//
+//===- Report.cpp - what was compiled, and what it needs ------------------===//
 #include "lib/Pipeline/Report.h"
 #include "runtime/Plan/Expr.h"
 #include "llvm/Support/Format.h"

@@ -1,5 +1,4 @@
-//===- Files.cpp - output files, all or nothing
-//--------------------------------===//
+//===- Files.cpp - output files, all or nothing ---------------------------===//
 #include "lib/Target/Files.h"
 #include <sys/stat.h>
 

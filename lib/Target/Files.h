@@ -1,5 +1,4 @@
-//===- Files.h - output files, all or nothing
-//----------------------------------===//
+//===- Files.h - output files, all or nothing -----------------------------===//
 #ifndef CINCH_LIB_TARGET_FILES_H
 #define CINCH_LIB_TARGET_FILES_H
 

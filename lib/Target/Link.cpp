@@ -1,5 +1,4 @@
-//===- Link.cpp - from an object to a shared library
-//---------------------------===//
+//===- Link.cpp - from an object to a shared library ----------------------===//
 #include "lib/Target/Link.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"

@@ -1,5 +1,4 @@
-//===- Link.h - from an object to a shared library
-//-----------------------------===//
+//===- Link.h - from an object to a shared library ------------------------===//
 #ifndef CINCH_LIB_TARGET_LINK_H
 #define CINCH_LIB_TARGET_LINK_H
 

@@ -1,5 +1,4 @@
-//===- Machine.cpp - the CPU that code is made for
-//-----------------------------===//
+//===- Machine.cpp - the CPU that code is made for ------------------------===//
 #include "lib/Target/Machine.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"

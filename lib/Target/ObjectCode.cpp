@@ -1,5 +1,4 @@
-//===- ObjectCode.cpp - from the llvm dialect to machine code
-//------------------===//
+//===- ObjectCode.cpp - from the llvm dialect to machine code -------------===//
 #include "lib/Target/ObjectCode.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "runtime/ModuleAbi.h"

@@ -1,5 +1,4 @@
-//===- ObjectCode.h - from the llvm dialect to machine code
-//--------------------===//
+//===- ObjectCode.h - from the llvm dialect to machine code ---------------===//
 #ifndef CINCH_LIB_TARGET_OBJECTCODE_H
 #define CINCH_LIB_TARGET_OBJECTCODE_H
 

@@ -1,5 +1,4 @@
-//===- Weights.cpp - the weights file of a compiled model
-//----------------------===//
+//===- Weights.cpp - the weights file of a compiled model -----------------===//
 #include "lib/Target/Weights.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/DialectResourceBlobManager.h"

@@ -1,5 +1,4 @@
-//===- Weights.h - the weights file of a compiled model
-//------------------------===//
+//===- Weights.h - the weights file of a compiled model -------------------===//
 #ifndef CINCH_LIB_TARGET_WEIGHTS_H
 #define CINCH_LIB_TARGET_WEIGHTS_H
 

@@ -1,5 +1,4 @@
-//===- SymbolicShape.cpp - dimensions of every value of a function
-//-----------===//
+//===- SymbolicShape.cpp - dimensions of every value of a function --------===//
 #include "passes/Common/SymbolicShape.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 

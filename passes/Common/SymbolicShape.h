@@ -1,5 +1,4 @@
-//===- SymbolicShape.h - dimensions of every value of a function
-//-------------===//
+//===- SymbolicShape.h - dimensions of every value of a function ----------===//
 #ifndef CINCH_PASSES_COMMON_SYMBOLICSHAPE_H
 #define CINCH_PASSES_COMMON_SYMBOLICSHAPE_H
 

@@ -1,5 +1,4 @@
-//===- AnnotateShapes.cpp - shows what the shape analysis knows
-//--------------===//
+//===- AnnotateShapes.cpp - shows what the shape analysis knows -----------===//
 //
 // For tests and for people: the analysis itself leaves no trace in the module.
 //

@@ -1,5 +1,4 @@
-//===- ExpandRecurrent.cpp - recurrent operations to loops over time
-//---------===//
+//===- ExpandRecurrent.cpp - recurrent operations to loops over time ------===//
 //
 // A recurrence is a loop whose body is a few small operations; written as one,
 // the planner sees what lives across steps and the kernels are those of every

@@ -1,5 +1,4 @@
-//===- GraphSimplify.cpp - resolves shape arithmetic
-//-------------------------===//
+//===- GraphSimplify.cpp - resolves shape arithmetic ----------------------===//
 //
 // Exported models compute shapes with a dozen small operations per layer. Kept,
 // each would be a kernel; known, they are numbers. Everything here is exact and

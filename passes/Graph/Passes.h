@@ -1,5 +1,4 @@
-//===- Passes.h - rewrites of the graph
-//--------------------------------------===//
+//===- Passes.h - rewrites of the graph -----------------------------------===//
 #ifndef CINCH_PASSES_GRAPH_PASSES_H
 #define CINCH_PASSES_GRAPH_PASSES_H
 

@@ -1,5 +1,4 @@
-//===- Recurrence.cpp - building the loop of a recurrent operation
-//-----------===//
+//===- Recurrence.cpp - building the loop of a recurrent operation --------===//
 #include "passes/Graph/Recurrence.h"
 #include "dialects/Graph/Constants.h"
 

@@ -1,5 +1,4 @@
-//===- Recurrence.h - building the loop of a recurrent operation
-//-------------===//
+//===- Recurrence.h - building the loop of a recurrent operation ----------===//
 #ifndef CINCH_PASSES_GRAPH_RECURRENCE_H
 #define CINCH_PASSES_GRAPH_RECURRENCE_H
 

@@ -1,5 +1,4 @@
-//===- VerifyNames.cpp - every value has a unique name
-//-----------------------===//
+//===- VerifyNames.cpp - every value has a unique name --------------------===//
 //
 // Selectors, calibration, plans and reports find values by name, so a pass that
 // loses or doubles one breaks them without a word. One walk over the function.

@@ -1,5 +1,4 @@
-//===- CheckBudget.cpp - holds a plan against a budget
-//-------------------------===//
+//===- CheckBudget.cpp - holds a plan against a budget --------------------===//
 #include "passes/Memory/Passes.h"
 #include "passes/Memory/Program.h"
 
@@ -76,7 +75,8 @@ void CheckBudgetPass::runOnOperation() {
   ModuleOp module = getOperation();
   if (budgetBytes < 0) {
     emitError(module.getLoc())
-        << "check-budget: expected budget-bytes >= 0, but got " << budgetBytes;
+        << "check-budget: expected budget-bytes >= 0, but got "
+        << int64_t(budgetBytes);
     return signalPassFailure();
   }
   if (budgetBytes == 0)

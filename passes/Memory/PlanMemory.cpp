@@ -1,5 +1,4 @@
-//===- PlanMemory.cpp - gives every value its place
-//---------------------------===//
+//===- PlanMemory.cpp - gives every value its place -----------------------===//
 //
 // First who shares bytes (Sharing.h), then where the shared buffers lie
 // (runtime/Plan). Operands of an assembled value become parts of it only if
@@ -85,10 +84,9 @@ LogicalResult PlanMemoryPass::insertCopy(OpOperand &operand,
   };
   int64_t numBefore = copiesAt[{owner, operand.getOperandNumber()}]++;
   if (numBefore > 1)
-    return owner->emitOpError()
-           << "plan-memory: found no place for operand "
-           << operand.getOperandNumber() << " of type "
-           << operand.get().getType();
+    return owner->emitOpError() << "plan-memory: found no place for operand "
+                                << operand.getOperandNumber() << " of type "
+                                << operand.get().getType();
   if (numBefore == 1)
     for (OpOperand &other : owner->getOpOperands())
       if (&other != &operand && isFromBefore(other))

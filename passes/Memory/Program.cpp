@@ -1,5 +1,4 @@
-//===- Program.cpp - steps, sizes and lifetimes of the entry program
-//---------===//
+//===- Program.cpp - steps, sizes and lifetimes of the entry program ------===//
 #include "passes/Memory/Program.h"
 
 using namespace mlir;

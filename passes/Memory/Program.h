@@ -1,5 +1,4 @@
-//===- Program.h - steps, sizes and lifetimes of the entry program
-//-----------===//
+//===- Program.h - steps, sizes and lifetimes of the entry program --------===//
 //
 // What the memory passes and lower-exec need to know of an exec program: the
 // step at which each operation runs, the dimensions and bytes of each tensor as

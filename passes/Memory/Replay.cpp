@@ -1,5 +1,4 @@
-//===- Replay.cpp - simulated memory
-//-------------------------------------------===//
+//===- Replay.cpp - simulated memory --------------------------------------===//
 #include "passes/Memory/Replay.h"
 #include <algorithm>
 

@@ -1,5 +1,4 @@
-//===- Replay.h - simulated memory
-//---------------------------------------------===//
+//===- Replay.h - simulated memory ----------------------------------------===//
 //
 // What each byte of a program's memory holds: which datum (a value as it was
 // written) and which byte of it. For verify-plan.

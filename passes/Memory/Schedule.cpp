@@ -1,5 +1,4 @@
-//===- Schedule.cpp - orders the entry program for the lowest peak
-//-------------===//
+//===- Schedule.cpp - orders the entry program for the lowest peak --------===//
 //
 // The importer's order is one of many; a better one can halve the arena of a
 // model with branches, for nothing at run time. The search is

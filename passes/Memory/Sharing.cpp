@@ -1,5 +1,4 @@
-//===- Sharing.cpp - which values share bytes
-//---------------------------------===//
+//===- Sharing.cpp - which values share bytes -----------------------------===//
 #include "passes/Memory/Sharing.h"
 
 using namespace mlir;

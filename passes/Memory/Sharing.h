@@ -1,5 +1,4 @@
-//===- Sharing.h - which values share bytes
-//-----------------------------------===//
+//===- Sharing.h - which values share bytes -------------------------------===//
 //
 // Assigns every tensor of a program to a buffer and a byte offset in it, so
 // that views, results over dead operands, parts of an assembled value and

@@ -1,5 +1,4 @@
-//===- Planner.h - static memory plan
-//--------------------------------------===//
+//===- Planner.h - static memory plan -------------------------------------===//
 //
 // Places buffers with known lifetimes in one arena (dynamic storage
 // allocation). Several heuristics run and the best result is kept; small cases

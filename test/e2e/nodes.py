@@ -21,6 +21,7 @@ import harness
 
 OUTCOMES = ["pass", "refused", "failed", "wrong", "crash", "hang"]
 SECONDS = 60
+LAST_PLACE = {"bfloat16": 2**-7, "float16": 2**-10}
 
 
 @dataclasses.dataclass
@@ -62,8 +63,9 @@ def difference(got, want, rtol, atol):
     if want.dtype.kind in "biu":
         wrong = np.count_nonzero(got != want)
         return f"{wrong} of {want.size} integers differ" if wrong else None
-    if want.dtype.name == "bfloat16":
-        rtol = max(rtol, 2**-6)  # two units in the last place
+    # Two units in the last place: sums are rounded in another order.
+    if want.dtype.name in LAST_PLACE:
+        rtol = max(rtol, 2 * LAST_PLACE[want.dtype.name])
     got, want = got.astype(np.float64), want.astype(np.float64)
     with np.errstate(all="ignore"):
         close = np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True)

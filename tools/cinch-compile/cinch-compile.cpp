@@ -1,5 +1,4 @@
-//===- cinch-compile.cpp - model in, binary out
-//----------------------------------===//
+//===- cinch-compile.cpp - model in, binary out ---------------------------===//
 #include "lib/Pipeline/Compile.h"
 #include "lib/Pipeline/Register.h"
 #include "llvm/Support/CommandLine.h"

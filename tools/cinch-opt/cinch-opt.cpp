@@ -1,5 +1,4 @@
-//===- cinch-opt.cpp - mlir-opt with the dialects and passes of Cinch
-//---------===//
+//===- cinch-opt.cpp - mlir-opt with the dialects and passes of Cinch -----===//
 //
 // All that mlir-opt gives, except that wrong usage exits with 2, as with every
 // tool here; a failing parse or pass exits with 1.

@@ -1,5 +1,4 @@
-//===- Contraction.cpp - shape rules of matmul, convolution and their kin
-//----===//
+//===- Contraction.cpp - shape rules of matmul, convolution and their kin -===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 

@@ -1,5 +1,4 @@
-//===- Elementwise.cpp - shape rules of element-wise operations
-//--------------===//
+//===- Elementwise.cpp - shape rules of element-wise operations -----------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 

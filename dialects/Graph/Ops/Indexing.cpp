@@ -1,5 +1,4 @@
-//===- Indexing.cpp - shape rules of gather, scatter and sampling
-//------------===//
+//===- Indexing.cpp - shape rules of gather, scatter and sampling ---------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 

@@ -1,5 +1,4 @@
-//===- Movement.cpp - shape rules of constants and data movement
-//-------------===//
+//===- Movement.cpp - shape rules of constants and data movement ----------===//
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"

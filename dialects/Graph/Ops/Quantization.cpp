@@ -1,5 +1,4 @@
-//===- Quantization.cpp - shape rules of quantization
-//------------------------===//
+//===- Quantization.cpp - shape rules of quantization ---------------------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 

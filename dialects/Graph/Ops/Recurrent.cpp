@@ -1,5 +1,4 @@
-//===- Recurrent.cpp - shape rules of recurrent operations
-//-------------------===//
+//===- Recurrent.cpp - shape rules of recurrent operations ----------------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 

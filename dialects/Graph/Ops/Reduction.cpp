@@ -1,5 +1,4 @@
-//===- Reduction.cpp - shape rules of reductions and normalizations
-//----------===//
+//===- Reduction.cpp - shape rules of reductions and normalizations -------===//
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 

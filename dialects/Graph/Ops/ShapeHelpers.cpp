@@ -1,5 +1,4 @@
-//===- ShapeHelpers.cpp - shared by the shape rules of the operations
-//--------===//
+//===- ShapeHelpers.cpp - shared by the shape rules of the operations -----===//
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 #include "dialects/Graph/Graph.h"
 

@@ -1,5 +1,4 @@
-//===- ShapeHelpers.h - shared by the shape rules of the operations
-//----------===//
+//===- ShapeHelpers.h - shared by the shape rules of the operations -------===//
 #ifndef CINCH_DIALECTS_GRAPH_OPS_SHAPEHELPERS_H
 #define CINCH_DIALECTS_GRAPH_OPS_SHAPEHELPERS_H
 

@@ -1,5 +1,4 @@
-//===- Slicing.cpp - shape rules of slices, pads and resampling
-//--------------===//
+//===- Slicing.cpp - shape rules of slices, pads and resampling -----------===//
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"

@@ -1,5 +1,4 @@
-//===- DescribeProgram.cpp - signature and kernels of a program
-//---------------===//
+//===- DescribeProgram.cpp - signature and kernels of a program -----------===//
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "passes/Memory/Program.h"
 

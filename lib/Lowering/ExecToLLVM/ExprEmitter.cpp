@@ -1,5 +1,4 @@
-//===- ExprEmitter.cpp - expressions as code
-//-----------------------------------===//
+//===- ExprEmitter.cpp - expressions as code ------------------------------===//
 //
 // Walks the text form, the one public view of an expression: sums of products
 // of integers, symbols and functions.

@@ -1,5 +1,4 @@
-//===- ExprEmitter.h - expressions as code
-//-------------------------------------===//
+//===- ExprEmitter.h - expressions as code --------------------------------===//
 #ifndef CINCH_LIB_LOWERING_EXECTOLLVM_EXPREMITTER_H
 #define CINCH_LIB_LOWERING_EXECTOLLVM_EXPREMITTER_H
 

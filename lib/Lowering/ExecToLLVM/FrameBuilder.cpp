@@ -1,5 +1,4 @@
-//===- FrameBuilder.cpp - code that reads the frame of a run
-//-------------------===//
+//===- FrameBuilder.cpp - code that reads the frame of a run --------------===//
 #include "lib/Lowering/ExecToLLVM/FrameBuilder.h"
 #include "lib/Lowering/ExecToLLVM/ExprEmitter.h"
 #include "runtime/ModuleAbi.h"

@@ -1,19 +1,17 @@
-//===- LowerExec.cpp - the entry program as a function
-//-------------------------===//
+//===- LowerExec.cpp - the entry program as a function --------------------===//
 //
 // Only obeys: every place, every copy and the order are in the program already.
 // Tensors become addresses where they are used, so nothing but scalars crosses
 // control flow, and upstream lowers that.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Lowering/ExecToLLVM/FrameBuilder.h"
+#include "lib/Lowering/ExecToLLVM/EntryLowering.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace cinch {
@@ -28,54 +26,6 @@ using cinch::plan::Expr;
 /// Status that a failed exec.check returns; include/cinch/runtime.h,
 /// CINCH_ERROR_SHAPE.
 static constexpr int32_t shapeStatus = 8;
-
-static bool isTensor(Value value) {
-  return isa<RankedTensorType>(value.getType());
-}
-
-namespace {
-
-/// Lowers one entry program into a new function.
-class EntryLowering {
-public:
-  EntryLowering(const memory::Program &program, func::FuncOp target,
-                OpBuilder &builder, SymbolTable &symbols)
-      : program(program), target(target), builder(builder), symbols(symbols),
-        code(builder, target.getLoc(), target.getArgument(0),
-             program.getSymbols()) {}
-  LogicalResult run();
-
-private:
-  void collectSlots(Operation &op);
-  void createArgs();
-  void lowerChecks();
-  LogicalResult lower(Block &block);
-  LogicalResult lower(Operation &op);
-  LogicalResult lowerKernel(exec::KernelOp kernel);
-  void lowerAssemble(exec::AssembleOp assemble);
-  void lowerShape(exec::ShapeOp shape);
-  void lowerRead(exec::ReadOp read);
-  LogicalResult lowerDim(tensor::DimOp dim);
-  void lowerWrite(exec::WriteOp write);
-  LogicalResult lowerIf(scf::IfOp branch);
-  LogicalResult lowerFor(scf::ForOp loop);
-  LogicalResult lowerWhile(scf::WhileOp loop);
-  Value address(Value value) { return code.address(slots.lookup(value)); }
-  SmallVector<Value> getScalars(ValueRange values);
-  void mapScalars(ValueRange from, ValueRange to);
-  Value getMessage(StringRef text);
-
-  const memory::Program &program;
-  func::FuncOp target;
-  OpBuilder &builder;
-  SymbolTable &symbols;
-  FrameBuilder code;
-  llvm::DenseMap<Value, exec::SlotAttr> slots;
-  IRMapping scalars;
-  Value args; ///< words for the kernel that runs next
-};
-
-} // namespace
 
 static void addSlots(llvm::DenseMap<Value, exec::SlotAttr> &slots,
                      ValueRange values, ArrayAttr attributes) {
@@ -265,83 +215,6 @@ void EntryLowering::lowerWrite(exec::WriteOp write) {
       arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
                                  scalars.lookup(write.getValue()));
   code.store(value, address(write.getResult()));
-}
-
-LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
-  SmallVector<Type> types;
-  for (Value result : branch.getResults())
-    if (!isTensor(result))
-      types.push_back(result.getType());
-  auto lowered = scf::IfOp::create(
-      builder, branch.getLoc(), types, scalars.lookup(branch.getCondition()),
-      /*addThenBlock=*/true, /*addElseBlock=*/branch.elseBlock() != nullptr);
-  OpBuilder::InsertionGuard guard(builder);
-  for (auto [from, to] :
-       llvm::zip(branch->getRegions(), lowered->getRegions())) {
-    if (from.empty())
-      continue;
-    builder.setInsertionPointToEnd(&to.front());
-    if (failed(lower(from.front())))
-      return failure();
-    Operation *yield = from.front().getTerminator();
-    scf::YieldOp::create(builder, yield->getLoc(),
-                         getScalars(yield->getOperands()));
-  }
-  mapScalars(branch.getResults(), lowered.getResults());
-  return success();
-}
-
-LogicalResult EntryLowering::lowerFor(scf::ForOp loop) {
-  auto lowered = scf::ForOp::create(
-      builder, loop.getLoc(), scalars.lookup(loop.getLowerBound()),
-      scalars.lookup(loop.getUpperBound()), scalars.lookup(loop.getStep()),
-      getScalars(loop.getInitArgs()));
-  scalars.map(loop.getInductionVar(), lowered.getInductionVar());
-  mapScalars(loop.getRegionIterArgs(), lowered.getRegionIterArgs());
-  OpBuilder::InsertionGuard guard(builder);
-  Block *body = lowered.getBody();
-  if (body->mightHaveTerminator())
-    body->getTerminator()->erase();
-  builder.setInsertionPointToEnd(body);
-  if (failed(lower(*loop.getBody())))
-    return failure();
-  Operation *yield = loop.getBody()->getTerminator();
-  scf::YieldOp::create(builder, yield->getLoc(),
-                       getScalars(yield->getOperands()));
-  mapScalars(loop.getResults(), lowered.getResults());
-  return success();
-}
-
-LogicalResult EntryLowering::lowerWhile(scf::WhileOp loop) {
-  SmallVector<Type> types;
-  for (Value result : loop.getResults())
-    if (!isTensor(result))
-      types.push_back(result.getType());
-  auto lowered = scf::WhileOp::create(builder, loop.getLoc(), types,
-                                      getScalars(loop.getInits()));
-  OpBuilder::InsertionGuard guard(builder);
-  auto lowerRegion = [&](Region &from, Region &to) {
-    SmallVector<Type> argumentTypes;
-    for (Value argument : from.getArguments())
-      if (!isTensor(argument))
-        argumentTypes.push_back(argument.getType());
-    SmallVector<Location> locations(argumentTypes.size(), loop.getLoc());
-    Block *block = builder.createBlock(&to, {}, argumentTypes, locations);
-    mapScalars(from.getArguments(), block->getArguments());
-    return lower(from.front());
-  };
-  if (failed(lowerRegion(loop.getBefore(), lowered.getBefore())))
-    return failure();
-  scf::ConditionOp condition = loop.getConditionOp();
-  scf::ConditionOp::create(builder, condition.getLoc(),
-                           scalars.lookup(condition.getCondition()),
-                           getScalars(condition.getArgs()));
-  if (failed(lowerRegion(loop.getAfter(), lowered.getAfter())))
-    return failure();
-  scf::YieldOp::create(builder, loop.getLoc(),
-                       getScalars(loop.getYieldOp().getResults()));
-  mapScalars(loop.getResults(), lowered.getResults());
-  return success();
 }
 
 LogicalResult EntryLowering::lower(Operation &op) {

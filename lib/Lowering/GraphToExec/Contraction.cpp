@@ -1,5 +1,4 @@
-//===- Contraction.cpp - matmul, convolution and einsum
-//----------------------===//
+//===- Contraction.cpp - matmul, convolution and einsum -------------------===//
 //
 // f32 and integer contractions accumulate in the destination and are kernels of
 // kind `contraction`; other floats accumulate in f32 or f64 and are rounded

@@ -1,5 +1,4 @@
-//===- Contractions.h - building sums of products
-//----------------------------===//
+//===- Contractions.h - building sums of products -------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_CONTRACTIONS_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_CONTRACTIONS_H
 

@@ -1,5 +1,4 @@
-//===- ConvTranspose.cpp - transposed convolution, gathered
-//------------------===//
+//===- ConvTranspose.cpp - transposed convolution, gathered ---------------===//
 //
 // Each output element sums over the kernel positions that reach it: those where
 // (output + pad - kernel * dilation) is a multiple of the stride. No element is

@@ -1,5 +1,4 @@
-//===- Elementwise.cpp - element-wise operations as scalars
-//------------------===//
+//===- Elementwise.cpp - element-wise operations as scalars ---------------===//
 //
 // Floats narrower than f32 are computed in f32 and rounded once per operation.
 //

@@ -1,5 +1,4 @@
-//===- FormGroups.cpp - which operations share a kernel
-//----------------------===//
+//===- FormGroups.cpp - which operations share a kernel -------------------===//
 //
 // Groups grow from their roots, in reverse program order: an operation joins
 // the group of its users if it has no other users. So a group has one root and

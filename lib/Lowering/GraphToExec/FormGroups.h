@@ -1,5 +1,4 @@
-//===- FormGroups.h - which operations share a kernel
-//------------------------===//
+//===- FormGroups.h - which operations share a kernel ---------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_FORMGROUPS_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_FORMGROUPS_H
 

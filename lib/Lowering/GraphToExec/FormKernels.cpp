@@ -1,5 +1,4 @@
-//===- FormKernels.cpp - from graph to exec
-//----------------------------------===//
+//===- FormKernels.cpp - from graph to exec -------------------------------===//
 //
 // Fusing producers into consumers keeps intermediate values in registers: they
 // take no memory and no bandwidth. Its cost is recomputation, which grouping

@@ -1,5 +1,4 @@
-//===- Generators.cpp - operations that compute elements from positions
-//------===//
+//===- Generators.cpp - operations that compute elements from positions ---===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 

@@ -1,5 +1,4 @@
-//===- GridSample.cpp - sampling at the points of a grid
-//---------------------===//
+//===- GridSample.cpp - sampling at the points of a grid ------------------===//
 //
 // As the reference implementation of ONNX GridSample: coordinates outside the
 // border are moved first, then each neighbour is clamped, reflected or zero.

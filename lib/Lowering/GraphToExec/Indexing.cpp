@@ -1,5 +1,4 @@
-//===- Indexing.cpp - gathering by index
-//-------------------------------------===//
+//===- Indexing.cpp - gathering by index ----------------------------------===//
 //
 // Indices count from the end if negative, and are then clamped into the axis,
 // so that no read leaves the input.

@@ -1,5 +1,4 @@
-//===- Indices.h - indices that are data
-//-------------------------------------===//
+//===- Indices.h - indices that are data ----------------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_INDICES_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_INDICES_H
 

@@ -1,5 +1,4 @@
-//===- KernelBody.cpp - building the function of a kernel
-//--------------------===//
+//===- KernelBody.cpp - building the function of a kernel -----------------===//
 #include "lib/Lowering/GraphToExec/KernelBody.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

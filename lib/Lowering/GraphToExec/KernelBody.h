@@ -1,5 +1,4 @@
-//===- KernelBody.h - building the function of a kernel
-//----------------------===//
+//===- KernelBody.h - building the function of a kernel -------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_KERNELBODY_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_KERNELBODY_H
 

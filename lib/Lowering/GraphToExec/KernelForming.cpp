@@ -1,5 +1,4 @@
-//===- KernelForming.cpp - bodies of the kernels of a function
-//---------------===//
+//===- KernelForming.cpp - bodies of the kernels of a function ------------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

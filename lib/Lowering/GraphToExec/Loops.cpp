@@ -1,5 +1,4 @@
-//===- Loops.cpp - operations that update their result in order
-//--------------===//
+//===- Loops.cpp - operations that update their result in order -----------===//
 //
 // Kernels of kind `loops`: the destination is carried through loops that
 // extract from and insert into it, which bufferizes in place.

@@ -1,5 +1,4 @@
-//===- LoweringTable.cpp - how each graph operation becomes linalg
-//-----------===//
+//===- LoweringTable.cpp - how each graph operation becomes linalg --------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 
 using namespace mlir;

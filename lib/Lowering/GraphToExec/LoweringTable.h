@@ -1,5 +1,4 @@
-//===- LoweringTable.h - how each graph operation becomes linalg
-//-------------===//
+//===- LoweringTable.h - how each graph operation becomes linalg ----------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_LOWERINGTABLE_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_LOWERINGTABLE_H
 

@@ -1,5 +1,4 @@
-//===- Movement.cpp - data movement
-//------------------------------------------===//
+//===- Movement.cpp - data movement ---------------------------------------===//
 //
 // Every element of a result is read from a computed place of the input. Places
 // are clamped into the input, and the value chosen afterwards, unless the input

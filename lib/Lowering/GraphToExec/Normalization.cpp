@@ -1,5 +1,4 @@
-//===- Normalization.cpp - softmax and normalizations
-//------------------------===//
+//===- Normalization.cpp - softmax and normalizations ---------------------===//
 //
 // Each is one or two row statistics and a map over the rows that reads them.
 //

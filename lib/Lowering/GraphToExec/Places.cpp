@@ -1,5 +1,4 @@
-//===- Places.cpp - what becomes a kernel, a view, an assembly, a constant
-//---===//
+//===- Places.cpp - what becomes a kernel, a view, an assembly, a constant ===//
 #include "lib/Lowering/GraphToExec/FormGroups.h"
 #include "llvm/ADT/TypeSwitch.h"
 

@@ -1,5 +1,4 @@
-//===- Pooling.cpp - windows over spatial axes
-//-------------------------------===//
+//===- Pooling.cpp - windows over spatial axes ----------------------------===//
 #include "lib/Lowering/GraphToExec/Contractions.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -1,5 +1,4 @@
-//===- Program.h - writing the exec program
-//----------------------------------===//
+//===- Program.h - writing the exec program -------------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_PROGRAM_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_PROGRAM_H
 

@@ -1,5 +1,4 @@
-//===- ProgramWriter.cpp - writing the exec program
-//--------------------------===//
+//===- ProgramWriter.cpp - writing the exec program -----------------------===//
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

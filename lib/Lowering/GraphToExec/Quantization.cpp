@@ -1,5 +1,4 @@
-//===- Quantization.cpp - linear quantization
-//--------------------------------===//
+//===- Quantization.cpp - linear quantization -----------------------------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"

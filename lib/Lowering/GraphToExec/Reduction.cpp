@@ -1,5 +1,4 @@
-//===- Reduction.cpp - reductions and positions of extremes
-//------------------===//
+//===- Reduction.cpp - reductions and positions of extremes ---------------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/Reductions.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -1,5 +1,4 @@
-//===- Reductions.cpp - building reductions over axes
-//------------------------===//
+//===- Reductions.cpp - building reductions over axes ---------------------===//
 #include "lib/Lowering/GraphToExec/Reductions.h"
 #include "lib/Lowering/GraphToExec/Contractions.h"
 

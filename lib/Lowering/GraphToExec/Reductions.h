@@ -1,5 +1,4 @@
-//===- Reductions.h - building reductions over axes
-//--------------------------===//
+//===- Reductions.h - building reductions over axes -----------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_REDUCTIONS_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_REDUCTIONS_H
 

@@ -1,5 +1,4 @@
-//===- Resize.cpp - resampling along axes
-//------------------------------------===//
+//===- Resize.cpp - resampling along axes ---------------------------------===//
 //
 // As the reference implementation of ONNX Resize: per axis, an output position
 // gives an input coordinate (in f64), its neighbours and their weights.

@@ -1,5 +1,4 @@
-//===- Sampling.cpp - weighted sums of neighbouring elements
-//-----------------===//
+//===- Sampling.cpp - weighted sums of neighbouring elements --------------===//
 #include "lib/Lowering/GraphToExec/Sampling.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 

@@ -1,5 +1,4 @@
-//===- Sampling.h - weighted sums of neighbouring elements
-//-------------------===//
+//===- Sampling.h - weighted sums of neighbouring elements ----------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_SAMPLING_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_SAMPLING_H
 

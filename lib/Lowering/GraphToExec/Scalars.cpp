@@ -1,5 +1,4 @@
-//===- Scalars.cpp - arithmetic on scalars in kernel bodies
-//------------------===//
+//===- Scalars.cpp - arithmetic on scalars in kernel bodies ---------------===//
 #include "lib/Lowering/GraphToExec/Scalars.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinTypes.h"

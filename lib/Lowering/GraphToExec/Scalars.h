@@ -1,5 +1,4 @@
-//===- Scalars.h - arithmetic on scalars in kernel bodies
-//--------------------===//
+//===- Scalars.h - arithmetic on scalars in kernel bodies -----------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_SCALARS_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_SCALARS_H
 

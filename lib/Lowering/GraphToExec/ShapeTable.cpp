@@ -1,5 +1,4 @@
-//===- ShapeTable.cpp - what is known of the values of a function
-//------------===//
+//===- ShapeTable.cpp - what is known of the values of a function ---------===//
 #include "lib/Lowering/GraphToExec/ShapeTable.h"
 #include "lib/Lowering/GraphToExec/Scalars.h"
 

@@ -1,5 +1,4 @@
-//===- ShapeTable.h - what is known of the values of a function
-//--------------===//
+//===- ShapeTable.h - what is known of the values of a function -----------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_SHAPETABLE_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_SHAPETABLE_H
 

@@ -1,5 +1,4 @@
-//===- BufferizeKernel.cpp - imperative kernel bodies
-//------------------------===//
+//===- BufferizeKernel.cpp - imperative kernel bodies ---------------------===//
 //
 // Bodies of kind "loops" write into their destinations with scf loops and
 // tensor.insert. One-shot bufferization in place turns them into loops over

@@ -1,5 +1,4 @@
-//===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM
-//---------===//
+//===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM ------===//
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

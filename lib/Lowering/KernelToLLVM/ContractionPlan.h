@@ -1,5 +1,4 @@
-//===- ContractionPlan.h - how a contraction becomes tiles of GEMM
-//-----------===//
+//===- ContractionPlan.h - how a contraction becomes tiles of GEMM --------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H
 

@@ -1,5 +1,4 @@
-//===- ContractionToLoops.cpp - contractions over microkernels
-//---------------===//
+//===- ContractionToLoops.cpp - contractions over microkernels ------------===//
 //
 // A tile is a block of rows and columns of one GEMM. Its accumulator and the
 // panels of operands that microkernels cannot read in place are on the stack; a
@@ -9,69 +8,13 @@
 // out.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
-#include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
+#include "lib/Lowering/KernelToLLVM/ContractionEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
-#include "lib/Lowering/KernelToLLVM/Microkernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace cinch;
-
-namespace {
-
-class ContractionEmitter {
-public:
-  ContractionEmitter(const KernelSchedule &schedule, ContractionPlan &plan,
-                     ElementEmitter &emitter, MicrokernelTable &microkernels)
-      : schedule(schedule), plan(plan), emitter(emitter),
-        builder(emitter.builder), microkernels(microkernels) {}
-
-  /// The number of tiles; null after an error.
-  Value makeSpace();
-  LogicalResult emitTiles();
-
-private:
-  Value product(ArrayRef<unsigned> dims);
-  /// Sets `indices[dims]` for the linear index `linear` over `dims`.
-  void decode(Value linear, ArrayRef<unsigned> dims, ArrayRef<Value> sizes,
-              MutableArrayRef<Value> indices);
-  void setDepth(Value linear);
-  void setRow(Value linear);
-  /// Calls `emit(local)` in a loop over the columns [first, first + count),
-  /// with their dimensions set and `local` counted from `first`.
-  LogicalResult forColumns(Value first, Value count,
-                           function_ref<LogicalResult(Value local)> emit);
-  void fillZeros(Value buffer, Value begin, Value end);
-  Value read(OpOperand *operand);
-  Value addressOf(OpOperand *operand);
-  LogicalResult packLhs(Value firstRow, Value count, Value firstDepth,
-                        Value depth);
-  LogicalResult packRhs(Value firstDepth, Value depth, Value firstColumn,
-                        Value count);
-  void call(Value rows, Value columns, Value depth, Value a, Value b, Value c);
-  void callOnce(int64_t m, Value isFullColumns, Value isFullDepth, Value a,
-                Value b, Value c);
-  LogicalResult emitEpilogue(Value firstRow, Value rows, Value firstColumn,
-                             Value columns);
-
-  const KernelSchedule &schedule;
-  ContractionPlan &plan;
-  ElementEmitter &emitter;
-  OpBuilder &builder;
-  MicrokernelTable &microkernels;
-
-  SmallVector<Value> loopSizes, dimSizes;
-  SmallVector<unsigned> depthLoops; ///< reduced loops that are not of size 1
-  Value numRows, numColumns, numDepth, rowTiles, columnBlocks;
-  /// The current indices: per dimension of the space, per loop of the op.
-  SmallVector<Value> indices, loops;
-  Value accumulator, lhsPanel, rhsPanel;
-  Value localRow, localColumn;
-};
-
-} // namespace
 
 Value ContractionEmitter::product(ArrayRef<unsigned> dims) {
   Value size = emitter.constant(1);
@@ -98,137 +41,6 @@ Value ContractionEmitter::makeSpace() {
   columnBlocks =
       emitter.ceilDiv(numColumns, emitter.constant(plan.blockColumns));
   return emitter.mul(product(plan.outer), emitter.mul(rowTiles, columnBlocks));
-}
-
-void ContractionEmitter::decode(Value linear, ArrayRef<unsigned> dims,
-                                ArrayRef<Value> sizes,
-                                MutableArrayRef<Value> into) {
-  for (unsigned dim : llvm::reverse(dims)) {
-    if (dim == dims.front()) {
-      into[dim] = linear;
-      break;
-    }
-    into[dim] = emitter.rem(linear, sizes[dim]);
-    linear = emitter.floorDiv(linear, sizes[dim]);
-  }
-}
-
-void ContractionEmitter::setDepth(Value linear) {
-  decode(linear, depthLoops, loopSizes, loops);
-}
-
-void ContractionEmitter::setRow(Value linear) {
-  // Rows of several dimensions are merged: the last one takes the linear index.
-  if (plan.rows.empty())
-    return;
-  indices[plan.rows.back()] = linear;
-  loops[plan.loopOfDim[plan.rows.back()]] = linear;
-}
-
-LogicalResult
-ContractionEmitter::forColumns(Value first, Value count,
-                               function_ref<LogicalResult(Value)> emit) {
-  OpBuilder::InsertionGuard guard(builder);
-  Value one = emitter.constant(1), end = emitter.add(first, count);
-  auto set = [&](unsigned dim, Value value) {
-    indices[dim] = value;
-    loops[plan.loopOfDim[dim]] = value;
-  };
-  unsigned last = plan.columns.back();
-  if (plan.linearColumns) {
-    scf::ForOp loop = emitter.makeLoop(first, end, one);
-    emitter.markParallel(loop);
-    set(last, loop.getInductionVar());
-    return emit(emitter.sub(loop.getInductionVar(), first));
-  }
-  // Runs of the last dimension, one for each value of the others.
-  Value width = dimSizes[last];
-  Value begin = emitter.floorDiv(first, width);
-  scf::ForOp runs = emitter.makeLoop(begin, emitter.ceilDiv(end, width), one);
-  Value run = runs.getInductionVar();
-  decode(run, ArrayRef<unsigned>(plan.columns).drop_back(), dimSizes, indices);
-  for (unsigned dim : plan.columns)
-    loops[plan.loopOfDim[dim]] = indices[dim];
-  Value start = emitter.mul(run, width);
-  Value low = emitter.max(emitter.sub(first, start), emitter.constant(0));
-  Value high = emitter.min(emitter.sub(end, start), width);
-  scf::ForOp loop = emitter.makeLoop(low, high, one);
-  emitter.markParallel(loop);
-  set(last, loop.getInductionVar());
-  return emit(emitter.add(loop.getInductionVar(), emitter.sub(start, first)));
-}
-
-void ContractionEmitter::fillZeros(Value buffer, Value begin, Value end) {
-  OpBuilder::InsertionGuard guard(builder);
-  scf::ForOp loop = emitter.makeLoop(begin, end, emitter.constant(1));
-  emitter.markParallel(loop);
-  Value zero = arith::ConstantOp::create(builder, emitter.loc,
-                                         builder.getF32FloatAttr(0));
-  emitter.store(zero, buffer, loop.getInductionVar());
-}
-
-Value ContractionEmitter::read(OpOperand *operand) {
-  return emitter.element(
-      operand->get(),
-      emitter.apply(plan.op.getMatchingIndexingMap(operand), loops));
-}
-
-Value ContractionEmitter::addressOf(OpOperand *operand) {
-  return emitter.address(
-      cast<BlockArgument>(operand->get()).getArgNumber(),
-      emitter.apply(plan.op.getMatchingIndexingMap(operand), loops));
-}
-
-/// A[firstRow + r, firstDepth + d] -> lhsPanel[r, d], zeros behind the depth.
-LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
-                                          Value firstDepth, Value depth) {
-  OpBuilder::InsertionGuard guard(builder);
-  Value zero = emitter.constant(0), one = emitter.constant(1);
-  Value width = emitter.constant(plan.blockDepth);
-  scf::ForOp rows = emitter.makeLoop(zero, count, one);
-  setRow(emitter.add(firstRow, rows.getInductionVar()));
-  Value start = emitter.mul(rows.getInductionVar(), width);
-  {
-    OpBuilder::InsertionGuard inner(builder);
-    scf::ForOp loop = emitter.makeLoop(zero, depth, one);
-    emitter.markParallel(loop);
-    setDepth(emitter.add(firstDepth, loop.getInductionVar()));
-    Value value = read(plan.lhs);
-    if (!value)
-      return failure();
-    emitter.store(value, lhsPanel, emitter.add(start, loop.getInductionVar()));
-  }
-  if (!plan.depth)
-    fillZeros(lhsPanel, emitter.add(start, depth), emitter.add(start, width));
-  return success();
-}
-
-/// B[firstDepth + d, firstColumn + c] -> rhsPanel[d, c], zeros behind both.
-LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
-                                          Value firstColumn, Value count) {
-  OpBuilder::InsertionGuard guard(builder);
-  Value zero = emitter.constant(0), one = emitter.constant(1);
-  Value width = emitter.constant(plan.blockColumns);
-  {
-    OpBuilder::InsertionGuard inner(builder);
-    scf::ForOp loop = emitter.makeLoop(zero, depth, one);
-    setDepth(emitter.add(firstDepth, loop.getInductionVar()));
-    Value start = emitter.mul(loop.getInductionVar(), width);
-    if (failed(
-            forColumns(firstColumn, count, [&](Value local) -> LogicalResult {
-              Value value = read(plan.rhs);
-              if (!value)
-                return failure();
-              emitter.store(value, rhsPanel, emitter.add(start, local));
-              return success();
-            })))
-      return failure();
-    fillZeros(rhsPanel, emitter.add(start, count), emitter.add(start, width));
-  }
-  if (!plan.depth)
-    fillZeros(rhsPanel, emitter.mul(depth, width),
-              emitter.constant(plan.blockDepth * plan.blockColumns));
-  return success();
 }
 
 /// Calls the microkernel of `m` rows on the block.

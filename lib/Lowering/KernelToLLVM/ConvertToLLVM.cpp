@@ -1,5 +1,4 @@
-//===- ConvertToLLVM.cpp - emitted kernel functions to the llvm dialect
-//------===//
+//===- ConvertToLLVM.cpp - emitted kernel functions to the llvm dialect ---===//
 //
 // 16-bit floats are computed in f32; bf16 conversions become integer arithmetic
 // (the C library has no routine for them, f16 is an instruction of the target).

@@ -1,5 +1,4 @@
-//===- ElementEmitter.h - elements of the tensors of a kernel body
-//-----------===//
+//===- ElementEmitter.h - elements of the tensors of a kernel body --------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
 
@@ -77,6 +76,8 @@ public:
   const bool fast;
 
 private:
+  /// The linear offset of `indices` in argument number `argument`.
+  mlir::Value linearize(unsigned argument, llvm::ArrayRef<mlir::Value> indices);
   template <typename Op, typename... Args>
   mlir::Value make(mlir::ValueRange operands, Args &&...args);
   /// Moves the builder out of the loops that `operands` do not depend on.

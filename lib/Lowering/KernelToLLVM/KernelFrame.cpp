@@ -1,5 +1,4 @@
-//===- KernelFrame.cpp - the arguments of a kernel inside emitted code
-//-------===//
+//===- KernelFrame.cpp - the arguments of a kernel inside emitted code ----===//
 //
 // The words of runtime/ModuleAbi.h become SSA values: one address per tensor,
 // followed by its dynamic dimensions, one word per index scalar.

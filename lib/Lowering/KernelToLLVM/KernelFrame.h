@@ -1,5 +1,4 @@
-//===- KernelFrame.h - the arguments of a kernel inside emitted code
-//---------===//
+//===- KernelFrame.h - the arguments of a kernel inside emitted code ------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
 

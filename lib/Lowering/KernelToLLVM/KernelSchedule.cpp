@@ -1,5 +1,4 @@
-//===- KernelSchedule.cpp - the loop order of a generated kernel
-//-------------===//
+//===- KernelSchedule.cpp - the loop order of a generated kernel ----------===//
 //
 // Walks the body from its roots with, per tensor index, what it depends on in
 // the parallel space. From that: which dimensions row statistics depend on

@@ -1,5 +1,4 @@
-//===- KernelSchedule.h - the loop order of a generated kernel
-//---------------===//
+//===- KernelSchedule.h - the loop order of a generated kernel ------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
 

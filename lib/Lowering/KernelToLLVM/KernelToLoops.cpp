@@ -1,5 +1,4 @@
-//===- KernelToLoops.cpp - loops of a generated kernel
-//-----------------------===//
+//===- KernelToLoops.cpp - loops of a generated kernel --------------------===//
 //
 // Tiles are runs of rows (all dimensions of the tile space but the last), or
 // blocks of the last dimension where rows are long. Inside a row, producers are

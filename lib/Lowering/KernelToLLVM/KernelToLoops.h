@@ -1,5 +1,4 @@
-//===- KernelToLoops.h - loops of a generated kernel
-//-------------------------===//
+//===- KernelToLoops.h - loops of a generated kernel ----------------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
 

@@ -1,5 +1,4 @@
-//===- LowerKernels.cpp - kernel bodies to LLVM functions
-//--------------------===//
+//===- LowerKernels.cpp - kernel bodies to LLVM functions -----------------===//
 //
 // Emits the functions of every kernel body into a helper module, lowers that
 // with the upstream conversions, and moves the result in place of the bodies.

@@ -1,5 +1,4 @@
-//===- Microkernels.h - the microkernels that a module needs
-//-----------------===//
+//===- Microkernels.h - the microkernels that a module needs --------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_MICROKERNELS_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_MICROKERNELS_H
 

@@ -1,5 +1,4 @@
-//===- PackWeights.cpp - weights in the layout of their microkernels
-//---------===//
+//===- PackWeights.cpp - weights in the layout of their microkernels ------===//
 //
 // A microkernel reads a block of columns of B row after row; in a wide matrix
 // every row is on another page, and rows a power of two apart share cache sets.

@@ -1,5 +1,4 @@
-//===- ExprTest.cpp - canonical form, division, bounds of expressions
-//------===//
+//===- ExprTest.cpp - canonical form, division, bounds of expressions -----===//
 #include "runtime/Plan/Expr.h"
 
 #include "gtest/gtest.h"

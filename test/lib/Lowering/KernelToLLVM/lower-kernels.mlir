@@ -3,7 +3,7 @@
 
 // The words of x are its address and one dimension; a kernel has a counter of its
 // tiles, and keeps its signature for the entry program.
-// CHECK-LABEL: llvm.func @scale.body(
+// CHECK-LABEL: llvm.func internal @scale.body(
 // CHECK-SAME: %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64)
 // CHECK: llvm.load %{{.*}} {access_groups
 // CHECK: llvm.fmul
@@ -28,7 +28,7 @@ func.func private @scale(%x: tensor<?xf32>, %out: tensor<?xf32>) -> tensor<?xf32
 // -----
 
 // Arguments that share a buffer are not noalias.
-// CHECK-LABEL: llvm.func @negate.body(
+// CHECK-LABEL: llvm.func internal @negate.body(
 // CHECK-SAME: %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64)
 func.func private @negate(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32>
     attributes {exec.kernel_body, exec.kind = "generic"} {
@@ -49,12 +49,12 @@ func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> attributes {graph.entry} {
 
 // The sum of a row is computed once, before the loop that divides by it, and may
 // be reordered, except on the reference path.
-// CHECK-LABEL: llvm.func @normalize.body
+// CHECK-LABEL: llvm.func internal @normalize.body
+// CHECK-NOT: llvm.fdiv
 // CHECK: llvm.fadd {{.*}} {fastmathFlags = #llvm.fastmath<contract, reassoc>}
 // CHECK: llvm.fdiv
-// CHECK-NOT: llvm.fadd
-// REFERENCE-LABEL: llvm.func @normalize.body
-// REFERENCE-NOT: fastmath
+// REFERENCE-LABEL: llvm.func internal @normalize.body
+// REFERENCE: llvm.fadd %{{.*}}, %{{.*}} : f32
 func.func private @normalize(%x: tensor<?x64xf32>, %out: tensor<?x64xf32>) -> tensor<?x64xf32>
     attributes {exec.kernel_body, exec.kind = "generic"} {
   %zero = arith.constant 0.0 : f32
@@ -82,10 +82,11 @@ func.func private @normalize(%x: tensor<?x64xf32>, %out: tensor<?x64xf32>) -> te
 // A matrix product calls microkernels: 100 rows are a block of 64 and one of 36.
 // The reference path has none.
 // CHECK: module attributes {exec.microkernels = [array<i32: 64, 32, 80, 80, 32, 32, 1>, array<i32: 36, 32, 80, 80, 32, 32, 1>]}
-// CHECK-LABEL: llvm.func @matmul.body
+// CHECK-LABEL: llvm.func internal @matmul.body
 // CHECK: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %{{.*}}) : !llvm.ptr, (!llvm.ptr, !llvm.ptr, !llvm.ptr) -> ()
-// REFERENCE-NOT: exec.microkernels
-// REFERENCE-LABEL: llvm.func @matmul.body
+// REFERENCE-LABEL: llvm.func internal @matmul.body
+// REFERENCE-NOT: llvm.call
+// REFERENCE: llvm.func @matmul(
 func.func private @matmul(%a: tensor<100x80xf32>, %b: tensor<80x32xf32>, %out: tensor<100x32xf32>) -> tensor<100x32xf32>
     attributes {exec.kernel_body, exec.kind = "contraction"} {
   %zero = arith.constant 0.0 : f32
@@ -103,7 +104,7 @@ func.func private @matmul(%a: tensor<100x80xf32>, %b: tensor<80x32xf32>, %out: t
 // -----
 
 // An imperative body is one tile that works in its destination.
-// CHECK-LABEL: llvm.func @scatter.body
+// CHECK-LABEL: llvm.func internal @scatter.body
 // CHECK-NOT: llvm.call
 // CHECK: llvm.func @scatter.tiles
 // CHECK: llvm.mlir.constant(1 :

@@ -1,0 +1,59 @@
+//===- EntryLowering.h - the entry program as a function ------------------===//
+#ifndef CINCH_LIB_LOWERING_EXECTOLLVM_ENTRYLOWERING_H
+#define CINCH_LIB_LOWERING_EXECTOLLVM_ENTRYLOWERING_H
+
+#include "lib/Lowering/ExecToLLVM/FrameBuilder.h"
+
+#include "mlir/IR/IRMapping.h"
+
+namespace cinch {
+
+inline bool isTensor(mlir::Value value) {
+  return mlir::isa<mlir::RankedTensorType>(value.getType());
+}
+
+/// Lowers one entry program into a new function.
+class EntryLowering {
+public:
+  EntryLowering(const memory::Program &program, mlir::func::FuncOp target,
+                mlir::OpBuilder &builder, mlir::SymbolTable &symbols)
+      : program(program), target(target), builder(builder), symbols(symbols),
+        code(builder, target.getLoc(), target.getArgument(0),
+             program.getSymbols()) {}
+  llvm::LogicalResult run();
+
+private:
+  void collectSlots(mlir::Operation &op);
+  void createArgs();
+  void lowerChecks();
+  llvm::LogicalResult lower(mlir::Block &block);
+  llvm::LogicalResult lower(mlir::Operation &op);
+  llvm::LogicalResult lowerKernel(exec::KernelOp kernel);
+  void lowerAssemble(exec::AssembleOp assemble);
+  void lowerShape(exec::ShapeOp shape);
+  void lowerRead(exec::ReadOp read);
+  llvm::LogicalResult lowerDim(mlir::tensor::DimOp dim);
+  void lowerWrite(exec::WriteOp write);
+  llvm::LogicalResult lowerIf(mlir::scf::IfOp branch);
+  llvm::LogicalResult lowerFor(mlir::scf::ForOp loop);
+  llvm::LogicalResult lowerWhile(mlir::scf::WhileOp loop);
+  mlir::Value address(mlir::Value value) {
+    return code.address(slots.lookup(value));
+  }
+  llvm::SmallVector<mlir::Value> getScalars(mlir::ValueRange values);
+  void mapScalars(mlir::ValueRange from, mlir::ValueRange to);
+  mlir::Value getMessage(llvm::StringRef text);
+
+  const memory::Program &program;
+  mlir::func::FuncOp target;
+  mlir::OpBuilder &builder;
+  mlir::SymbolTable &symbols;
+  FrameBuilder code;
+  llvm::DenseMap<mlir::Value, exec::SlotAttr> slots;
+  mlir::IRMapping scalars;
+  mlir::Value args; ///< words for the kernel that runs next
+};
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_EXECTOLLVM_ENTRYLOWERING_H

@@ -1,0 +1,71 @@
+//===- ContractionEmitter.h - tiles of a contraction
+//-------------------------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONEMITTER_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONEMITTER_H
+
+#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+#include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
+#include "lib/Lowering/KernelToLLVM/Microkernels.h"
+
+namespace cinch {
+
+/// Emits the tiles of a contraction: its accumulator and panels on the stack,
+/// microkernel calls, and the elementwise operations behind it.
+class ContractionEmitter {
+public:
+  ContractionEmitter(const KernelSchedule &schedule, ContractionPlan &plan,
+                     ElementEmitter &emitter, MicrokernelTable &microkernels)
+      : schedule(schedule), plan(plan), emitter(emitter),
+        builder(emitter.builder), microkernels(microkernels) {}
+
+  /// The number of tiles; null after an error.
+  mlir::Value makeSpace();
+  mlir::LogicalResult emitTiles();
+
+private:
+  mlir::Value product(llvm::ArrayRef<unsigned> dims);
+  /// Sets `indices[dims]` for the linear index `linear` over `dims`.
+  void decode(mlir::Value linear, llvm::ArrayRef<unsigned> dims,
+              llvm::ArrayRef<mlir::Value> sizes,
+              llvm::MutableArrayRef<mlir::Value> indices);
+  void setDepth(mlir::Value linear);
+  void setRow(mlir::Value linear);
+  /// Calls `emit(local)` in a loop over the columns [first, first + count),
+  /// with their dimensions set and `local` counted from `first`.
+  mlir::LogicalResult
+  forColumns(mlir::Value first, mlir::Value count,
+             llvm::function_ref<mlir::LogicalResult(mlir::Value local)> emit);
+  void fillZeros(mlir::Value buffer, mlir::Value begin, mlir::Value end);
+  mlir::Value read(mlir::OpOperand *operand);
+  mlir::Value addressOf(mlir::OpOperand *operand);
+  mlir::LogicalResult packLhs(mlir::Value firstRow, mlir::Value count,
+                              mlir::Value firstDepth, mlir::Value depth);
+  mlir::LogicalResult packRhs(mlir::Value firstDepth, mlir::Value depth,
+                              mlir::Value firstColumn, mlir::Value count);
+  void call(mlir::Value rows, mlir::Value columns, mlir::Value depth,
+            mlir::Value a, mlir::Value b, mlir::Value c);
+  void callOnce(int64_t m, mlir::Value isFullColumns, mlir::Value isFullDepth,
+                mlir::Value a, mlir::Value b, mlir::Value c);
+  mlir::LogicalResult emitEpilogue(mlir::Value firstRow, mlir::Value rows,
+                                   mlir::Value firstColumn,
+                                   mlir::Value columns);
+
+  const KernelSchedule &schedule;
+  ContractionPlan &plan;
+  ElementEmitter &emitter;
+  mlir::OpBuilder &builder;
+  MicrokernelTable &microkernels;
+
+  llvm::SmallVector<mlir::Value> loopSizes, dimSizes;
+  llvm::SmallVector<unsigned>
+      depthLoops; ///< reduced loops that are not of size 1
+  mlir::Value numRows, numColumns, numDepth, rowTiles, columnBlocks;
+  /// The current indices: per dimension of the space, per loop of the op.
+  llvm::SmallVector<mlir::Value> indices, loops;
+  mlir::Value accumulator, lhsPanel, rhsPanel;
+  mlir::Value localRow, localColumn;
+};
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONEMITTER_H

@@ -1,0 +1,144 @@
+//===- ContractionPanels.cpp - panels of operands on the stack
+//---------------===//
+//
+// Walks the rows, columns and depth of a contraction, and fills panels element
+// by element where microkernels cannot read an operand in place.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/ContractionEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace cinch;
+
+void ContractionEmitter::decode(Value linear, ArrayRef<unsigned> dims,
+                                ArrayRef<Value> sizes,
+                                MutableArrayRef<Value> into) {
+  for (unsigned dim : llvm::reverse(dims)) {
+    if (dim == dims.front()) {
+      into[dim] = linear;
+      break;
+    }
+    into[dim] = emitter.rem(linear, sizes[dim]);
+    linear = emitter.floorDiv(linear, sizes[dim]);
+  }
+}
+
+void ContractionEmitter::setDepth(Value linear) {
+  decode(linear, depthLoops, loopSizes, loops);
+}
+
+void ContractionEmitter::setRow(Value linear) {
+  // Rows of several dimensions are merged: the last one takes the linear index.
+  if (plan.rows.empty())
+    return;
+  indices[plan.rows.back()] = linear;
+  loops[plan.loopOfDim[plan.rows.back()]] = linear;
+}
+
+LogicalResult
+ContractionEmitter::forColumns(Value first, Value count,
+                               function_ref<LogicalResult(Value)> emit) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value one = emitter.constant(1), end = emitter.add(first, count);
+  auto set = [&](unsigned dim, Value value) {
+    indices[dim] = value;
+    loops[plan.loopOfDim[dim]] = value;
+  };
+  unsigned last = plan.columns.back();
+  if (plan.linearColumns) {
+    scf::ForOp loop = emitter.makeLoop(first, end, one);
+    emitter.markParallel(loop);
+    set(last, loop.getInductionVar());
+    return emit(emitter.sub(loop.getInductionVar(), first));
+  }
+  // Runs of the last dimension, one for each value of the others.
+  Value width = dimSizes[last];
+  Value begin = emitter.floorDiv(first, width);
+  scf::ForOp runs = emitter.makeLoop(begin, emitter.ceilDiv(end, width), one);
+  Value run = runs.getInductionVar();
+  decode(run, ArrayRef<unsigned>(plan.columns).drop_back(), dimSizes, indices);
+  for (unsigned dim : plan.columns)
+    loops[plan.loopOfDim[dim]] = indices[dim];
+  Value start = emitter.mul(run, width);
+  Value low = emitter.max(emitter.sub(first, start), emitter.constant(0));
+  Value high = emitter.min(emitter.sub(end, start), width);
+  scf::ForOp loop = emitter.makeLoop(low, high, one);
+  emitter.markParallel(loop);
+  set(last, loop.getInductionVar());
+  return emit(emitter.add(loop.getInductionVar(), emitter.sub(start, first)));
+}
+
+void ContractionEmitter::fillZeros(Value buffer, Value begin, Value end) {
+  OpBuilder::InsertionGuard guard(builder);
+  scf::ForOp loop = emitter.makeLoop(begin, end, emitter.constant(1));
+  emitter.markParallel(loop);
+  Value zero = arith::ConstantOp::create(builder, emitter.loc,
+                                         builder.getF32FloatAttr(0));
+  emitter.store(zero, buffer, loop.getInductionVar());
+}
+
+Value ContractionEmitter::read(OpOperand *operand) {
+  return emitter.element(
+      operand->get(),
+      emitter.apply(plan.op.getMatchingIndexingMap(operand), loops));
+}
+
+Value ContractionEmitter::addressOf(OpOperand *operand) {
+  return emitter.address(
+      cast<BlockArgument>(operand->get()).getArgNumber(),
+      emitter.apply(plan.op.getMatchingIndexingMap(operand), loops));
+}
+
+/// A[firstRow + r, firstDepth + d] -> lhsPanel[r, d], zeros behind the depth.
+LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
+                                          Value firstDepth, Value depth) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  Value width = emitter.constant(plan.blockDepth);
+  scf::ForOp rows = emitter.makeLoop(zero, count, one);
+  setRow(emitter.add(firstRow, rows.getInductionVar()));
+  Value start = emitter.mul(rows.getInductionVar(), width);
+  {
+    OpBuilder::InsertionGuard inner(builder);
+    scf::ForOp loop = emitter.makeLoop(zero, depth, one);
+    emitter.markParallel(loop);
+    setDepth(emitter.add(firstDepth, loop.getInductionVar()));
+    Value value = read(plan.lhs);
+    if (!value)
+      return failure();
+    emitter.store(value, lhsPanel, emitter.add(start, loop.getInductionVar()));
+  }
+  if (!plan.depth)
+    fillZeros(lhsPanel, emitter.add(start, depth), emitter.add(start, width));
+  return success();
+}
+
+/// B[firstDepth + d, firstColumn + c] -> rhsPanel[d, c], zeros behind both.
+LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
+                                          Value firstColumn, Value count) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  Value width = emitter.constant(plan.blockColumns);
+  {
+    OpBuilder::InsertionGuard inner(builder);
+    scf::ForOp loop = emitter.makeLoop(zero, depth, one);
+    setDepth(emitter.add(firstDepth, loop.getInductionVar()));
+    Value start = emitter.mul(loop.getInductionVar(), width);
+    if (failed(
+            forColumns(firstColumn, count, [&](Value local) -> LogicalResult {
+              Value value = read(plan.rhs);
+              if (!value)
+                return failure();
+              emitter.store(value, rhsPanel, emitter.add(start, local));
+              return success();
+            })))
+      return failure();
+    fillZeros(rhsPanel, emitter.add(start, count), emitter.add(start, width));
+  }
+  if (!plan.depth)
+    fillZeros(rhsPanel, emitter.mul(depth, width),
+              emitter.constant(plan.blockDepth * plan.blockColumns));
+  return success();
+}

@@ -1,0 +1,222 @@
+//===- ElementIndexing.cpp - index arithmetic and memory of kernels
+//----------===//
+//
+// Operations are placed outside the loops that they do not depend on.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace cinch;
+
+void ElementEmitter::hoist(ValueRange operands) {
+  Block *block = builder.getInsertionBlock();
+  Block::iterator point = builder.getInsertionPoint();
+  while (true) {
+    bool defined = llvm::any_of(operands, [&](Value operand) {
+      return operand.getParentBlock() == block;
+    });
+    Operation *parent = block->getParentOp();
+    if (defined || llvm::is_contained(barriers, block) ||
+        !isa<scf::ForOp>(parent))
+      break;
+    point = Block::iterator(parent);
+    block = parent->getBlock();
+  }
+  builder.setInsertionPoint(block, point);
+}
+
+template <typename Op, typename... Args>
+Value ElementEmitter::make(ValueRange operands, Args &&...args) {
+  OpBuilder::InsertionGuard guard(builder);
+  hoist(operands);
+  return Op::create(builder, loc, std::forward<Args>(args)...).getResult();
+}
+
+Value ElementEmitter::constant(int64_t value) {
+  Value &known = constants[value];
+  if (known)
+    return known;
+  OpBuilder::InsertionGuard guard(builder);
+  Block *block = builder.getInsertionBlock();
+  while (!isa<func::FuncOp>(block->getParentOp()))
+    block = block->getParentOp()->getBlock();
+  builder.setInsertionPointToStart(block);
+  return known = arith::ConstantIndexOp::create(builder, loc, value);
+}
+
+static constexpr auto nsw = arith::IntegerOverflowFlags::nsw;
+
+Value ElementEmitter::add(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y)
+    return constant(*x + *y);
+  if (x == 0)
+    return b;
+  if (y == 0)
+    return a;
+  return make<arith::AddIOp>({a, b}, a, b, nsw);
+}
+
+Value ElementEmitter::sub(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y)
+    return constant(*x - *y);
+  if (y == 0)
+    return a;
+  return make<arith::SubIOp>({a, b}, a, b, nsw);
+}
+
+Value ElementEmitter::mul(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y)
+    return constant(*x * *y);
+  if (x == 0 || y == 0)
+    return constant(0);
+  if (x == 1)
+    return b;
+  if (y == 1)
+    return a;
+  return make<arith::MulIOp>({a, b}, a, b, nsw);
+}
+
+Value ElementEmitter::floorDiv(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y && *y != 0)
+    return constant(*x / *y);
+  if (y == 1)
+    return a;
+  // Not speculated: the divisor of a dead division may be 0.
+  return arith::DivUIOp::create(builder, loc, a, b);
+}
+
+Value ElementEmitter::rem(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y && *y != 0)
+    return constant(*x % *y);
+  if (y == 1)
+    return constant(0);
+  return arith::RemUIOp::create(builder, loc, a, b);
+}
+
+Value ElementEmitter::ceilDiv(Value a, Value b) {
+  return floorDiv(add(a, sub(b, constant(1))), b);
+}
+
+Value ElementEmitter::min(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y)
+    return constant(std::min(*x, *y));
+  return make<arith::MinSIOp>({a, b}, a, b);
+}
+
+Value ElementEmitter::max(Value a, Value b) {
+  auto x = getConstantIntValue(a), y = getConstantIntValue(b);
+  if (x && y)
+    return constant(std::max(*x, *y));
+  return make<arith::MaxSIOp>({a, b}, a, b);
+}
+
+scf::ForOp ElementEmitter::makeLoop(Value begin, Value end, Value step,
+                                    ValueRange init) {
+  auto loop = scf::ForOp::create(builder, loc, begin, end, step, init);
+  if (init.empty())
+    builder.setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    builder.setInsertionPointToStart(loop.getBody());
+  return loop;
+}
+
+void ElementEmitter::markParallel(scf::ForOp loop) {
+  MLIRContext *context = builder.getContext();
+  auto group = cast<LLVM::AccessGroupAttr>(accessGroups[0]);
+  loop->setAttr("loop_annotation",
+                LLVM::LoopAnnotationAttr::get(
+                    context, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+                    {}, ArrayRef<LLVM::AccessGroupAttr>{group}));
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+Value ElementEmitter::allocateStack(Type element, int64_t count,
+                                    unsigned alignment) {
+  OpBuilder::InsertionGuard guard(builder);
+  Block *block = builder.getInsertionBlock();
+  while (!isa<func::FuncOp>(block->getParentOp()))
+    block = block->getParentOp()->getBlock();
+  builder.setInsertionPointToStart(block);
+  Value size = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(),
+                                        builder.getI64IntegerAttr(count));
+  return LLVM::AllocaOp::create(
+      builder, loc, LLVM::LLVMPointerType::get(builder.getContext()),
+      getMemoryType(element), size, alignment);
+}
+
+static Value elementAddress(OpBuilder &builder, Location loc, Type type,
+                            Value base, Value offset) {
+  Value word =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), offset);
+  return LLVM::GEPOp::create(
+      builder, loc, LLVM::LLVMPointerType::get(builder.getContext()),
+      getMemoryType(type), base, ArrayRef<LLVM::GEPArg>{word},
+      LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value ElementEmitter::load(Type type, Value base, Value offset) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value at = elementAddress(builder, loc, type, base, offset);
+  auto op = LLVM::LoadOp::create(builder, loc, getMemoryType(type), at);
+  op.setAccessGroupsAttr(accessGroups);
+  if (type.isInteger(1)) {
+    Value zero = arith::ConstantIntOp::create(builder, loc, 0, 8);
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, op,
+                                 zero);
+  }
+  if (type.isIndex())
+    return arith::IndexCastOp::create(builder, loc, type, op);
+  return op;
+}
+
+void ElementEmitter::store(Value value, Value base, Value offset) {
+  Type type = value.getType(), memory = getMemoryType(type);
+  Value at = elementAddress(builder, loc, type, base, offset);
+  if (type.isInteger(1))
+    value = arith::ExtUIOp::create(builder, loc, memory, value);
+  if (type.isIndex())
+    value = arith::IndexCastOp::create(builder, loc, memory, value);
+  auto op = LLVM::StoreOp::create(builder, loc, value, at);
+  op.setAccessGroupsAttr(accessGroups);
+}
+
+Value ElementEmitter::linearize(unsigned argument, ArrayRef<Value> indices) {
+  TensorArgument &tensor = frame.tensors[argument];
+  size_t rank = tensor.sizes.size();
+  if (tensor.strides.size() != rank) {
+    tensor.strides.assign(rank, constant(1));
+    for (size_t axis = rank; axis-- > 1;)
+      tensor.strides[axis - 1] = mul(tensor.strides[axis], tensor.sizes[axis]);
+  }
+  Value offset = constant(0);
+  for (auto [index, stride] : llvm::zip(indices, tensor.strides))
+    offset = add(offset, mul(index, stride));
+  return offset;
+}
+
+Value ElementEmitter::address(unsigned argument, ArrayRef<Value> indices) {
+  Type type = cast<RankedTensorType>(frame.body.getArgumentTypes()[argument])
+                  .getElementType();
+  Value offset = linearize(argument, indices);
+  return elementAddress(builder, loc, type, frame.tensors[argument].address,
+                        offset);
+}
+
+void ElementEmitter::store(Value value, unsigned argument,
+                           ArrayRef<Value> indices) {
+  Value offset = linearize(argument, indices);
+  store(value, frame.tensors[argument].address, offset);
+}
