@@ -1,0 +1,56 @@
+// RUN: cinch-opt %s --form-kernels | FileCheck %s
+// RUN: cinch-opt %s --form-kernels=fuse=false | FileCheck %s --check-prefix=SINGLE
+
+// One kernel, whose result may take the place of its input.
+// CHECK-LABEL: func.func @fuses_elementwise
+// CHECK: exec.kernel @{{.*}}add_mul_relu(%{{.*}}, %{{.*}}) {dims = {{\[}}["batch", 384]], {{.*}}in_place = [array<i64: 0, 0>], names = ["c"]}
+// CHECK-NOT: exec.kernel
+// CHECK: return
+// SINGLE-LABEL: func.func @fuses_elementwise
+// SINGLE-COUNT-3: exec.kernel
+// SINGLE: return
+func.func @fuses_elementwise(%x: tensor<?x384xf32> {graph.dims = ["batch", 384]}, %b: tensor<384xf32>) -> tensor<?x384xf32> {
+  %two = graph.constant dense<2.0> : tensor<f32>
+  %0 = graph.add %x, %b {names = ["a"]} : tensor<?x384xf32>, tensor<384xf32> -> tensor<?x384xf32>
+  %1 = graph.mul %0, %two {names = ["b"]} : tensor<?x384xf32>, tensor<f32> -> tensor<?x384xf32>
+  %2 = graph.relu %1 {names = ["c"]} : tensor<?x384xf32> -> tensor<?x384xf32>
+  return %2 : tensor<?x384xf32>
+}
+
+// CHECK-LABEL: func.func @folds_transpose_and_epilogue
+// CHECK: exec.kernel @{{.*}}transpose_matmul_add_relu
+// CHECK-NOT: exec.kernel
+// CHECK: return
+func.func @folds_transpose_and_epilogue(%x: tensor<?x384xf32> {graph.dims = ["batch", 384]}, %w: tensor<128x384xf32>, %b: tensor<128xf32>) -> tensor<?x128xf32> {
+  %t = graph.transpose %w by [1, 0] {names = ["t"]} : tensor<128x384xf32> -> tensor<384x128xf32>
+  %0 = graph.matmul %x by %t {names = ["a"]} : tensor<?x384xf32> by tensor<384x128xf32> -> tensor<?x128xf32>
+  %1 = graph.add %0, %b {names = ["b"]} : tensor<?x128xf32>, tensor<128xf32> -> tensor<?x128xf32>
+  %2 = graph.relu %1 {names = ["c"]} : tensor<?x128xf32> -> tensor<?x128xf32>
+  return %2 : tensor<?x128xf32>
+}
+
+// A reshape costs nothing; an output that is a view of an input is copied.
+// CHECK-LABEL: func.func @views_reshape
+// CHECK: %[[VIEW:.*]] = exec.view %{{.*}} {dims = {{\[}}[6, 4]]
+// CHECK: %[[COPY:.*]] = exec.copy %[[VIEW]]
+// CHECK: return %[[COPY]]
+func.func @views_reshape(%x: tensor<2x3x4xf32>) -> tensor<6x4xf32> {
+  %s = graph.constant dense<[6, 4]> : tensor<2xi64>
+  %0 = graph.reshape %x to %s {names = ["y"]} : tensor<2x3x4xf32>, tensor<2xi64> -> tensor<6x4xf32>
+  return %0 : tensor<6x4xf32>
+}
+
+// Equal bodies are made once, though the sizes of the calls differ.
+// CHECK-LABEL: func.func @shares_bodies
+// CHECK: exec.kernel @[[BODY:[a-z_0-9]+]](
+// CHECK: exec.kernel @[[BODY]](
+func.func @shares_bodies(%x: tensor<?xf32> {graph.dims = ["a"]}, %y: tensor<?xf32> {graph.dims = ["b"]}) -> (tensor<?xf32>, tensor<?xf32>) {
+  %0 = graph.tanh %x {names = ["p"]} : tensor<?xf32> -> tensor<?xf32>
+  %1 = graph.tanh %y {names = ["q"]} : tensor<?xf32> -> tensor<?xf32>
+  return %0, %1 : tensor<?xf32>, tensor<?xf32>
+}
+
+// CHECK-LABEL: func.func private @{{.*}}add_mul_relu
+// CHECK-SAME: exec.kernel_body, exec.kind = "generic", exec.ops = ["add", "mul", "relu"]
+// CHECK-LABEL: func.func private @{{.*}}transpose_matmul_add_relu
+// CHECK-SAME: exec.kind = "contraction"
