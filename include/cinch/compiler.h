@@ -1,8 +1,9 @@
-/*===- cinch/compiler.h - compile a model ----------------------------------===*\
+/*===- cinch/compiler.h - compile a model
+----------------------------------===*\
 |*                                                                            *|
-|* The compiler as a C library (libcinch): what `cinch-compile` does, for      *|
-|* programs. Option structures start with `struct_size`: set it to sizeof of   *|
-|* the structure and the rest to zero (or use CINCH_COMPILE_OPTIONS_INIT).     *|
+|* The compiler as a C library (libcinch): what `cinch-compile` does, for *|
+|* programs. Option structures start with `struct_size`: set it to sizeof of *|
+|* the structure and the rest to zero (or use CINCH_COMPILE_OPTIONS_INIT). *|
 |*                                                                            *|
 \*===----------------------------------------------------------------------===*/
 #ifndef CINCH_COMPILER_H
@@ -27,8 +28,8 @@ extern "C" {
 /** What a compilation came to: the exit statuses of the tools. */
 typedef enum cinch_compile_status_t {
   CINCH_COMPILE_DONE = 0,
-  CINCH_COMPILE_FAILED = 1,       /**< bad model, budget that cannot hold, I/O */
-  CINCH_COMPILE_WRONG_USAGE = 2,  /**< an option is wrong */
+  CINCH_COMPILE_FAILED = 1,      /**< bad model, budget that cannot hold, I/O */
+  CINCH_COMPILE_WRONG_USAGE = 2, /**< an option is wrong */
   CINCH_COMPILE_UNSUPPORTED = 77, /**< valid, but something is unsupported */
 } cinch_compile_status_t;
 
@@ -49,24 +50,25 @@ typedef enum cinch_emit_t {
   CINCH_EMIT_ONNX = 5, /**< the simplified graph, as ONNX */
 } cinch_emit_t;
 
-/** Bounds of one symbolic dimension; `min` == `max` pins it, `max` < 0 leaves it
- *  unbounded. */
+/** Bounds of one symbolic dimension; `min` == `max` pins it, `max` < 0 leaves
+ * it unbounded. */
 typedef struct cinch_dim_bound_t {
   const char *name;
   int64_t min, max;
 } cinch_dim_bound_t;
 
-/** Called for every message, on the calling thread. `message` is valid during the
- *  call only. */
+/** Called for every message, on the calling thread. `message` is valid during
+ * the call only. */
 typedef void (*cinch_diagnostic_fn)(void *user, cinch_severity_t severity,
                                     const char *message);
 
 typedef struct cinch_compile_options_t {
   size_t struct_size;
-  const char *target;   /**< null: "cpu" */
-  const char *cpu;      /**< null: "native"; or a name such as "x86-64-v3" */
-  const char *pipeline; /**< null: "default"; or "reference", or passes as text */
-  const char *report;   /**< null: none; a .txt or .json file */
+  const char *target; /**< null: "cpu" */
+  const char *cpu;    /**< null: "native"; or a name such as "x86-64-v3" */
+  const char
+      *pipeline;      /**< null: "default"; or "reference", or passes as text */
+  const char *report; /**< null: none; a .txt or .json file */
   const cinch_dim_bound_t *dims; /**< [dim_count] */
   size_t dim_count;
   int64_t memory_budget_bytes; /**< of arena and weights; 0: no budget */
@@ -82,9 +84,10 @@ CINCH_COMPILER_API int32_t cinch_compiler_abi_version(void);
 /** Returns the release, such as "0.1.0". */
 CINCH_COMPILER_API const char *cinch_compiler_version(void);
 
-/** Compiles the model `input` (.onnx, .mlir, .mlirbc) to `output`. `options` may be
- *  null. If the result is not CINCH_COMPILE_DONE, what went wrong was told to
- *  `diagnose` and no file is left. May be called from several threads. */
+/** Compiles the model `input` (.onnx, .mlir, .mlirbc) to `output`. `options`
+ * may be null. If the result is not CINCH_COMPILE_DONE, what went wrong was
+ * told to `diagnose` and no file is left. May be called from several threads.
+ */
 CINCH_COMPILER_API cinch_compile_status_t
 cinch_compile(const char *input, const char *output,
               const cinch_compile_options_t *options);

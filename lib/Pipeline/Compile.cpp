@@ -1,4 +1,5 @@
-//===- Compile.cpp - the compiler, as a function --------------------------------===//
+//===- Compile.cpp - the compiler, as a function
+//--------------------------------===//
 #include "lib/Pipeline/Compile.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Export/Export.h"
@@ -42,7 +43,9 @@ private:
   static DialectRegistry makeRegistry();
   void handle(Diagnostic &diagnostic);
   Status fail(const llvm::Twine &message, Status status = Status::Failed);
-  Status fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
+  Status fail(llvm::Error error) {
+    return fail(llvm::toString(std::move(error)));
+  }
   Status checkOptions();
   Status load();
   Status loadText();
@@ -85,7 +88,8 @@ static std::string describe(Location loc) {
   llvm::raw_string_ostream os(text);
   loc->walk([&](Location part) {
     if (auto file = dyn_cast<FileLineColLoc>(part))
-      os << file.getFilename().getValue() << ":" << file.getLine() << ":" << file.getColumn() << ": ";
+      os << file.getFilename().getValue() << ":" << file.getLine() << ":"
+         << file.getColumn() << ": ";
     else if (auto name = dyn_cast<NameLoc>(part))
       os << "'" << name.getName().getValue() << "': ";
     else
@@ -105,7 +109,8 @@ void Compilation::handle(Diagnostic &diagnostic) {
     else if (part.getSeverity() == DiagnosticSeverity::Note)
       severity = Severity::Note;
     std::string text = part.str();
-    if (severity == Severity::Error && StringRef(text).contains("unsupported: "))
+    if (severity == Severity::Error &&
+        StringRef(text).contains("unsupported: "))
       hasUnsupported = true;
     diagnose(severity, describe(part.getLocation()) + text);
   };
@@ -121,25 +126,36 @@ Status Compilation::fail(const llvm::Twine &message, Status status) {
 
 Status Compilation::checkOptions() {
   if (options.target != "cpu")
-    return fail("unknown target '" + options.target + "'; this version has: cpu", Status::WrongUsage);
+    return fail("unknown target '" + options.target +
+                    "'; this version has: cpu",
+                Status::WrongUsage);
   StringRef extension = path::extension(options.input);
   if (extension != ".onnx" && extension != ".mlir" && extension != ".mlirbc")
-    return fail("expected a .onnx, .mlir or .mlirbc file, but got '" + options.input + "'", Status::WrongUsage);
+    return fail("expected a .onnx, .mlir or .mlirbc file, but got '" +
+                    options.input + "'",
+                Status::WrongUsage);
   if (!options.report.empty() && path::extension(options.report) != ".txt" &&
       path::extension(options.report) != ".json")
-    return fail("expected a .txt or .json report, but got '" + options.report + "'", Status::WrongUsage);
+    return fail("expected a .txt or .json report, but got '" + options.report +
+                    "'",
+                Status::WrongUsage);
   if (options.output.empty()) {
-    static constexpr StringRef extensions[] = {".so", ".o", ".ll", ".mlir", ".mlir", ".onnx"};
-    options.output = (path::stem(options.input) + extensions[static_cast<int>(options.emit)]).str();
+    static constexpr StringRef extensions[] = {".so",   ".o",    ".ll",
+                                               ".mlir", ".mlir", ".onnx"};
+    options.output =
+        (path::stem(options.input) + extensions[static_cast<int>(options.emit)])
+            .str();
     if (options.output == path::filename(options.input))
-      return fail("the output would replace the input; name another with -o", Status::WrongUsage);
+      return fail("the output would replace the input; name another with -o",
+                  Status::WrongUsage);
   }
   return Status::Done;
 }
 
 Status Compilation::loadText() {
   llvm::SourceMgr sources;
-  module = parseSourceFile<ModuleOp>(options.input, sources, ParserConfig(&context));
+  module =
+      parseSourceFile<ModuleOp>(options.input, sources, ParserConfig(&context));
   return module ? Status::Done : Status::Failed;
 }
 
@@ -209,7 +225,8 @@ Status Compilation::transform() {
     llvm::raw_string_ostream os(errors);
     PassManager passes(&context, ModuleOp::getOperationName());
     if (failed(parsePassPipeline(options.pipeline, passes, os)))
-      return fail("--pipeline: " + StringRef(errors).trim(), Status::WrongUsage);
+      return fail("--pipeline: " + StringRef(errors).trim(),
+                  Status::WrongUsage);
     return runPasses(passes);
   }
   if (options.emit == Emit::Mlir)
@@ -223,7 +240,8 @@ Status Compilation::transform() {
   return runPhase(addLoweringPasses);
 }
 
-Status Compilation::writeText(llvm::function_ref<void(llvm::raw_ostream &)> print) {
+Status
+Compilation::writeText(llvm::function_ref<void(llvm::raw_ostream &)> print) {
   llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &os) {
     print(os);
     return llvm::Error::success();
@@ -234,7 +252,8 @@ Status Compilation::writeText(llvm::function_ref<void(llvm::raw_ostream &)> prin
 Status Compilation::writeReport(const Machine *machine) {
   if (options.report.empty())
     return Status::Done;
-  ReportInfo info{path::stem(options.input).str(), machine ? machine->cpu : options.cpu, options.pipeline};
+  ReportInfo info{path::stem(options.input).str(),
+                  machine ? machine->cpu : options.cpu, options.pipeline};
   llvm::Error error = files.write(options.report, [&](llvm::raw_ostream &os) {
     if (path::extension(options.report) == ".json")
       writeJsonReport(*module, info, os);
@@ -247,7 +266,8 @@ Status Compilation::writeReport(const Machine *machine) {
 
 /// The C header beside an object.
 static void writeHeader(llvm::raw_ostream &os, StringRef model) {
-  os << "/* Compiled model " << model << ": link this object with libcinch_rt. */\n"
+  os << "/* Compiled model " << model
+     << ": link this object with libcinch_rt. */\n"
      << "#pragma once\n"
      << "#include <cinch/runtime.h>\n"
      << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
@@ -256,7 +276,8 @@ static void writeHeader(llvm::raw_ostream &os, StringRef model) {
      << "#ifdef __cplusplus\n}\n#endif\n";
 }
 
-Status Compilation::writeObjectFile(llvm::Module &llvmModule, const Machine &machine) {
+Status Compilation::writeObjectFile(llvm::Module &llvmModule,
+                                    const Machine &machine) {
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream objectStream(object);
   if (llvm::Error error = writeObject(llvmModule, machine, objectStream))
@@ -276,7 +297,8 @@ Status Compilation::writeObjectFile(llvm::Module &llvmModule, const Machine &mac
     });
     return error ? fail(std::move(error)) : Status::Done;
   }
-  llvm::Expected<std::string> temporary = files.writeTemporary(options.output, write);
+  llvm::Expected<std::string> temporary =
+      files.writeTemporary(options.output, write);
   if (!temporary)
     return fail(temporary.takeError());
   llvm::Expected<std::string> library = files.reserve(options.output);
@@ -299,15 +321,18 @@ Status Compilation::writeBinary(const Machine &machine) {
   info.weightsName = path::filename(weightsPath).str();
   std::string manifest = makeManifest(*module, info, machine, *weights);
   llvm::LLVMContext llvmContext;
-  llvm::Expected<std::unique_ptr<llvm::Module>> llvmModule =
-      makeLLVMModule(*module, llvmContext, machine, manifest, makeNote(machine, *weights));
+  llvm::Expected<std::unique_ptr<llvm::Module>> llvmModule = makeLLVMModule(
+      *module, llvmContext, machine, manifest, makeNote(machine, *weights));
   if (!llvmModule)
     return fail(llvmModule.takeError());
   if (options.emit == Emit::Llvm)
-    return writeText([&](llvm::raw_ostream &os) { (*llvmModule)->print(os, nullptr); });
+    return writeText(
+        [&](llvm::raw_ostream &os) { (*llvmModule)->print(os, nullptr); });
   if (weights->getBytes() > 0)
     if (llvm::Error error =
-            files.write(weightsPath, [&](llvm::raw_ostream &os) { return weights->write(os); }))
+            files.write(weightsPath, [&](llvm::raw_ostream &os) {
+              return weights->write(os);
+            }))
       return fail(std::move(error));
   return writeObjectFile(**llvmModule, machine);
 }
@@ -319,7 +344,8 @@ Status Compilation::run() {
   llvm::Expected<Machine> machine = createMachine(options.cpu);
   if (!machine)
     return fail(llvm::toString(machine.takeError()), Status::WrongUsage);
-  if ((status = load()) != Status::Done || (status = transform()) != Status::Done)
+  if ((status = load()) != Status::Done ||
+      (status = transform()) != Status::Done)
     return status;
   switch (options.emit) {
   case Emit::Mlir:
@@ -328,7 +354,9 @@ Status Compilation::run() {
     break;
   case Emit::Onnx: {
     bool isExported = true;
-    status = writeText([&](llvm::raw_ostream &os) { isExported = succeeded(exportOnnx(*module, os)); });
+    status = writeText([&](llvm::raw_ostream &os) {
+      isExported = succeeded(exportOnnx(*module, os));
+    });
     if (!isExported)
       return hasUnsupported ? Status::Unsupported : Status::Failed;
     break;
@@ -341,6 +369,7 @@ Status Compilation::run() {
   return status == Status::Done ? finish() : status;
 }
 
-Status cinch::compile(const CompileOptions &options, DiagnosticCallback diagnose) {
+Status cinch::compile(const CompileOptions &options,
+                      DiagnosticCallback diagnose) {
   return Compilation(options, std::move(diagnose)).run();
 }

@@ -1,4 +1,5 @@
-//===- Compile.h - the compiler, as a function ----------------------------------===//
+//===- Compile.h - the compiler, as a function
+//----------------------------------===//
 #ifndef CINCH_LIB_PIPELINE_COMPILE_H
 #define CINCH_LIB_PIPELINE_COMPILE_H
 
@@ -16,11 +17,13 @@ enum class Emit { So, Obj, Llvm, Exec, Mlir, Onnx };
 enum class Status { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };
 
 struct CompileOptions {
-  std::string input;  ///< .onnx, .mlir or .mlirbc
-  std::string output; ///< empty: beside the working folder, named after the input
+  std::string input; ///< .onnx, .mlir or .mlirbc
+  std::string
+      output; ///< empty: beside the working folder, named after the input
   std::string target = "cpu";
   std::string cpu = "native"; ///< or a name such as x86-64-v3
-  std::string pipeline = "default"; ///< default, reference, or a textual pipeline
+  std::string pipeline =
+      "default";      ///< default, reference, or a textual pipeline
   std::string report; ///< .txt or .json file; empty: none
   std::vector<DimBound> dims;
   int64_t budgetBytes = 0; ///< of arena and weights; 0: no budget
@@ -31,8 +34,8 @@ enum class Severity { Error, Warning, Remark, Note };
 using DiagnosticCallback =
     std::function<void(Severity severity, llvm::StringRef message)>;
 
-/// Compiles a model. All that goes wrong is told to `diagnose`, then the status is
-/// not Done and no output file is left. Safe to call from several threads.
+/// Compiles a model. All that goes wrong is told to `diagnose`, then the status
+/// is not Done and no output file is left. Safe to call from several threads.
 Status compile(const CompileOptions &options, DiagnosticCallback diagnose);
 
 } // namespace cinch

@@ -1,4 +1,5 @@
-//===- Pipelines.cpp - the order of the passes ----------------------------------===//
+//===- Pipelines.cpp - the order of the passes
+//----------------------------------===//
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
@@ -13,8 +14,8 @@ using namespace mlir;
 using namespace cinch;
 
 void cinch::addGraphPasses(OpPassManager &passes, const PipelineOptions &) {
-  // -- graph: what the model computes, with shape arithmetic gone ---------------
-  // Shape arithmetic first: it decides what is static.
+  // -- graph: what the model computes, with shape arithmetic gone
+  // --------------- Shape arithmetic first: it decides what is static.
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
   passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
   // The loops over time leave constants and reshapes behind.
@@ -25,7 +26,8 @@ void cinch::addGraphPasses(OpPassManager &passes, const PipelineOptions &) {
 
 void cinch::addExecPasses(OpPassManager &passes,
                           const PipelineOptions &options) {
-  // -- graph to exec: afterwards everything that is stored is a value ------------
+  // -- graph to exec: afterwards everything that is stored is a value
+  // ------------
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));
@@ -33,8 +35,9 @@ void cinch::addExecPasses(OpPassManager &passes,
   if (!options.isReference)
     passes.addPass(createPackWeightsPass());
 
-  // -- exec: order and places ------------------------------------------------------
-  // Lifetimes follow from the order.
+  // -- exec: order and places
+  // ------------------------------------------------------ Lifetimes follow
+  // from the order.
   if (!options.isReference)
     passes.addPass(memory::createSchedulePass());
   // Last among the passes that change the program: it fixes every byte.
@@ -50,8 +53,9 @@ void cinch::addExecPasses(OpPassManager &passes,
 
 void cinch::addLoweringPasses(OpPassManager &passes,
                               const PipelineOptions &options) {
-  // -- exec to llvm ------------------------------------------------------------------
-  // While the bodies can still tell what they are made of.
+  // -- exec to llvm
+  // ------------------------------------------------------------------ While
+  // the bodies can still tell what they are made of.
   passes.addPass(createDescribeProgramPass());
   LowerKernelsPassOptions kernels;
   kernels.reference = options.isReference;

@@ -1,4 +1,5 @@
-//===- Pipelines.h - the order of the passes ------------------------------------===//
+//===- Pipelines.h - the order of the passes
+//------------------------------------===//
 #ifndef CINCH_LIB_PIPELINE_PIPELINES_H
 #define CINCH_LIB_PIPELINE_PIPELINES_H
 
@@ -7,20 +8,22 @@
 namespace cinch {
 
 struct PipelineOptions {
-  /// The oracle: one scalar kernel per operation, nothing fused, nothing in place.
+  /// The oracle: one scalar kernel per operation, nothing fused, nothing in
+  /// place.
   bool isReference = false;
   int64_t budgetBytes = 0; ///< 0: no budget
 };
 
 /// graph to graph: everything that techniques and kernels build on.
-void addGraphPasses(mlir::OpPassManager &passes, const PipelineOptions &options);
+void addGraphPasses(mlir::OpPassManager &passes,
+                    const PipelineOptions &options);
 /// graph to exec with a checked memory plan.
 void addExecPasses(mlir::OpPassManager &passes, const PipelineOptions &options);
 /// exec with a plan to the llvm dialect.
 void addLoweringPasses(mlir::OpPassManager &passes,
                        const PipelineOptions &options);
-/// Registers the three phases as `cinch-graph`, `cinch-exec` and `cinch-lower`, to
-/// be used in textual pipelines.
+/// Registers the three phases as `cinch-graph`, `cinch-exec` and `cinch-lower`,
+/// to be used in textual pipelines.
 void registerPipelines();
 
 } // namespace cinch

@@ -1,4 +1,5 @@
-//===- Register.cpp - what the tools know of ----------------------------------===//
+//===- Register.cpp - what the tools know of
+//----------------------------------===//
 #include "lib/Pipeline/Register.h"
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
@@ -6,8 +7,6 @@
 #include "lib/Lowering/GraphToExec/Passes.h"
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 #include "lib/Pipeline/Pipelines.h"
-#include "passes/Graph/Passes.h"
-#include "passes/Memory/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
@@ -32,6 +31,8 @@
 #include "mlir/Dialect/Vector/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/Graph/Passes.h"
+#include "passes/Memory/Passes.h"
 
 using namespace mlir;
 

@@ -1,4 +1,5 @@
-//===- Register.h - what the tools know of ------------------------------------===//
+//===- Register.h - what the tools know of
+//------------------------------------===//
 #ifndef CINCH_LIB_PIPELINE_REGISTER_H
 #define CINCH_LIB_PIPELINE_REGISTER_H
 

@@ -1,4 +1,5 @@
-//===- Report.cpp - what was compiled, and what it needs --------------------------===//
+//===- Report.cpp - what was compiled, and what it needs
+//--------------------------===//
 #include "lib/Pipeline/Report.h"
 #include "runtime/Plan/Expr.h"
 #include "llvm/Support/Format.h"

@@ -1,4 +1,5 @@
-//===- Report.h - what was compiled, and what it needs ---------------------------===//
+//===- Report.h - what was compiled, and what it needs
+//---------------------------===//
 #ifndef CINCH_LIB_PIPELINE_REPORT_H
 #define CINCH_LIB_PIPELINE_REPORT_H
 

@@ -1,4 +1,5 @@
-//===- Files.cpp - output files, all or nothing --------------------------------===//
+//===- Files.cpp - output files, all or nothing
+//--------------------------------===//
 #include "lib/Target/Files.h"
 #include <sys/stat.h>
 

@@ -1,4 +1,5 @@
-//===- Files.h - output files, all or nothing ----------------------------------===//
+//===- Files.h - output files, all or nothing
+//----------------------------------===//
 #ifndef CINCH_LIB_TARGET_FILES_H
 #define CINCH_LIB_TARGET_FILES_H
 
@@ -10,16 +11,16 @@
 
 namespace cinch {
 
-/// Files that appear together under their names once `commit` is called, and not
-/// at all before or otherwise. Each is written beside its place under a temporary
-/// name, which is removed on failure and on a signal.
+/// Files that appear together under their names once `commit` is called, and
+/// not at all before or otherwise. Each is written beside its place under a
+/// temporary name, which is removed on failure and on a signal.
 class OutputFiles {
 public:
   using Writer = llvm::function_ref<llvm::Error(llvm::raw_ostream &)>;
 
   ~OutputFiles();
-  /// Writes a file that will be `path`. An error names the file and the cause (a
-  /// full disk, a folder that cannot be written).
+  /// Writes a file that will be `path`. An error names the file and the cause
+  /// (a full disk, a folder that cannot be written).
   llvm::Error write(llvm::StringRef path, Writer writer);
   /// Makes an empty temporary file that will be `path` for another program to
   /// write; returns its name.

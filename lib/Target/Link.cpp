@@ -1,4 +1,5 @@
-//===- Link.cpp - from an object to a shared library ---------------------------===//
+//===- Link.cpp - from an object to a shared library
+//---------------------------===//
 #include "lib/Target/Link.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallVector.h"
@@ -34,8 +35,7 @@ static std::string findLoadedLibrary(llvm::StringRef prefix) {
 }
 
 static std::string findLinker() {
-  if (std::optional<std::string> path =
-          llvm::sys::Process::GetEnv("CINCH_LLD"))
+  if (std::optional<std::string> path = llvm::sys::Process::GetEnv("CINCH_LLD"))
     return *path;
   llvm::SmallString<128> library;
   if (!llvm::sys::fs::real_path(findLoadedLibrary("libLLVM"), library)) {
@@ -53,11 +53,25 @@ llvm::Error cinch::linkSharedLibrary(llvm::StringRef object,
   if (!llvm::sys::fs::can_execute(linker))
     return makeError("found no linker at '" + linker +
                      "'; install lld-22, or set CINCH_LLD to an ld.lld");
-  std::string math = findLoadedLibrary("libm.so"), c = findLoadedLibrary("libc.so");
-  llvm::SmallVector<llvm::StringRef> args = {
-      linker, "-shared", "--build-id=none", "--hash-style=gnu", "-z", "now",
-      "-z", "relro", "-z", "noexecstack", "-z", "defs", "--as-needed",
-      "--no-rosegment", "-o", output, object};
+  std::string math = findLoadedLibrary("libm.so"),
+              c = findLoadedLibrary("libc.so");
+  llvm::SmallVector<llvm::StringRef> args = {linker,
+                                             "-shared",
+                                             "--build-id=none",
+                                             "--hash-style=gnu",
+                                             "-z",
+                                             "now",
+                                             "-z",
+                                             "relro",
+                                             "-z",
+                                             "noexecstack",
+                                             "-z",
+                                             "defs",
+                                             "--as-needed",
+                                             "--no-rosegment",
+                                             "-o",
+                                             output,
+                                             object};
   for (llvm::StringRef library : {llvm::StringRef(math), llvm::StringRef(c)})
     if (!library.empty())
       args.push_back(library);

@@ -1,4 +1,5 @@
-//===- Link.h - from an object to a shared library -----------------------------===//
+//===- Link.h - from an object to a shared library
+//-----------------------------===//
 #ifndef CINCH_LIB_TARGET_LINK_H
 #define CINCH_LIB_TARGET_LINK_H
 
@@ -9,8 +10,8 @@ namespace cinch {
 /// Links the object file `object` into the shared library `output` with LLVM's
 /// linker: the one that the environment variable CINCH_LLD names, else the one
 /// of the LLVM installation that this process has loaded, else the one that was
-/// configured. Needs no toolchain; the result needs libc and libm at most. An error
-/// carries what the linker said.
+/// configured. Needs no toolchain; the result needs libc and libm at most. An
+/// error carries what the linker said.
 llvm::Error linkSharedLibrary(llvm::StringRef object, llvm::StringRef output);
 
 } // namespace cinch

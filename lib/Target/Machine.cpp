@@ -1,4 +1,5 @@
-//===- Machine.cpp - the CPU that code is made for -----------------------------===//
+//===- Machine.cpp - the CPU that code is made for
+//-----------------------------===//
 #include "lib/Target/Machine.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -42,8 +43,8 @@ llvm::Expected<Machine> cinch::createMachine(llvm::StringRef cpu) {
   machine.target.reset(target->createTargetMachine(
       triple, machine.cpu, features.getString(), llvm::TargetOptions(),
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-  // Only names that a running CPU can be asked about; the rest is tuning. AVX10.1
-  // names a set of AVX-512 features, which are listed themselves.
+  // Only names that a running CPU can be asked about; the rest is tuning.
+  // AVX10.1 names a set of AVX-512 features, which are listed themselves.
   for (const auto &feature :
        machine.target->getMCSubtargetInfo()->getEnabledProcessorFeatures())
     if (host.count(feature.Key) &&

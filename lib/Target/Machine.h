@@ -1,4 +1,5 @@
-//===- Machine.h - the CPU that code is made for -------------------------------===//
+//===- Machine.h - the CPU that code is made for
+//-------------------------------===//
 #ifndef CINCH_LIB_TARGET_MACHINE_H
 #define CINCH_LIB_TARGET_MACHINE_H
 

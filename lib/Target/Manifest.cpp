@@ -1,4 +1,5 @@
-//===- Manifest.cpp - what a compiled model says about itself ------------------===//
+//===- Manifest.cpp - what a compiled model says about itself
+//------------------===//
 #include "lib/Target/Manifest.h"
 #include "runtime/ModuleAbi.h"
 #include "llvm/Support/JSON.h"

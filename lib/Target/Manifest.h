@@ -1,4 +1,5 @@
-//===- Manifest.h - what a compiled model says about itself --------------------===//
+//===- Manifest.h - what a compiled model says about itself
+//--------------------===//
 #ifndef CINCH_LIB_TARGET_MANIFEST_H
 #define CINCH_LIB_TARGET_MANIFEST_H
 

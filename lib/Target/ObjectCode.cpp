@@ -1,4 +1,5 @@
-//===- ObjectCode.cpp - from the llvm dialect to machine code ------------------===//
+//===- ObjectCode.cpp - from the llvm dialect to machine code
+//------------------===//
 #include "lib/Target/ObjectCode.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "runtime/ModuleAbi.h"
@@ -16,9 +17,8 @@ static llvm::Error makeError(const llvm::Twine &message) {
 }
 
 /// A constant of this file only.
-static llvm::GlobalVariable *addConstant(llvm::Module &module,
-                                         llvm::Constant *value,
-                                         llvm::StringRef name) {
+static llvm::GlobalVariable *
+addConstant(llvm::Module &module, llvm::Constant *value, llvm::StringRef name) {
   return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
                                   llvm::GlobalValue::InternalLinkage, value,
                                   name);
@@ -48,7 +48,9 @@ static void addModuleObject(llvm::Module &module, llvm::Function *entry,
                             mlir::ArrayAttr microkernels) {
   llvm::LLVMContext &context = module.getContext();
   auto *i64 = llvm::Type::getInt64Ty(context);
-  auto number = [&](int64_t value) { return llvm::ConstantInt::get(i64, value); };
+  auto number = [&](int64_t value) {
+    return llvm::ConstantInt::get(i64, value);
+  };
   llvm::Constant *text = addConstant(
       module,
       llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false),
@@ -57,7 +59,8 @@ static void addModuleObject(llvm::Module &module, llvm::Function *entry,
   llvm::Constant *value = llvm::ConstantStruct::getAnon(
       {number(CINCH_MODULE_ABI_VERSION), entry, text, number(manifest.size()),
        addMicrokernels(module, microkernels), number(count)});
-  llvm::GlobalVariable *object = addConstant(module, value, CINCH_MODULE_SYMBOL);
+  llvm::GlobalVariable *object =
+      addConstant(module, value, CINCH_MODULE_SYMBOL);
   object->setLinkage(llvm::GlobalValue::ExternalLinkage);
   object->setAlignment(llvm::Align(8));
 }
@@ -79,11 +82,11 @@ static void addNote(llvm::Module &module, llvm::StringRef descriptor) {
   pad();
   bytes += descriptor;
   pad();
-  llvm::GlobalVariable *note = addConstant(
-      module,
-      llvm::ConstantDataArray::getString(module.getContext(), bytes,
-                                         /*AddNull=*/false),
-      "cinch_note");
+  llvm::GlobalVariable *note =
+      addConstant(module,
+                  llvm::ConstantDataArray::getString(module.getContext(), bytes,
+                                                     /*AddNull=*/false),
+                  "cinch_note");
   note->setSection(CINCH_NOTE_SECTION);
   note->setAlignment(llvm::Align(4));
   llvm::appendToUsed(module, {note});
@@ -122,7 +125,8 @@ cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
   module->setSourceFileName("cinch");
   llvm::Function *entry = module->getFunction("cinch_entry");
   if (!entry)
-    return makeError("expected the function cinch_entry, which lower-exec makes");
+    return makeError(
+        "expected the function cinch_entry, which lower-exec makes");
   for (llvm::Function &function : *module) {
     function.addFnAttr(llvm::Attribute::NoUnwind);
     if (!function.isDeclaration())

@@ -1,4 +1,5 @@
-//===- ObjectCode.h - from the llvm dialect to machine code --------------------===//
+//===- ObjectCode.h - from the llvm dialect to machine code
+//--------------------===//
 #ifndef CINCH_LIB_TARGET_OBJECTCODE_H
 #define CINCH_LIB_TARGET_OBJECTCODE_H
 
@@ -9,10 +10,10 @@
 
 namespace cinch {
 
-/// Translates a lowered module to LLVM IR, adds the object that the runtime looks
-/// for (`cinch_module`, runtime/ModuleAbi.h) with `manifest`, and the ELF note
-/// with the descriptor `note`, and optimizes it (O3) for `machine`. Everything but
-/// `cinch_module` is internal.
+/// Translates a lowered module to LLVM IR, adds the object that the runtime
+/// looks for (`cinch_module`, runtime/ModuleAbi.h) with `manifest`, and the ELF
+/// note with the descriptor `note`, and optimizes it (O3) for `machine`.
+/// Everything but `cinch_module` is internal.
 llvm::Expected<std::unique_ptr<llvm::Module>>
 makeLLVMModule(mlir::ModuleOp module, llvm::LLVMContext &context,
                const Machine &machine, llvm::StringRef manifest,

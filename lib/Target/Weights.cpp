@@ -1,4 +1,5 @@
-//===- Weights.cpp - the weights file of a compiled model ----------------------===//
+//===- Weights.cpp - the weights file of a compiled model
+//----------------------===//
 #include "lib/Target/Weights.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -45,8 +46,7 @@ static StringRef getDtype(Type type) {
 static llvm::Error produceBytes(TypedAttr value,
                                 llvm::function_ref<void(ArrayRef<char>)> sink) {
   if (auto weight = dyn_cast<graph::WeightAttr>(value)) {
-    auto *dialect =
-        value.getContext()->getLoadedDialect<graph::GraphDialect>();
+    auto *dialect = value.getContext()->getLoadedDialect<graph::GraphDialect>();
     llvm::Expected<ArrayRef<char>> bytes =
         dialect->getWeightFiles().getBytes(weight);
     if (!bytes)
@@ -114,7 +114,8 @@ llvm::Expected<WeightsFile> WeightsFile::create(ModuleOp module) {
     std::string unique = name;
     for (int suffix = 1; !names.insert(unique).second; ++suffix)
       unique = name + "." + std::to_string(suffix);
-    file.tensors.push_back({unique, record.getAs<IntegerAttr>("offset").getInt(),
+    file.tensors.push_back({unique,
+                            record.getAs<IntegerAttr>("offset").getInt(),
                             record.getAs<IntegerAttr>("bytes").getInt(),
                             record.getAs<TypedAttr>("value")});
   }
@@ -181,5 +182,6 @@ llvm::Error WeightsFile::write(llvm::raw_ostream &os) const {
   llvm::support::endian::write64le(length, header.size());
   os.write(length, sizeof(length));
   os << header;
-  return produce([&](ArrayRef<char> part) { os.write(part.data(), part.size()); });
+  return produce(
+      [&](ArrayRef<char> part) { os.write(part.data(), part.size()); });
 }

@@ -1,4 +1,5 @@
-//===- Weights.h - the weights file of a compiled model ------------------------===//
+//===- Weights.h - the weights file of a compiled model
+//------------------------===//
 #ifndef CINCH_LIB_TARGET_WEIGHTS_H
 #define CINCH_LIB_TARGET_WEIGHTS_H
 
@@ -9,8 +10,8 @@
 namespace cinch {
 
 /// The constants of a program (`exec.weights`), as a .safetensors file. Tensors
-/// start at multiples of 64 bytes; `cinch.padding.N` fill the gaps, which the format
-/// forbids. Bytes are produced one tensor at a time.
+/// start at multiples of 64 bytes; `cinch.padding.N` fill the gaps, which the
+/// format forbids. Bytes are produced one tensor at a time.
 class WeightsFile {
 public:
   /// Reads every tensor once for the checksum.

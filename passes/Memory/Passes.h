@@ -1,4 +1,5 @@
-//===- Passes.h - where the values of a program live --------------------------===//
+//===- Passes.h - where the values of a program live
+//--------------------------===//
 #ifndef CINCH_PASSES_MEMORY_PASSES_H
 #define CINCH_PASSES_MEMORY_PASSES_H
 

@@ -1,9 +1,10 @@
-//===- PlanMemory.cpp - gives every value its place ---------------------------===//
+//===- PlanMemory.cpp - gives every value its place
+//---------------------------===//
 //
 // First who shares bytes (Sharing.h), then where the shared buffers lie
-// (runtime/Plan). Operands of an assembled value become parts of it only if that
-// does not raise the peak: writing them early keeps the whole result alive. Costs
-// a few analyses of the program and one or two plans.
+// (runtime/Plan). Operands of an assembled value become parts of it only if
+// that does not raise the peak: writing them early keeps the whole result
+// alive. Costs a few analyses of the program and one or two plans.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Memory/Passes.h"
@@ -48,7 +49,8 @@ private:
 static std::optional<int64_t> getMaximum(const Program &program,
                                          const Expr &bytes) {
   std::optional<int64_t> high =
-      bytes.bounds([&](std::string_view name) { return program.getRange(name); })
+      bytes
+          .bounds([&](std::string_view name) { return program.getRange(name); })
           .high;
   if (high && *high < 0)
     return 0;
@@ -132,8 +134,8 @@ int64_t PlanMemoryPass::getPeak(const Program &program,
     if (!bytes)
       bytes = buffer.bytes.evaluate([&](std::string_view name) {
         plan::Interval range = program.getRange(name);
-        return std::optional<int64_t>(range.high.value_or(
-            std::max(range.low.value_or(0), nominalSize)));
+        return std::optional<int64_t>(
+            range.high.value_or(std::max(range.low.value_or(0), nominalSize)));
       });
     buffers.push_back({buffer.first, buffer.last, bytes.value_or(0)});
   }
@@ -224,7 +226,8 @@ void PlanMemoryPass::write(const Program &program, const Sharing &sharing) {
     numShared += buffer.members.size() - 1;
     std::string name = program.getName(buffer.members.front());
     records.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("bytes", builder.getStringAttr(buffer.bytes.str())),
+        {builder.getNamedAttr("bytes",
+                              builder.getStringAttr(buffer.bytes.str())),
          builder.getNamedAttr("first", number(buffer.first)),
          builder.getNamedAttr("last", number(buffer.last)),
          builder.getNamedAttr("name", builder.getStringAttr(name))}));

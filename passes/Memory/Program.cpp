@@ -1,11 +1,14 @@
-//===- Program.cpp - steps, sizes and lifetimes of the entry program ---------===//
+//===- Program.cpp - steps, sizes and lifetimes of the entry program
+//---------===//
 #include "passes/Memory/Program.h"
 
 using namespace mlir;
 using namespace cinch;
 using namespace cinch::memory;
 
-static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
+static bool isTensor(Value value) {
+  return isa<RankedTensorType>(value.getType());
+}
 
 FailureOr<func::FuncOp> memory::getEntry(ModuleOp module) {
   func::FuncOp entry;
@@ -13,7 +16,8 @@ FailureOr<func::FuncOp> memory::getEntry(ModuleOp module) {
     if (!function->hasAttr("graph.entry"))
       continue;
     if (entry)
-      return function.emitOpError("expected one function with graph.entry, but got a second");
+      return function.emitOpError(
+          "expected one function with graph.entry, but got a second");
     entry = function;
   }
   if (!entry || entry.isDeclaration())
@@ -32,7 +36,8 @@ FailureOr<std::vector<Symbol>> memory::getSymbols(func::FuncOp entry) {
     auto record = dyn_cast<DictionaryAttr>(attr);
     auto name = record ? record.getAs<StringAttr>("name") : StringAttr();
     if (!name)
-      return entry.emitOpError() << "expected symbols with a name, but got " << attr;
+      return entry.emitOpError()
+             << "expected symbols with a name, but got " << attr;
     Symbol symbol;
     symbol.name = name.getValue().str();
     if (auto min = record.getAs<IntegerAttr>("min"))
@@ -111,17 +116,21 @@ FailureOr<Program> Program::analyze(func::FuncOp entry) {
   for (BlockArgument argument : entry.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type)
-      return entry.emitOpError() << "expected tensor arguments, but got " << argument.getType();
+      return entry.emitOpError()
+             << "expected tensor arguments, but got " << argument.getType();
     Dims dims;
-    if (auto attr = entry.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "graph.dims")) {
+    if (auto attr = entry.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                      "graph.dims")) {
       std::optional<Dims> parsed = parseDims(attr);
       if (!parsed || static_cast<int64_t>(parsed->size()) != type.getRank())
-        return entry.emitOpError() << "expected graph.dims of " << type << ", but got " << attr;
+        return entry.emitOpError()
+               << "expected graph.dims of " << type << ", but got " << attr;
       dims = *parsed;
     } else if (type.hasStaticShape()) {
       dims = getStaticDims(type);
     } else {
-      return entry.emitOpError() << "expected graph.dims on argument " << argument.getArgNumber();
+      return entry.emitOpError()
+             << "expected graph.dims on argument " << argument.getArgNumber();
     }
     program.argumentSteps[argument] = 0;
     if (failed(program.setDims(argument, dims)))
@@ -136,8 +145,10 @@ FailureOr<Program> Program::analyze(func::FuncOp entry) {
 LogicalResult Program::setDims(Value value, Dims newDims) {
   auto type = cast<RankedTensorType>(value.getType());
   if (!getElementBytes(type.getElementType())) {
-    Operation *op = value.getDefiningOp() ? value.getDefiningOp() : entry.getOperation();
-    return op->emitError() << "unsupported: elements of " << type << " are not whole bytes";
+    Operation *op =
+        value.getDefiningOp() ? value.getDefiningOp() : entry.getOperation();
+    return op->emitError() << "unsupported: elements of " << type
+                           << " are not whole bytes";
   }
   dims[value] = std::move(newDims);
   tensors.push_back(value);
@@ -177,13 +188,16 @@ LogicalResult Program::visitRegions(Operation &op) {
     return visit(region.front());
   };
   if (auto loop = dyn_cast<scf::ForOp>(op)) {
-    if (failed(setDimsOf(loop.getRegionIterArgs(), loop.getInitArgs())) || failed(visitBody(loop.getRegion())))
+    if (failed(setDimsOf(loop.getRegionIterArgs(), loop.getInitArgs())) ||
+        failed(visitBody(loop.getRegion())))
       return failure();
     return setDimsOf(loop.getResults(), loop.getInitArgs());
   }
   if (auto loop = dyn_cast<scf::WhileOp>(op)) {
-    if (failed(setDimsOf(loop.getBeforeArguments(), loop.getInits())) || failed(visitBody(loop.getBefore())) ||
-        failed(setDimsOf(loop.getAfterArguments(), loop.getConditionOp().getArgs())) ||
+    if (failed(setDimsOf(loop.getBeforeArguments(), loop.getInits())) ||
+        failed(visitBody(loop.getBefore())) ||
+        failed(setDimsOf(loop.getAfterArguments(),
+                         loop.getConditionOp().getArgs())) ||
         failed(visitBody(loop.getAfter())))
       return failure();
     return setDimsOf(loop.getResults(), loop.getConditionOp().getArgs());
@@ -211,14 +225,18 @@ LogicalResult Program::visit(Operation &op) {
   if (isa<exec::WeightOp, exec::ShapeOp, exec::WriteOp>(op)) {
     auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
     if (!type || !type.hasStaticShape())
-      return op.emitOpError() << "expected a static shape, but got " << op.getResult(0).getType();
+      return op.emitOpError() << "expected a static shape, but got "
+                              << op.getResult(0).getType();
     return setDims(op.getResult(0), getStaticDims(type));
   }
-  bool isScalar = llvm::none_of(op.getResultTypes(), llvm::IsaPred<ShapedType>) &&
-                  llvm::none_of(op.getOperandTypes(), llvm::IsaPred<ShapedType>);
-  if (isScalar || isa<exec::ReadOp, tensor::DimOp>(op) || op.hasTrait<OpTrait::IsTerminator>())
+  bool isScalar =
+      llvm::none_of(op.getResultTypes(), llvm::IsaPred<ShapedType>) &&
+      llvm::none_of(op.getOperandTypes(), llvm::IsaPred<ShapedType>);
+  if (isScalar || isa<exec::ReadOp, tensor::DimOp>(op) ||
+      op.hasTrait<OpTrait::IsTerminator>())
     return success();
-  return op.emitOpError("has no place in an exec program: expected exec, scf and scalar operations");
+  return op.emitOpError("has no place in an exec program: expected exec, scf "
+                        "and scalar operations");
 }
 
 LogicalResult Program::visit(Block &block) {
@@ -262,7 +280,8 @@ ArrayRef<Expr> Program::getDims(Value value) const {
 }
 
 Expr Program::getBytes(Value value) const {
-  Expr bytes(*getElementBytes(cast<RankedTensorType>(value.getType()).getElementType()));
+  Expr bytes(*getElementBytes(
+      cast<RankedTensorType>(value.getType()).getElementType()));
   for (const Expr &dim : getDims(value))
     bytes = bytes * dim;
   return bytes;
@@ -274,12 +293,17 @@ std::string Program::getName(Value value) const {
     if (names && result.getResultNumber() < names.size())
       if (auto name = dyn_cast<StringAttr>(names[result.getResultNumber()]))
         return name.getValue().str();
-    return (result.getOwner()->getName().getStringRef() + "@" + Twine(getFirst(value))).str();
+    return (result.getOwner()->getName().getStringRef() + "@" +
+            Twine(getFirst(value)))
+        .str();
   }
   auto argument = cast<BlockArgument>(value);
   func::FuncOp entry = this->entry;
   if (argument.getOwner() == &entry.getBody().front())
-    if (auto name = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "graph.name"))
+    if (auto name = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                       "graph.name"))
       return name.getValue().str();
-  return ("argument@" + Twine(getFirst(value)) + "." + Twine(argument.getArgNumber())).str();
+  return ("argument@" + Twine(getFirst(value)) + "." +
+          Twine(argument.getArgNumber()))
+      .str();
 }

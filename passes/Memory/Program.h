@@ -1,4 +1,5 @@
-//===- Program.h - steps, sizes and lifetimes of the entry program -----------===//
+//===- Program.h - steps, sizes and lifetimes of the entry program
+//-----------===//
 //
 // What the memory passes and lower-exec need to know of an exec program: the
 // step at which each operation runs, the dimensions and bytes of each tensor as
@@ -28,16 +29,18 @@ struct Symbol {
 llvm::FailureOr<mlir::func::FuncOp> getEntry(mlir::ModuleOp module);
 /// The symbols of the entry's `graph.symbols`, in frame order.
 llvm::FailureOr<std::vector<Symbol>> getSymbols(mlir::func::FuncOp entry);
-/// Bytes of one element of a tensor in memory (bool: 1); nullopt where an element has
-/// no whole number of bytes.
+/// Bytes of one element of a tensor in memory (bool: 1); nullopt where an
+/// element has no whole number of bytes.
 std::optional<int64_t> getElementBytes(mlir::Type elementType);
 /// An array of integers and expression texts; nullopt if an entry is neither.
 std::optional<Dims> parseDims(mlir::ArrayAttr attribute);
 /// Whether the body of `op` runs any number of times.
 bool isLoop(mlir::Operation *op);
 /// A tensor of `elementType` with `?` for every dimension that is not constant.
-mlir::RankedTensorType getType(llvm::ArrayRef<Expr> dims, mlir::Type elementType);
-mlir::ArrayAttr getDimsAttr(mlir::MLIRContext *context, llvm::ArrayRef<Expr> dims);
+mlir::RankedTensorType getType(llvm::ArrayRef<Expr> dims,
+                               mlir::Type elementType);
+mlir::ArrayAttr getDimsAttr(mlir::MLIRContext *context,
+                            llvm::ArrayRef<Expr> dims);
 
 /// The analysed entry program. Invalid once the IR changes.
 class Program {
@@ -51,11 +54,13 @@ public:
   /// Range of a symbol, for `Expr::bounds`.
   plan::Interval getRange(std::string_view symbol) const;
 
-  /// The step at which `op` reads its operands (and writes its results, if it has
-  /// no regions).
+  /// The step at which `op` reads its operands (and writes its results, if it
+  /// has no regions).
   int64_t getStep(mlir::Operation *op) const { return steps.lookup(op).first; }
   /// The step at which the results of an operation with regions exist.
-  int64_t getEndStep(mlir::Operation *op) const { return steps.lookup(op).second; }
+  int64_t getEndStep(mlir::Operation *op) const {
+    return steps.lookup(op).second;
+  }
   /// The step from which `value` exists.
   int64_t getFirst(mlir::Value value) const;
   /// The last step that reads `value`; a value from outside a loop that is read

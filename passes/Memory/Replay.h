@@ -1,4 +1,5 @@
-//===- Replay.h - simulated memory ---------------------------------------------===//
+//===- Replay.h - simulated memory
+//---------------------------------------------===//
 //
 // What each byte of a program's memory holds: which datum (a value as it was
 // written) and which byte of it. For verify-plan.
@@ -25,8 +26,8 @@ using Content = llvm::SmallVector<Piece, 1>;
 struct ByteRange {
   int64_t space = 0, begin = 0, bytes = 0;
   bool overlaps(const ByteRange &other) const {
-    return space == other.space && bytes > 0 && other.bytes > 0 && begin < other.begin + other.bytes &&
-           other.begin < begin + bytes;
+    return space == other.space && bytes > 0 && other.bytes > 0 &&
+           begin < other.begin + other.bytes && other.begin < begin + bytes;
   }
   bool operator==(const ByteRange &other) const {
     return space == other.space && begin == other.begin && bytes == other.bytes;

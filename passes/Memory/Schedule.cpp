@@ -1,8 +1,10 @@
-//===- Schedule.cpp - orders the entry program for the lowest peak -------------===//
+//===- Schedule.cpp - orders the entry program for the lowest peak
+//-------------===//
 //
-// The importer's order is one of many; a better one can halve the arena of a model
-// with branches, for nothing at run time. The search is runtime/Plan/Order.h;
-// here operations become its steps and the buffers they will share its values.
+// The importer's order is one of many; a better one can halve the arena of a
+// model with branches, for nothing at run time. The search is
+// runtime/Plan/Order.h; here operations become its steps and the buffers they
+// will share its values.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Memory/Passes.h"
@@ -26,7 +28,8 @@ static constexpr int64_t nominalSize = 128;
 
 namespace {
 
-struct SchedulePass : public cinch::memory::impl::SchedulePassBase<SchedulePass> {
+struct SchedulePass
+    : public cinch::memory::impl::SchedulePassBase<SchedulePass> {
   void runOnOperation() override;
 };
 
@@ -69,8 +72,8 @@ static bool isConstant(Operation &op) {
 
 int64_t Steps::getSize(Value value) const {
   Expr bytes = program.getBytes(value);
-  plan::Interval range =
-      bytes.bounds([&](std::string_view name) { return program.getRange(name); });
+  plan::Interval range = bytes.bounds(
+      [&](std::string_view name) { return program.getRange(name); });
   if (range.high)
     return std::max<int64_t>(*range.high, 0);
   std::optional<int64_t> size = bytes.evaluate([&](std::string_view name) {
@@ -84,7 +87,8 @@ int64_t Steps::getSize(Value value) const {
 /// Whether `value` is a root that takes room in the arena.
 bool Steps::isStored(Value value) const {
   Operation *op = value.getDefiningOp();
-  return op && isa<RankedTensorType>(value.getType()) && !isa<exec::WeightOp, exec::ViewOp>(op);
+  return op && isa<RankedTensorType>(value.getType()) &&
+         !isa<exec::WeightOp, exec::ViewOp>(op);
 }
 
 /// Adds a step that runs after everything it uses, inside its regions as well.
@@ -113,7 +117,8 @@ void Steps::addStep(Operation &op) {
 /// Whether `op` is the only reader of `value` and of its views.
 static bool isOnlyReader(Operation *op, Value value) {
   return llvm::all_of(value.getUsers(), [&](Operation *user) {
-    return user == op || (isa<exec::ViewOp>(user) && isOnlyReader(op, user->getResult(0)));
+    return user == op ||
+           (isa<exec::ViewOp>(user) && isOnlyReader(op, user->getResult(0)));
   });
 }
 
@@ -124,8 +129,10 @@ void Steps::shareBuffers() {
         classes.insert(result.getAsOpaquePointer());
     auto unite = [&](Value operand, Value result) {
       Value root = getRoot(operand);
-      if (isStored(root) && root.getParentBlock() == op->getBlock() && isOnlyReader(op, root))
-        classes.unionSets(root.getAsOpaquePointer(), result.getAsOpaquePointer());
+      if (isStored(root) && root.getParentBlock() == op->getBlock() &&
+          isOnlyReader(op, root))
+        classes.unionSets(root.getAsOpaquePointer(),
+                          result.getAsOpaquePointer());
     };
     if (auto kernel = dyn_cast<exec::KernelOp>(op))
       for (auto pair : kernel.getInPlace().getAsRange<DenseI64ArrayAttr>())
@@ -134,7 +141,8 @@ void Steps::shareBuffers() {
       for (Value input : assemble.getInputs())
         unite(input, assemble.getResult());
     if (auto loop = dyn_cast<scf::ForOp>(op))
-      for (auto [init, result] : llvm::zip(loop.getInitArgs(), loop.getResults()))
+      for (auto [init, result] :
+           llvm::zip(loop.getInitArgs(), loop.getResults()))
         if (isStored(result))
           unite(init, result);
   }
@@ -166,7 +174,8 @@ void Steps::addValues() {
       }
     });
   }
-  for (Value operand : program.getEntry().getBody().front().getTerminator()->getOperands())
+  for (Value operand :
+       program.getEntry().getBody().front().getTerminator()->getOperands())
     if (Value root = getRoot(operand); isStored(root))
       find(root).isReturned = true;
   for (auto &[leader, cls] : found) {
@@ -179,7 +188,8 @@ void Steps::addValues() {
 }
 
 void Steps::build() {
-  for (Operation &op : program.getEntry().getBody().front().without_terminator())
+  for (Operation &op :
+       program.getEntry().getBody().front().without_terminator())
     if (!isConstant(op))
       addStep(op);
   shareBuffers();
@@ -215,6 +225,8 @@ void SchedulePass::runOnOperation() {
   };
   getOperation()->setAttr(
       "exec.schedule",
-      builder.getDictionaryAttr({number("given_peak", order.givenPeak), number("lower_bound", order.lowerBound),
-                                 number("peak", order.peak), number("steps", order.steps.size())}));
+      builder.getDictionaryAttr({number("given_peak", order.givenPeak),
+                                 number("lower_bound", order.lowerBound),
+                                 number("peak", order.peak),
+                                 number("steps", order.steps.size())}));
 }

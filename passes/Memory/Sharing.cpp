@@ -1,4 +1,5 @@
-//===- Sharing.cpp - which values share bytes ---------------------------------===//
+//===- Sharing.cpp - which values share bytes
+//---------------------------------===//
 #include "passes/Memory/Sharing.h"
 
 using namespace mlir;
@@ -103,8 +104,8 @@ bool Sharing::overlaps(const Datum &a, const Expr &shift,
 }
 
 /// Whether buffer `a` can lie at byte `shift` of buffer `b`: no datum of one is
-/// written while an overlapping datum of the other is still read. `exempt` pairs
-/// may touch at one step.
+/// written while an overlapping datum of the other is still read. `exempt`
+/// pairs may touch at one step.
 bool Sharing::canMerge(unsigned a, unsigned b, const Expr &shift,
                        Exempt exempt) const {
   if (a == b || !buffers[a].isWritable || !buffers[b].isWritable)
@@ -144,8 +145,8 @@ void Sharing::merge(unsigned a, unsigned b, const Expr &shift) {
   from.data.clear();
 }
 
-/// Merges the buffers of two values so that both start at the same byte. `value`
-/// is all of its buffer.
+/// Merges the buffers of two values so that both start at the same byte.
+/// `value` is all of its buffer.
 bool Sharing::tryMerge(Value value, Value into, Exempt exempt) {
   if (!isWhole(value) || program.getBytes(value) != program.getBytes(into))
     return false;
@@ -185,7 +186,8 @@ OpOperand *Sharing::placeCarried(Operation &op) {
     Place from = getPlace(operand.get()), to = getPlace(target);
     if (from.buffer == to.buffer && from.offset == to.offset)
       return;
-    if (!tryMerge(operand.get(), target, [](unsigned, unsigned) { return false; }))
+    if (!tryMerge(operand.get(), target,
+                  [](unsigned, unsigned) { return false; }))
       conflict = &operand;
   };
   auto uniteAll = [&](MutableArrayRef<OpOperand> operands, ValueRange targets) {
@@ -245,22 +247,24 @@ void Sharing::shareInPlace(exec::KernelOp kernel) {
     // Bytes that the kernel reads through another operand stay.
     bool isReadElsewhere = false;
     for (auto [index, other] : llvm::enumerate(kernel.getInputs())) {
-      bool isPair = llvm::any_of(
-          kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
-          [&, index = index](DenseI64ArrayAttr candidate) {
-            return candidate[0] == static_cast<int64_t>(index) &&
-                   candidate[1] == pair[1];
-          });
-      bool shares = llvm::any_of(
-          getData(other), [&](unsigned d) { return llvm::is_contained(own, d); });
+      bool isPair =
+          llvm::any_of(kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
+                       [&, index = index](DenseI64ArrayAttr candidate) {
+                         return candidate[0] == static_cast<int64_t>(index) &&
+                                candidate[1] == pair[1];
+                       });
+      bool shares = llvm::any_of(getData(other), [&](unsigned d) {
+        return llvm::is_contained(own, d);
+      });
       isReadElsewhere |= !isPair && shares;
     }
     auto mayTouch = [&](unsigned a, unsigned b) {
       bool isPair =
           (llvm::is_contained(own, a) && b == dataOf[result].front()) ||
           (llvm::is_contained(own, b) && a == dataOf[result].front());
-      return isPair &&
-             llvm::all_of(own, [&](unsigned d) { return data[d].last <= step; });
+      return isPair && llvm::all_of(own, [&](unsigned d) {
+               return data[d].last <= step;
+             });
     };
     if (!isReadElsewhere && tryMerge(operand, result, mayTouch))
       ++counts.inPlace;
@@ -325,7 +329,8 @@ OpOperand *Sharing::run(bool aliasAssembled) {
   entry.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (auto kernel = dyn_cast<exec::KernelOp>(op))
       shareInPlace(kernel);
-    else if (auto assemble = dyn_cast<exec::AssembleOp>(op); assemble && aliasAssembled)
+    else if (auto assemble = dyn_cast<exec::AssembleOp>(op);
+             assemble && aliasAssembled)
       shareAssembled(assemble);
   });
   for (Buffer &buffer : buffers) {

@@ -1,10 +1,11 @@
-//===- Sharing.h - which values share bytes -----------------------------------===//
+//===- Sharing.h - which values share bytes
+//-----------------------------------===//
 //
-// Assigns every tensor of a program to a buffer and a byte offset in it, so that
-// views, results over dead operands, parts of an assembled value and loop-carried
-// values share bytes. A buffer holds data: ranges of bytes that hold one written
-// value from its write to its last read. Two buffers merge only if no two of
-// their data overlap in bytes and time.
+// Assigns every tensor of a program to a buffer and a byte offset in it, so
+// that views, results over dead operands, parts of an assembled value and
+// loop-carried values share bytes. A buffer holds data: ranges of bytes that
+// hold one written value from its write to its last read. Two buffers merge
+// only if no two of their data overlap in bytes and time.
 //
 //===----------------------------------------------------------------------===//
 #ifndef CINCH_PASSES_MEMORY_SHARING_H
@@ -50,11 +51,14 @@ public:
   Sharing(const Program &program) : program(program) {}
 
   /// Decides all places. `aliasAssembled`: operands of exec.assemble may become
-  /// parts of the result. Returns an operand (of a terminator or a loop) whose value
-  /// has to be copied first, after which a new analysis is needed; nullptr when done.
+  /// parts of the result. Returns an operand (of a terminator or a loop) whose
+  /// value has to be copied first, after which a new analysis is needed;
+  /// nullptr when done.
   mlir::OpOperand *run(bool aliasAssembled);
 
-  const Place &getPlace(mlir::Value value) const { return places.find(value)->second; }
+  const Place &getPlace(mlir::Value value) const {
+    return places.find(value)->second;
+  }
   llvm::ArrayRef<Buffer> getBuffers() const { return buffers; }
   const SharingCounts &getCounts() const { return counts; }
 

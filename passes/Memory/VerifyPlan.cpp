@@ -1,8 +1,9 @@
-//===- VerifyPlan.cpp - replays the memory plan --------------------------------===//
+//===- VerifyPlan.cpp - replays the memory plan
+//--------------------------------===//
 //
-// Believes nothing that plan-memory reasoned: only the places it wrote. Runs the
-// program on a simulated memory at several sizes, so a mistake in a lifetime, an
-// alias or an offset shows as a read of the wrong datum.
+// Believes nothing that plan-memory reasoned: only the places it wrote. Runs
+// the program on a simulated memory at several sizes, so a mistake in a
+// lifetime, an alias or an offset shows as a read of the wrong datum.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Memory/Passes.h"
@@ -65,7 +66,8 @@ private:
 int64_t Replay::evaluate(const Expr &expr) const {
   std::optional<int64_t> value = expr.evaluate([&](std::string_view name) {
     auto found = sizes.find(StringRef(name.data(), name.size()));
-    return found == sizes.end() ? std::nullopt : std::optional<int64_t>(found->second);
+    return found == sizes.end() ? std::nullopt
+                                : std::optional<int64_t>(found->second);
   });
   return value.value_or(-1);
 }
@@ -73,28 +75,38 @@ int64_t Replay::evaluate(const Expr &expr) const {
 LogicalResult Replay::loadPlan() {
   auto records = module->getAttrOfType<ArrayAttr>("exec.slots");
   if (!records)
-    return module.emitError("verify-plan: expected exec.slots, which plan-memory writes");
+    return module.emitError(
+        "verify-plan: expected exec.slots, which plan-memory writes");
   auto stored = module->getAttrOfType<DictionaryAttr>("exec.plan");
   for (auto record : records.getAsRange<DictionaryAttr>()) {
     StringRef text = record.getAs<StringAttr>("bytes").getValue();
     std::optional<Expr> expr = Expr::parse(std::string_view(text));
     if (!expr)
-      return module.emitError() << "verify-plan: expected an expression in exec.slots, but got " << record;
+      return module.emitError()
+             << "verify-plan: expected an expression in exec.slots, but got "
+             << record;
     int64_t bytes = evaluate(*expr);
     if (stored) // one plan, made at the bounds, for all sizes
-      bytes = expr->bounds([&](std::string_view name) { return program.getRange(name); }).high.value_or(bytes);
-    slots.push_back({record.getAs<IntegerAttr>("first").getInt(), record.getAs<IntegerAttr>("last").getInt(),
+      bytes = expr->bounds([&](std::string_view name) {
+                    return program.getRange(name);
+                  })
+                  .high.value_or(bytes);
+    slots.push_back({record.getAs<IntegerAttr>("first").getInt(),
+                     record.getAs<IntegerAttr>("last").getInt(),
                      std::max<int64_t>(bytes, 0)});
   }
   if (!stored) {
     plan = plan::makePlan(slots);
     return success();
   }
-  ArrayRef<int64_t> offsets = stored.getAs<DenseI64ArrayAttr>("offsets").asArrayRef();
+  ArrayRef<int64_t> offsets =
+      stored.getAs<DenseI64ArrayAttr>("offsets").asArrayRef();
   plan.offsets.assign(offsets.begin(), offsets.end());
   plan.peak = stored.getAs<IntegerAttr>("peak").getInt();
   plan.lowerBound = stored.getAs<IntegerAttr>("lower_bound").getInt();
-  std::string error = plan.offsets.size() == slots.size() ? plan::checkPlan(slots, plan) : "wrong number of offsets";
+  std::string error = plan.offsets.size() == slots.size()
+                          ? plan::checkPlan(slots, plan)
+                          : "wrong number of offsets";
   if (!error.empty())
     return module.emitError() << "verify-plan: exec.plan: " << error;
   return success();
@@ -102,25 +114,31 @@ LogicalResult Replay::loadPlan() {
 
 /// The bytes of `value` at the place `slot`, which must have room for it.
 FailureOr<ByteRange> Replay::locate(Value value, Attribute attribute) {
-  Operation *op = value.getDefiningOp() ? value.getDefiningOp() : value.getParentBlock()->getParentOp();
+  Operation *op = value.getDefiningOp() ? value.getDefiningOp()
+                                        : value.getParentBlock()->getParentOp();
   auto slot = dyn_cast_or_null<exec::SlotAttr>(attribute);
   std::optional<Expr> offset;
   if (slot)
     offset = Expr::parse(std::string_view(slot.getOffset()));
   if (!offset)
-    return op->emitError() << "verify-plan: expected a slot for '" << program.getName(value) << "'";
+    return op->emitError() << "verify-plan: expected a slot for '"
+                           << program.getName(value) << "'";
   ByteRange range{0, evaluate(*offset), evaluate(program.getBytes(value))};
   int64_t number = slot.getNumber(), room = INT64_MAX;
   if (slot.getSpace() == exec::Space::arena) {
     if (number < 0 || number >= static_cast<int64_t>(slots.size()))
-      return op->emitError() << "verify-plan: slot " << number << " does not exist";
+      return op->emitError()
+             << "verify-plan: slot " << number << " does not exist";
     room = slots[number].bytes;
     if (range.begin < 0 || range.bytes < 0 || range.begin + range.bytes > room)
-      return op->emitError() << "verify-plan: '" << program.getName(value) << "' has " << range.bytes
-                             << " bytes at byte " << range.begin << " of slot " << number << ", which has " << room;
+      return op->emitError()
+             << "verify-plan: '" << program.getName(value) << "' has "
+             << range.bytes << " bytes at byte " << range.begin << " of slot "
+             << number << ", which has " << room;
     range.begin += plan.offsets[number];
     if (range.bytes > 0 && range.begin + range.bytes > plan.peak)
-      return op->emitError() << "verify-plan: '" << program.getName(value) << "' ends above the peak";
+      return op->emitError() << "verify-plan: '" << program.getName(value)
+                             << "' ends above the peak";
     return range;
   }
   range.space = 1 + 2 * number + (slot.getSpace() == exec::Space::weight);
@@ -150,18 +168,24 @@ LogicalResult Replay::declare(Operation &op) {
   }
   auto regions = op.getAttrOfType<ArrayAttr>("exec.arg_slots");
   for (Region &region : op.getRegions()) {
-    auto arguments = regions ? dyn_cast<ArrayAttr>(regions[region.getRegionNumber()]) : ArrayAttr();
+    auto arguments =
+        regions ? dyn_cast<ArrayAttr>(regions[region.getRegionNumber()])
+                : ArrayAttr();
     for (BlockArgument argument : region.getArguments())
-      if (failed(define(argument, arguments ? arguments[argument.getArgNumber()] : Attribute())))
+      if (failed(define(argument, arguments ? arguments[argument.getArgNumber()]
+                                            : Attribute())))
         return failure();
   }
   return success();
 }
 
-Content Replay::makeContent(const ByteRange &range) { return {{numData++, 0, range.bytes}}; }
+Content Replay::makeContent(const ByteRange &range) {
+  return {{numData++, 0, range.bytes}};
+}
 
 LogicalResult Replay::read(Operation *op, Value value) {
-  if (!isa<RankedTensorType>(value.getType()) || memory.holds(ranges[value], contents[value]))
+  if (!isa<RankedTensorType>(value.getType()) ||
+      memory.holds(ranges[value], contents[value]))
     return success();
   return op->emitOpError() << "verify-plan: reads '" << program.getName(value)
                            << "', but its place holds something else by then";
@@ -177,12 +201,17 @@ LogicalResult Replay::visitKernel(exec::KernelOp kernel) {
       if (other != result && range.overlaps(ranges[other]))
         return kernel.emitOpError("verify-plan: two results overlap");
     for (auto [index, input] : llvm::enumerate(kernel.getInputs())) {
-      bool isAllowed = llvm::any_of(kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(), [&](DenseI64ArrayAttr pair) {
-        return pair[0] == static_cast<int64_t>(index) && pair[1] == result.getResultNumber();
-      });
-      if (range.overlaps(ranges[input]) && !(isAllowed && range == ranges[input]))
-        return kernel.emitOpError() << "verify-plan: result '" << program.getName(result) << "' overlaps operand '"
-                                    << program.getName(input) << "'";
+      bool isAllowed =
+          llvm::any_of(kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
+                       [&](DenseI64ArrayAttr pair) {
+                         return pair[0] == static_cast<int64_t>(index) &&
+                                pair[1] == result.getResultNumber();
+                       });
+      if (range.overlaps(ranges[input]) &&
+          !(isAllowed && range == ranges[input]))
+        return kernel.emitOpError()
+               << "verify-plan: result '" << program.getName(result)
+               << "' overlaps operand '" << program.getName(input) << "'";
     }
   }
   renew(kernel.getResults());
@@ -202,13 +231,16 @@ LogicalResult Replay::visitView(exec::ViewOp view) {
   Type element = view.getResult().getType().getElementType();
   std::optional<Expr> offset = Expr::parse(std::string_view(view.getOffset()));
   int64_t shift = evaluate(*offset) * *getElementBytes(element);
-  const ByteRange &from = ranges[view.getInput()], &to = ranges[view.getResult()];
+  const ByteRange &from = ranges[view.getInput()],
+                  &to = ranges[view.getResult()];
   if (shift < 0 || shift + to.bytes > from.bytes)
-    return view.emitOpError() << "verify-plan: reads bytes " << shift << " to " << shift + to.bytes << " of "
-                              << from.bytes;
-  if (to.bytes > 0 && (from.space != to.space || from.begin + shift != to.begin))
+    return view.emitOpError() << "verify-plan: reads bytes " << shift << " to "
+                              << shift + to.bytes << " of " << from.bytes;
+  if (to.bytes > 0 &&
+      (from.space != to.space || from.begin + shift != to.begin))
     return view.emitOpError("verify-plan: lies elsewhere than its input");
-  contents[view.getResult()] = slice(contents[view.getInput()], shift, to.bytes);
+  contents[view.getResult()] =
+      slice(contents[view.getInput()], shift, to.bytes);
   return success();
 }
 
@@ -223,7 +255,9 @@ LogicalResult Replay::visitAssemble(exec::AssembleOp assemble) {
       return failure();
     if (!(part == from)) {
       if (part.overlaps(from))
-        return assemble.emitOpError() << "verify-plan: copies '" << program.getName(input) << "' onto itself";
+        return assemble.emitOpError()
+               << "verify-plan: copies '" << program.getName(input)
+               << "' onto itself";
       memory.write(part, contents[input]);
     }
     content.append(contents[input]);
@@ -231,7 +265,8 @@ LogicalResult Replay::visitAssemble(exec::AssembleOp assemble) {
   }
   contents[assemble.getResult()] = content;
   if (at != to.bytes)
-    return assemble.emitOpError() << "verify-plan: operands have " << at << " bytes, the result " << to.bytes;
+    return assemble.emitOpError() << "verify-plan: operands have " << at
+                                  << " bytes, the result " << to.bytes;
   return read(assemble, assemble.getResult());
 }
 
@@ -244,8 +279,9 @@ LogicalResult Replay::carry(Operation *op, ValueRange from, ValueRange to) {
     if (failed(read(op, source)))
       return failure();
     if (ranges[target].bytes != 0 && !(ranges[source] == ranges[target]))
-      return op->emitOpError() << "verify-plan: carries '" << program.getName(source)
-                               << "' on, but it lies elsewhere than its successor";
+      return op->emitOpError()
+             << "verify-plan: carries '" << program.getName(source)
+             << "' on, but it lies elsewhere than its successor";
   }
   renew(to);
   return success();
@@ -254,13 +290,15 @@ LogicalResult Replay::carry(Operation *op, ValueRange from, ValueRange to) {
 LogicalResult Replay::visitIf(scf::IfOp branch) {
   SimulatedMemory before = memory, afterThen;
   if (failed(visit(*branch.thenBlock())) ||
-      failed(carry(branch.thenYield(), branch.thenYield().getOperands(), branch.getResults())))
+      failed(carry(branch.thenYield(), branch.thenYield().getOperands(),
+                   branch.getResults())))
     return failure();
   afterThen = memory;
   memory = before;
   if (Block *block = branch.elseBlock())
     if (failed(visit(*block)) ||
-        failed(carry(branch.elseYield(), branch.elseYield().getOperands(), branch.getResults())))
+        failed(carry(branch.elseYield(), branch.elseYield().getOperands(),
+                     branch.getResults())))
       return failure();
   memory.intersect(afterThen);
   renew(branch.getResults());
@@ -273,19 +311,23 @@ LogicalResult Replay::visitFor(scf::ForOp loop) {
     return failure();
   Operation *yield = loop.getBody()->getTerminator();
   for (int iteration = 0; iteration < 2; ++iteration)
-    if (failed(visit(*loop.getBody())) || failed(carry(yield, yield->getOperands(), arguments)))
+    if (failed(visit(*loop.getBody())) ||
+        failed(carry(yield, yield->getOperands(), arguments)))
       return failure();
   return carry(loop, arguments, loop.getResults());
 }
 
 LogicalResult Replay::visitWhile(scf::WhileOp loop) {
-  ValueRange before = loop.getBeforeArguments(), after = loop.getAfterArguments();
+  ValueRange before = loop.getBeforeArguments(),
+             after = loop.getAfterArguments();
   if (failed(carry(loop, loop.getInits(), before)))
     return failure();
   for (int iteration = 0; iteration < 2; ++iteration) {
     Operation *condition = loop.getConditionOp(), *yield = loop.getYieldOp();
-    if (failed(visit(*loop.getBeforeBody())) || failed(carry(condition, loop.getConditionOp().getArgs(), after)) ||
-        failed(visit(*loop.getAfterBody())) || failed(carry(yield, yield->getOperands(), before)))
+    if (failed(visit(*loop.getBeforeBody())) ||
+        failed(carry(condition, loop.getConditionOp().getArgs(), after)) ||
+        failed(visit(*loop.getAfterBody())) ||
+        failed(carry(yield, yield->getOperands(), before)))
       return failure();
   }
   if (failed(visit(*loop.getBeforeBody())))
@@ -336,7 +378,8 @@ LogicalResult Replay::run() {
   if (failed(loadPlan()))
     return failure();
   for (BlockArgument argument : entry.getArguments())
-    if (failed(define(argument, entry.getArgAttr(argument.getArgNumber(), "exec.slot"))))
+    if (failed(define(argument,
+                      entry.getArgAttr(argument.getArgNumber(), "exec.slot"))))
       return failure();
   renew(entry.getArguments());
   if (failed(visit(entry.front())))
@@ -346,8 +389,9 @@ LogicalResult Replay::run() {
     int64_t number = entry.getNumArguments() + output.getOperandNumber();
     const ByteRange &range = ranges[output.get()];
     if (range.space != 1 + 2 * number || range.begin != 0)
-      return end->emitOpError() << "verify-plan: output " << output.getOperandNumber()
-                                << " does not lie in the caller's buffer";
+      return end->emitOpError()
+             << "verify-plan: output " << output.getOperandNumber()
+             << " does not lie in the caller's buffer";
     if (failed(read(end, output.get())))
       return failure();
   }
@@ -362,7 +406,8 @@ static bool isValid(func::FuncOp entry, const Sizes &sizes) {
     if (zero)
       value = zero->evaluate([&](std::string_view name) {
         auto found = sizes.find(StringRef(name.data(), name.size()));
-        return found == sizes.end() ? std::nullopt : std::optional<int64_t>(found->second);
+        return found == sizes.end() ? std::nullopt
+                                    : std::optional<int64_t>(found->second);
       });
     return value == 0 ? WalkResult::advance() : WalkResult::interrupt();
   });
@@ -371,7 +416,8 @@ static bool isValid(func::FuncOp entry, const Sizes &sizes) {
 
 namespace {
 
-struct VerifyPlanPass : public cinch::memory::impl::VerifyPlanPassBase<VerifyPlanPass> {
+struct VerifyPlanPass
+    : public cinch::memory::impl::VerifyPlanPassBase<VerifyPlanPass> {
   void runOnOperation() override {
     FailureOr<func::FuncOp> entry = memory::getEntry(getOperation());
     if (failed(entry))
@@ -383,11 +429,13 @@ struct VerifyPlanPass : public cinch::memory::impl::VerifyPlanPassBase<VerifyPla
     for (int sample = 0; sample < 4; ++sample) {
       Sizes sizes;
       for (auto [index, symbol] : llvm::enumerate(program->getSymbols())) {
-        int64_t low = std::max<int64_t>(symbol.min, 1), high = symbol.max.value_or(low + 16);
+        int64_t low = std::max<int64_t>(symbol.min, 1),
+                high = symbol.max.value_or(low + 16);
         bool isHigh = sample < 2 ? sample == 1 : (index + sample) % 2;
         sizes[symbol.name] = isHigh ? high : std::min(low, high);
       }
-      if (isValid(*entry, sizes) && failed(Replay(*program, getOperation(), sizes).run()))
+      if (isValid(*entry, sizes) &&
+          failed(Replay(*program, getOperation(), sizes).run()))
         return signalPassFailure();
       if (program->getSymbols().empty())
         return;

@@ -1,8 +1,8 @@
 //===- Expr.h - integer expressions over named symbols -------------------===//
 //
 // A dimension, a size in bytes or a cost: a polynomial over symbols whose atoms
-// may also be floordiv, ceildiv, mod, min and max of such expressions. Kept in a
-// canonical form, so equal polynomials compare equal. Used by the compiler
+// may also be floordiv, ceildiv, mod, min and max of such expressions. Kept in
+// a canonical form, so equal polynomials compare equal. Used by the compiler
 // (shape analysis, plan, report) and by the runtime (new sizes), hence free of
 // MLIR.
 //
@@ -25,10 +25,10 @@ struct Interval {
   std::optional<int64_t> low, high;
 };
 
-/// An immutable integer expression. Cheap to copy. Symbols stand for any integer.
-/// A coefficient that leaves 64 bits, a division by the constant 0 and an
-/// expression beyond the limits of ExprNode.h are undefined: so is everything
-/// computed from them, and `evaluate` fails.
+/// An immutable integer expression. Cheap to copy. Symbols stand for any
+/// integer. A coefficient that leaves 64 bits, a division by the constant 0 and
+/// an expression beyond the limits of ExprNode.h are undefined: so is
+/// everything computed from them, and `evaluate` fails.
 class Expr {
 public:
   /// The constant `value` (0 by default).
@@ -63,14 +63,16 @@ public:
   std::optional<Expr> exactDiv(const Expr &divisor) const;
 
   using Lookup = std::function<std::optional<int64_t>(std::string_view)>;
-  /// The value under `lookup`; nullopt on an unknown symbol, a division by zero or
-  /// a 64-bit overflow.
+  /// The value under `lookup`; nullopt on an unknown symbol, a division by zero
+  /// or a 64-bit overflow.
   std::optional<int64_t> evaluate(const Lookup &lookup) const;
   /// Replaces symbols for which `lookup` gives an expression.
-  Expr substitute(const std::function<std::optional<Expr>(std::string_view)> &lookup) const;
+  Expr substitute(
+      const std::function<std::optional<Expr>(std::string_view)> &lookup) const;
   /// An interval that contains every value for symbols within `bounds`
   /// (interval arithmetic: sound, not always tight).
-  Interval bounds(const std::function<Interval(std::string_view)> &bounds) const;
+  Interval
+  bounds(const std::function<Interval(std::string_view)> &bounds) const;
   /// The symbols that occur, sorted, each once.
   std::vector<std::string> symbols() const;
 

@@ -1,4 +1,5 @@
-//===- cinch-compile.cpp - model in, binary out ----------------------------------===//
+//===- cinch-compile.cpp - model in, binary out
+//----------------------------------===//
 #include "lib/Pipeline/Compile.h"
 #include "lib/Pipeline/Register.h"
 #include "llvm/Support/CommandLine.h"
@@ -12,38 +13,45 @@ static cl::OptionCategory category("cinch-compile options");
 static cl::opt<std::string> input(cl::Positional, cl::Required,
                                   cl::desc("<model.onnx | program.mlir>"),
                                   cl::cat(category));
-static cl::opt<std::string> output("o", cl::value_desc("file"),
-                                   cl::desc("Output file (default: named after the input)"),
-                                   cl::cat(category));
-static cl::opt<std::string> target("target", cl::init("cpu"), cl::value_desc("name"),
+static cl::opt<std::string>
+    output("o", cl::value_desc("file"),
+           cl::desc("Output file (default: named after the input)"),
+           cl::cat(category));
+static cl::opt<std::string> target("target", cl::init("cpu"),
+                                   cl::value_desc("name"),
                                    cl::desc("Target: cpu"), cl::cat(category));
-static cl::opt<std::string> cpu("cpu", cl::init("native"), cl::value_desc("name"),
-                                cl::desc("CPU to compile for: native, x86-64-v3, ..."),
-                                cl::cat(category));
-static cl::list<std::string>
-    dims("dim", cl::value_desc("name=value|lo..hi"),
-         cl::desc("Pin a dimension, or bound it (the memory plan holds up to the bound)"),
-         cl::cat(category));
+static cl::opt<std::string>
+    cpu("cpu", cl::init("native"), cl::value_desc("name"),
+        cl::desc("CPU to compile for: native, x86-64-v3, ..."),
+        cl::cat(category));
+static cl::list<std::string> dims(
+    "dim", cl::value_desc("name=value|lo..hi"),
+    cl::desc(
+        "Pin a dimension, or bound it (the memory plan holds up to the bound)"),
+    cl::cat(category));
 static cl::opt<std::string>
     budget("memory-budget", cl::value_desc("size"),
-           cl::desc("Fail unless arena and weights fit, e.g. 512MiB"), cl::cat(category));
-static cl::opt<std::string>
-    pipeline("pipeline", cl::init("default"), cl::value_desc("name|passes"),
-             cl::desc("default, reference (the scalar oracle), or a textual pipeline"),
-             cl::cat(category));
-static cl::opt<Emit> emit(
-    "emit", cl::init(Emit::So), cl::desc("What to write:"),
-    cl::values(clEnumValN(Emit::So, "so", "shared library and weights (default)"),
-               clEnumValN(Emit::Obj, "obj", "object, weights and C header"),
-               clEnumValN(Emit::Llvm, "llvm", "LLVM IR"),
-               clEnumValN(Emit::Exec, "exec", "the program with its memory plan"),
-               clEnumValN(Emit::Mlir, "mlir", "the imported graph"),
-               clEnumValN(Emit::Onnx, "onnx", "the simplified graph as ONNX")),
+           cl::desc("Fail unless arena and weights fit, e.g. 512MiB"),
+           cl::cat(category));
+static cl::opt<std::string> pipeline(
+    "pipeline", cl::init("default"), cl::value_desc("name|passes"),
+    cl::desc("default, reference (the scalar oracle), or a textual pipeline"),
     cl::cat(category));
-static cl::opt<std::string> report("report", cl::value_desc("file.txt|file.json"),
-                                   cl::desc("Write kernels and memory timeline"),
-                                   cl::cat(category));
-static cl::opt<bool> quiet("quiet", cl::desc("Print errors only"), cl::cat(category));
+static cl::opt<Emit>
+    emit("emit", cl::init(Emit::So), cl::desc("What to write:"),
+         cl::values(
+             clEnumValN(Emit::So, "so", "shared library and weights (default)"),
+             clEnumValN(Emit::Obj, "obj", "object, weights and C header"),
+             clEnumValN(Emit::Llvm, "llvm", "LLVM IR"),
+             clEnumValN(Emit::Exec, "exec", "the program with its memory plan"),
+             clEnumValN(Emit::Mlir, "mlir", "the imported graph"),
+             clEnumValN(Emit::Onnx, "onnx", "the simplified graph as ONNX")),
+         cl::cat(category));
+static cl::opt<std::string>
+    report("report", cl::value_desc("file.txt|file.json"),
+           cl::desc("Write kernels and memory timeline"), cl::cat(category));
+static cl::opt<bool> quiet("quiet", cl::desc("Print errors only"),
+                           cl::cat(category));
 
 static int usageError(const llvm::Twine &message) {
   llvm::errs() << "cinch-compile: " << message << "\n";
@@ -58,9 +66,9 @@ static std::optional<int64_t> parseSize(llvm::StringRef text) {
   static constexpr struct {
     llvm::StringLiteral suffix;
     int64_t unit;
-  } units[] = {{"", 1},          {"B", 1},         {"K", 1024},
-               {"KiB", 1024},    {"KB", 1000},     {"M", 1 << 20},
-               {"MiB", 1 << 20}, {"MB", 1000000},  {"G", 1 << 30},
+  } units[] = {{"", 1},          {"B", 1},          {"K", 1024},
+               {"KiB", 1024},    {"KB", 1000},      {"M", 1 << 20},
+               {"MiB", 1 << 20}, {"MB", 1000000},   {"G", 1 << 30},
                {"GiB", 1 << 30}, {"GB", 1000000000}};
   for (const auto &unit : units)
     if (text == unit.suffix && number <= INT64_MAX / unit.unit)
@@ -85,7 +93,8 @@ static std::optional<DimBound> parseDim(llvm::StringRef text) {
 }
 
 static void print(Severity severity, llvm::StringRef message) {
-  static constexpr llvm::StringLiteral names[] = {"error", "warning", "remark", "note"};
+  static constexpr llvm::StringLiteral names[] = {"error", "warning", "remark",
+                                                  "note"};
   if (quiet && severity != Severity::Error && severity != Severity::Note)
     return;
   llvm::errs() << "cinch-compile: " << names[static_cast<int>(severity)] << ": "
@@ -98,8 +107,8 @@ int main(int argc, char **argv) {
     os << "cinch-compile " << getVersion() << "\n";
   });
   cl::HideUnrelatedOptions(category);
-  if (!cl::ParseCommandLineOptions(argc, argv, "Compiles a model to native code\n",
-                                   &llvm::errs()))
+  if (!cl::ParseCommandLineOptions(
+          argc, argv, "Compiles a model to native code\n", &llvm::errs()))
     return static_cast<int>(Status::WrongUsage);
   CompileOptions options;
   options.input = input;
@@ -112,13 +121,16 @@ int main(int argc, char **argv) {
   for (const std::string &text : dims) {
     std::optional<DimBound> bound = parseDim(text);
     if (!bound)
-      return usageError("--dim: expected name=value or name=lo..hi, but got '" + text + "'");
+      return usageError("--dim: expected name=value or name=lo..hi, but got '" +
+                        text + "'");
     options.dims.push_back(*bound);
   }
   if (!budget.empty()) {
     std::optional<int64_t> size = parseSize(budget);
     if (!size)
-      return usageError("--memory-budget: expected a size such as 512MiB, but got '" + budget + "'");
+      return usageError(
+          "--memory-budget: expected a size such as 512MiB, but got '" +
+          budget + "'");
     options.budgetBytes = *size;
   }
   return static_cast<int>(compile(options, print));

@@ -1,4 +1,5 @@
-//===- DescribeProgram.cpp - signature and kernels of a program ---------------===//
+//===- DescribeProgram.cpp - signature and kernels of a program
+//---------------===//
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "passes/Memory/Program.h"
 
@@ -63,8 +64,9 @@ DictionaryAttr DescribeProgramPass::describe(exec::KernelOp kernel,
   for (Value value : kernel.getResults())
     bytes = bytes + program.getBytes(value);
   auto flops = kernel->getAttrOfType<StringAttr>("exec.flops");
-  std::string name = kernel.getNumResults() ? program.getName(kernel.getResult(0))
-                                            : kernel.getCallee().str();
+  std::string name = kernel.getNumResults()
+                         ? program.getName(kernel.getResult(0))
+                         : kernel.getCallee().str();
   auto text = [&](StringRef key, StringRef value) {
     return builder.getNamedAttr(key, builder.getStringAttr(value));
   };
@@ -97,10 +99,9 @@ void DescribeProgramPass::writeSignature(const Program &program) {
     auto name = entry.getResultAttrOfType<StringAttr>(index, "graph.name");
     auto original =
         entry.getResultAttrOfType<TypeAttr>(index, "graph.element_type");
-    outputs.push_back(
-        describe(name ? name.getValue().str() : program.getName(output.get()),
-                 getElementType(output.get(), original),
-                 program.getDims(output.get())));
+    outputs.push_back(describe(
+        name ? name.getValue().str() : program.getName(output.get()),
+        getElementType(output.get(), original), program.getDims(output.get())));
   }
   getOperation()->setAttr("exec.inputs", builder.getArrayAttr(inputs));
   getOperation()->setAttr("exec.outputs", builder.getArrayAttr(outputs));

@@ -1,7 +1,8 @@
-//===- ExprEmitter.cpp - expressions as code -----------------------------------===//
+//===- ExprEmitter.cpp - expressions as code
+//-----------------------------------===//
 //
-// Walks the text form, the one public view of an expression: sums of products of
-// integers, symbols and functions.
+// Walks the text form, the one public view of an expression: sums of products
+// of integers, symbols and functions.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/ExecToLLVM/ExprEmitter.h"
@@ -93,11 +94,11 @@ Value Emitter::emitFactor() {
 Value Emitter::emitFloorDiv(Value a, Value b) {
   Value zero = constant(0);
   Value quotient = make<LLVM::SDivOp>(a, b), rest = make<LLVM::SRemOp>(a, b);
-  Value isInexact = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne,
-                                         rest, zero);
+  Value isInexact =
+      LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, rest, zero);
   Value signs = make<LLVM::XOrOp>(rest, b);
-  Value isOpposite = LLVM::ICmpOp::create(
-      builder, loc, LLVM::ICmpPredicate::slt, signs, zero);
+  Value isOpposite =
+      LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::slt, signs, zero);
   Value isLower = LLVM::AndOp::create(builder, loc, isInexact, isOpposite);
   Value less = make<LLVM::SubOp>(quotient, constant(1));
   return LLVM::SelectOp::create(builder, loc, isLower, less, quotient);

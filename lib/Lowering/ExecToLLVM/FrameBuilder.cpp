@@ -1,4 +1,5 @@
-//===- FrameBuilder.cpp - code that reads the frame of a run -------------------===//
+//===- FrameBuilder.cpp - code that reads the frame of a run
+//-------------------===//
 #include "lib/Lowering/ExecToLLVM/FrameBuilder.h"
 #include "lib/Lowering/ExecToLLVM/ExprEmitter.h"
 #include "runtime/ModuleAbi.h"
@@ -54,11 +55,13 @@ Value FrameBuilder::evaluate(const plan::Expr &expr) {
 }
 
 Value FrameBuilder::address(exec::SlotAttr slot) {
-  Value offset = evaluate(*plan::Expr::parse(std::string_view(slot.getOffset())));
+  Value offset =
+      evaluate(*plan::Expr::parse(std::string_view(slot.getOffset())));
   int64_t number = slot.getNumber();
   switch (slot.getSpace()) {
   case exec::Space::arena: {
-    Value base = loadElement(loadField(frame, Bases), CINCH_SPACE_ARENA, pointer);
+    Value base =
+        loadElement(loadField(frame, Bases), CINCH_SPACE_ARENA, pointer);
     Value start = loadElement(loadField(frame, Offsets), number, i64);
     return advance(advance(base, start), offset);
   }

@@ -1,4 +1,5 @@
-//===- FrameBuilder.h - code that reads the frame of a run ---------------------===//
+//===- FrameBuilder.h - code that reads the frame of a run
+//---------------------===//
 //
 // Emits loads from cinch_frame_v1 and calls through cinch_host_v1; the field
 // numbers mirror runtime/ModuleAbi.h.

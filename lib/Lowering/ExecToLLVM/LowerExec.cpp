@@ -1,4 +1,5 @@
-//===- LowerExec.cpp - the entry program as a function -------------------------===//
+//===- LowerExec.cpp - the entry program as a function
+//-------------------------===//
 //
 // Only obeys: every place, every copy and the order are in the program already.
 // Tensors become addresses where they are used, so nothing but scalars crosses
@@ -130,10 +131,11 @@ void EntryLowering::lowerChecks() {
   func::FuncOp entry = program.getEntry();
   entry.walk([&](exec::CheckOp check) {
     code.setLoc(check.getLoc());
-    Value value = code.evaluate(*Expr::parse(std::string_view(check.getZero())));
-    Value isZero = LLVM::ICmpOp::create(builder, check.getLoc(),
-                                        LLVM::ICmpPredicate::eq, value,
-                                        code.constant(0));
+    Value value =
+        code.evaluate(*Expr::parse(std::string_view(check.getZero())));
+    Value isZero =
+        LLVM::ICmpOp::create(builder, check.getLoc(), LLVM::ICmpPredicate::eq,
+                             value, code.constant(0));
     Block *next = new Block, *bad = new Block;
     target.getBody().push_back(bad);
     target.getBody().push_back(next);
@@ -162,12 +164,15 @@ void EntryLowering::mapScalars(ValueRange from, ValueRange to) {
 
 LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
   auto callee = symbols.lookup<LLVM::LLVMFuncOp>(kernel.getCallee());
-  auto tiles = symbols.lookup<LLVM::LLVMFuncOp>((kernel.getCallee() + ".tiles").str());
+  auto tiles =
+      symbols.lookup<LLVM::LLVMFuncOp>((kernel.getCallee() + ".tiles").str());
   auto number = kernel->getAttrOfType<IntegerAttr>("exec.number");
   if (!callee || !tiles)
-    return kernel.emitOpError("lower-exec: expected a kernel that lower-kernels has lowered");
+    return kernel.emitOpError(
+        "lower-exec: expected a kernel that lower-kernels has lowered");
   if (!number)
-    return kernel.emitOpError("lower-exec: expected exec.number, which describe-program writes");
+    return kernel.emitOpError(
+        "lower-exec: expected exec.number, which describe-program writes");
   int64_t word = 0;
   auto push = [&](Value value) {
     code.store(value, code.advance(args, code.constant(8 * word++)));
@@ -184,9 +189,12 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
     push(code.evaluate(*Expr::parse(std::string_view(scalar))));
   llvm::for_each(kernel.getResults(), pushTensor);
   auto grain = callee->getAttrOfType<IntegerAttr>("exec.grain");
-  Value count = LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args}).getResult();
+  Value count =
+      LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args})
+          .getResult();
   Value function = LLVM::AddressOfOp::create(builder, kernel.getLoc(), callee);
-  code.parallelFor(number.getInt(), function, args, count, grain ? grain.getInt() : 1);
+  code.parallelFor(number.getInt(), function, args, count,
+                   grain ? grain.getInt() : 1);
   return success();
 }
 
@@ -197,10 +205,13 @@ void EntryLowering::lowerAssemble(exec::AssembleOp assemble) {
   for (Value input : assemble.getInputs()) {
     exec::SlotAttr from = slots.lookup(input);
     Expr bytes = program.getBytes(input);
-    bool isThere = from.getSpace() == to.getSpace() && from.getNumber() == to.getNumber() &&
-                   *Expr::parse(std::string_view(from.getOffset())) == start + offset;
+    bool isThere =
+        from.getSpace() == to.getSpace() &&
+        from.getNumber() == to.getNumber() &&
+        *Expr::parse(std::string_view(from.getOffset())) == start + offset;
     if (!isThere)
-      code.copy(code.advance(code.address(to), code.evaluate(offset)), code.address(from), code.evaluate(bytes));
+      code.copy(code.advance(code.address(to), code.evaluate(offset)),
+                code.address(from), code.evaluate(bytes));
     offset = offset + bytes;
   }
 }
@@ -210,7 +221,8 @@ void EntryLowering::lowerShape(exec::ShapeOp shape) {
   int64_t bytes = *memory::getElementBytes(element);
   Type stored = builder.getIntegerType(8 * bytes);
   Value to = address(shape.getResult());
-  for (auto [index, text] : llvm::enumerate(shape.getElements().getAsValueRange<StringAttr>())) {
+  for (auto [index, text] :
+       llvm::enumerate(shape.getElements().getAsValueRange<StringAttr>())) {
     Value value = code.evaluate(*Expr::parse(std::string_view(text)));
     if (bytes < 8)
       value = LLVM::TruncOp::create(builder, shape.getLoc(), stored, value);
@@ -224,10 +236,13 @@ void EntryLowering::lowerRead(exec::ReadOp read) {
   Type stored = builder.getIntegerType(8 * *memory::getElementBytes(element));
   Value value = code.load(stored, address(read.getInput()));
   if (read.getResult().getType().isInteger(1)) {
-    Value zero = LLVM::ConstantOp::create(builder, loc, stored, builder.getIntegerAttr(stored, 0));
-    value = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, value, zero);
+    Value zero = LLVM::ConstantOp::create(builder, loc, stored,
+                                          builder.getIntegerAttr(stored, 0));
+    value = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, value,
+                                 zero);
   } else {
-    value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
+    value =
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
   }
   scalars.map(read.getResult(), value);
 }
@@ -239,13 +254,16 @@ LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
   if (!axis || *axis < 0 || *axis >= static_cast<int64_t>(dims.size()))
     return dim.emitOpError("lower-exec: expected a constant axis");
   Value value = code.evaluate(dims[*axis]);
-  scalars.map(dim.getResult(), arith::IndexCastOp::create(builder, dim.getLoc(), builder.getIndexType(), value));
+  scalars.map(dim.getResult(),
+              arith::IndexCastOp::create(builder, dim.getLoc(),
+                                         builder.getIndexType(), value));
   return success();
 }
 
 void EntryLowering::lowerWrite(exec::WriteOp write) {
-  Value value = arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
-                                           scalars.lookup(write.getValue()));
+  Value value =
+      arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
+                                 scalars.lookup(write.getValue()));
   code.store(value, address(write.getResult()));
 }
 
@@ -254,26 +272,30 @@ LogicalResult EntryLowering::lowerIf(scf::IfOp branch) {
   for (Value result : branch.getResults())
     if (!isTensor(result))
       types.push_back(result.getType());
-  auto lowered = scf::IfOp::create(builder, branch.getLoc(), types, scalars.lookup(branch.getCondition()),
-                                   /*addThenBlock=*/true, /*addElseBlock=*/branch.elseBlock() != nullptr);
+  auto lowered = scf::IfOp::create(
+      builder, branch.getLoc(), types, scalars.lookup(branch.getCondition()),
+      /*addThenBlock=*/true, /*addElseBlock=*/branch.elseBlock() != nullptr);
   OpBuilder::InsertionGuard guard(builder);
-  for (auto [from, to] : llvm::zip(branch->getRegions(), lowered->getRegions())) {
+  for (auto [from, to] :
+       llvm::zip(branch->getRegions(), lowered->getRegions())) {
     if (from.empty())
       continue;
     builder.setInsertionPointToEnd(&to.front());
     if (failed(lower(from.front())))
       return failure();
     Operation *yield = from.front().getTerminator();
-    scf::YieldOp::create(builder, yield->getLoc(), getScalars(yield->getOperands()));
+    scf::YieldOp::create(builder, yield->getLoc(),
+                         getScalars(yield->getOperands()));
   }
   mapScalars(branch.getResults(), lowered.getResults());
   return success();
 }
 
 LogicalResult EntryLowering::lowerFor(scf::ForOp loop) {
-  auto lowered = scf::ForOp::create(builder, loop.getLoc(), scalars.lookup(loop.getLowerBound()),
-                                    scalars.lookup(loop.getUpperBound()), scalars.lookup(loop.getStep()),
-                                    getScalars(loop.getInitArgs()));
+  auto lowered = scf::ForOp::create(
+      builder, loop.getLoc(), scalars.lookup(loop.getLowerBound()),
+      scalars.lookup(loop.getUpperBound()), scalars.lookup(loop.getStep()),
+      getScalars(loop.getInitArgs()));
   scalars.map(loop.getInductionVar(), lowered.getInductionVar());
   mapScalars(loop.getRegionIterArgs(), lowered.getRegionIterArgs());
   OpBuilder::InsertionGuard guard(builder);
@@ -284,7 +306,8 @@ LogicalResult EntryLowering::lowerFor(scf::ForOp loop) {
   if (failed(lower(*loop.getBody())))
     return failure();
   Operation *yield = loop.getBody()->getTerminator();
-  scf::YieldOp::create(builder, yield->getLoc(), getScalars(yield->getOperands()));
+  scf::YieldOp::create(builder, yield->getLoc(),
+                       getScalars(yield->getOperands()));
   mapScalars(loop.getResults(), lowered.getResults());
   return success();
 }
@@ -294,7 +317,8 @@ LogicalResult EntryLowering::lowerWhile(scf::WhileOp loop) {
   for (Value result : loop.getResults())
     if (!isTensor(result))
       types.push_back(result.getType());
-  auto lowered = scf::WhileOp::create(builder, loop.getLoc(), types, getScalars(loop.getInits()));
+  auto lowered = scf::WhileOp::create(builder, loop.getLoc(), types,
+                                      getScalars(loop.getInits()));
   OpBuilder::InsertionGuard guard(builder);
   auto lowerRegion = [&](Region &from, Region &to) {
     SmallVector<Type> argumentTypes;
@@ -309,11 +333,13 @@ LogicalResult EntryLowering::lowerWhile(scf::WhileOp loop) {
   if (failed(lowerRegion(loop.getBefore(), lowered.getBefore())))
     return failure();
   scf::ConditionOp condition = loop.getConditionOp();
-  scf::ConditionOp::create(builder, condition.getLoc(), scalars.lookup(condition.getCondition()),
+  scf::ConditionOp::create(builder, condition.getLoc(),
+                           scalars.lookup(condition.getCondition()),
                            getScalars(condition.getArgs()));
   if (failed(lowerRegion(loop.getAfter(), lowered.getAfter())))
     return failure();
-  scf::YieldOp::create(builder, loop.getLoc(), getScalars(loop.getYieldOp().getResults()));
+  scf::YieldOp::create(builder, loop.getLoc(),
+                       getScalars(loop.getYieldOp().getResults()));
   mapScalars(loop.getResults(), lowered.getResults());
   return success();
 }
@@ -357,14 +383,17 @@ LogicalResult EntryLowering::lower(Block &block) {
 LogicalResult EntryLowering::run() {
   func::FuncOp entry = program.getEntry();
   for (BlockArgument argument : entry.getArguments())
-    if (auto slot = entry.getArgAttrOfType<exec::SlotAttr>(argument.getArgNumber(), "exec.slot"))
+    if (auto slot = entry.getArgAttrOfType<exec::SlotAttr>(
+            argument.getArgNumber(), "exec.slot"))
       slots[argument] = slot;
   builder.setInsertionPointToEnd(&target.front());
   createArgs();
   lowerChecks();
   if (failed(lower(entry.front())))
     return failure();
-  Value done = LLVM::ConstantOp::create(builder, target.getLoc(), builder.getI32Type(), builder.getI32IntegerAttr(0));
+  Value done =
+      LLVM::ConstantOp::create(builder, target.getLoc(), builder.getI32Type(),
+                               builder.getI32IntegerAttr(0));
   func::ReturnOp::create(builder, target.getLoc(), done);
   return success();
 }
@@ -381,13 +410,16 @@ struct LowerExecPass : public cinch::impl::LowerExecPassBase<LowerExecPass> {
     if (failed(program))
       return signalPassFailure();
     if (!module->hasAttr("exec.slots") || !module->hasAttr("exec.kernels")) {
-      emitError(module.getLoc(), "lower-exec: expected the attributes of plan-memory and describe-program");
+      emitError(module.getLoc(), "lower-exec: expected the attributes of "
+                                 "plan-memory and describe-program");
       return signalPassFailure();
     }
     OpBuilder builder(&getContext());
     builder.setInsertionPoint(*entry);
-    auto type = builder.getFunctionType(LLVM::LLVMPointerType::get(&getContext()), builder.getI32Type());
-    auto target = func::FuncOp::create(builder, entry->getLoc(), entryName, type);
+    auto type = builder.getFunctionType(
+        LLVM::LLVMPointerType::get(&getContext()), builder.getI32Type());
+    auto target =
+        func::FuncOp::create(builder, entry->getLoc(), entryName, type);
     target.addEntryBlock();
     SymbolTable symbols(module);
     if (failed(EntryLowering(*program, target, builder, symbols).run()))

@@ -1,4 +1,5 @@
-//===- Passes.h - from exec to the entry function -----------------------------===//
+//===- Passes.h - from exec to the entry function
+//-----------------------------===//
 #ifndef CINCH_LIB_LOWERING_EXECTOLLVM_PASSES_H
 #define CINCH_LIB_LOWERING_EXECTOLLVM_PASSES_H
 

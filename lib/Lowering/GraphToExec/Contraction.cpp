@@ -1,7 +1,9 @@
-//===- Contraction.cpp - matmul, convolution and einsum ----------------------===//
+//===- Contraction.cpp - matmul, convolution and einsum
+//----------------------===//
 //
 // f32 and integer contractions accumulate in the destination and are kernels of
-// kind `contraction`; other floats accumulate in f32 or f64 and are rounded once.
+// kind `contraction`; other floats accumulate in f32 or f64 and are rounded
+// once.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Contractions.h"
@@ -11,45 +13,54 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
-LogicalResult cinch::form::contract(KernelBody &body, Operation *op, ArrayRef<Operand> ins, AffineMap outMap,
+LogicalResult cinch::form::contract(KernelBody &body, Operation *op,
+                                    ArrayRef<Operand> ins, AffineMap outMap,
                                     ArrayRef<utils::IteratorType> iterators) {
   Value result = op->getResult(0);
   Type element = getElementTypeOrSelf(result.getType());
   Type compute = getComputeType(element);
   bool isDirect = compute == dropSign(element);
-  Value out = isDirect ? body.destination(result) : body.empty(body.dims(result), compute).value;
-  TypedAttr zero = isa<FloatType>(compute) ? TypedAttr(FloatAttr::get(compute, 0.0)) : IntegerAttr::get(compute, 0);
+  Value out = isDirect ? body.destination(result)
+                       : body.empty(body.dims(result), compute).value;
+  TypedAttr zero = isa<FloatType>(compute)
+                       ? TypedAttr(FloatAttr::get(compute, 0.0))
+                       : IntegerAttr::get(compute, 0);
   bool isPlain = compute.isF32() || compute.isInteger(32);
   for (const Operand &in : ins)
-    isPlain &= in.tensor.value && (!isa<FloatType>(compute) || in.tensor.element == element);
-  auto results = body.generic(ins, body.fill(out, zero), outMap, iterators,
-                              [&](Scalars &s, ValueRange x, ValueRange sum) -> KernelBody::Results {
-                                Value product;
-                                for (auto [in, scalar] : llvm::zip(ins, x)) {
-                                  Type from = in.tensor.element;
-                                  Value wide = isa<FloatType>(from) ? s.toFloat(scalar, compute)
-                                                                    : s.cast(scalar, from, compute);
-                                  product = product ? s.mul(product, wide) : wide;
-                                }
-                                return {s.add(sum[0], product)};
-                              });
+    isPlain &= in.tensor.value &&
+               (!isa<FloatType>(compute) || in.tensor.element == element);
+  auto results = body.generic(
+      ins, body.fill(out, zero), outMap, iterators,
+      [&](Scalars &s, ValueRange x, ValueRange sum) -> KernelBody::Results {
+        Value product;
+        for (auto [in, scalar] : llvm::zip(ins, x)) {
+          Type from = in.tensor.element;
+          Value wide = isa<FloatType>(from) ? s.toFloat(scalar, compute)
+                                            : s.cast(scalar, from, compute);
+          product = product ? s.mul(product, wide) : wide;
+        }
+        return {s.add(sum[0], product)};
+      });
   if (isPlain && isDirect && ins.size() == 2)
     body.kind = KernelKind::Contraction;
   Value value = results[0];
   if (!isDirect) {
     Tensor wide{value, {}, Dims(body.dims(result)), compute};
-    value = body.elementwise(wide, wide.dims, body.destination(result),
-                             [&](Scalars &s, ValueRange x) { return s.toFloat(x[0], element); });
+    value = body.elementwise(
+        wide, wide.dims, body.destination(result),
+        [&](Scalars &s, ValueRange x) { return s.toFloat(x[0], element); });
   }
   body.define(result, value);
   return success();
 }
 
 /// An operand of a matmul, seen through a transpose that is part of the kernel.
-static std::pair<Tensor, SmallVector<int64_t>> seeThroughTranspose(KernelBody &body, Value value) {
+static std::pair<Tensor, SmallVector<int64_t>>
+seeThroughTranspose(KernelBody &body, Value value) {
   auto transpose = value.getDefiningOp<graph::TransposeOp>();
   if (transpose && !body.isDefined(value))
-    return {body.tensor(transpose.getInput()), llvm::to_vector(transpose.getPermutation())};
+    return {body.tensor(transpose.getInput()),
+            llvm::to_vector(transpose.getPermutation())};
   Tensor tensor = body.tensor(value);
   return {tensor, llvm::to_vector(llvm::seq<int64_t>(0, tensor.rank()))};
 }
@@ -60,12 +71,17 @@ static LogicalResult lowerMatmul(Operation *operation, KernelBody &body) {
   Dims lhsDims(body.dims(op.getLhs())), rhsDims(body.dims(op.getRhs()));
   bool hasRows = lhsDims.size() > 1, hasColumns = rhsDims.size() > 1;
   unsigned numBatch = resultDims.size() - hasRows - hasColumns;
-  unsigned row = numBatch, column = numBatch + hasRows, inner = column + hasColumns;
+  unsigned row = numBatch, column = numBatch + hasRows,
+           inner = column + hasColumns;
   MLIRContext *context = op.getContext();
-  auto loop = [&](unsigned position) { return getAffineDimExpr(position, context); };
+  auto loop = [&](unsigned position) {
+    return getAffineDimExpr(position, context);
+  };
 
   // The axes of each operand as loops.
-  auto getAxes = [&](ArrayRef<Expr> dims, bool isLhs, bool transposed) -> std::optional<SmallVector<AffineExpr>> {
+  auto getAxes =
+      [&](ArrayRef<Expr> dims, bool isLhs,
+          bool transposed) -> std::optional<SmallVector<AffineExpr>> {
     if (dims.size() == 1)
       return SmallVector<AffineExpr>{loop(inner)};
     SmallVector<AffineExpr> axes;
@@ -88,8 +104,9 @@ static LogicalResult lowerMatmul(Operation *operation, KernelBody &body) {
   auto lhsAxes = getAxes(lhsDims, true, op.getTransposeLhs());
   auto rhsAxes = getAxes(rhsDims, false, op.getTransposeRhs());
   if (!lhsAxes || !rhsAxes)
-    return emitUnsupported(op) << "batch dimensions that may or may not be 1 at run time: "
-                               << graph::toString(lhsDims) << " and " << graph::toString(rhsDims);
+    return emitUnsupported(op)
+           << "batch dimensions that may or may not be 1 at run time: "
+           << graph::toString(lhsDims) << " and " << graph::toString(rhsDims);
   auto getOperand = [&](Value value, ArrayRef<AffineExpr> axes) {
     auto [tensor, permutation] = seeThroughTranspose(body, value);
     SmallVector<AffineExpr> results(axes.size());
@@ -97,50 +114,59 @@ static LogicalResult lowerMatmul(Operation *operation, KernelBody &body) {
       results[source] = axes[axis];
     return Operand{tensor, AffineMap::get(inner + 1, 0, results, context)};
   };
-  Operand lhs = getOperand(op.getLhs(), *lhsAxes), rhs = getOperand(op.getRhs(), *rhsAxes);
+  Operand lhs = getOperand(op.getLhs(), *lhsAxes),
+          rhs = getOperand(op.getRhs(), *rhsAxes);
   SmallVector<AffineExpr> outAxes;
   for (unsigned position = 0; position < inner; ++position)
     outAxes.push_back(loop(position));
-  SmallVector<utils::IteratorType> iterators(inner, utils::IteratorType::parallel);
+  SmallVector<utils::IteratorType> iterators(inner,
+                                             utils::IteratorType::parallel);
   iterators.push_back(utils::IteratorType::reduction);
   for (Operand *operand : {&lhs, &rhs})
     if (!operand->tensor.value) // the loop bounds need both operands
       operand->tensor = materializeSplat(body, operand->tensor);
-  return contract(body, op, {lhs, rhs}, AffineMap::get(inner + 1, 0, outAxes, context), iterators);
+  return contract(body, op, {lhs, rhs},
+                  AffineMap::get(inner + 1, 0, outAxes, context), iterators);
 }
 
 Tensor cinch::form::materializeSplat(KernelBody &body, const Tensor &splat) {
   Tensor full = body.empty(splat.dims, splat.element);
-  full.value = body.elementwise(splat, splat.dims, full.value, [](Scalars &, ValueRange x) { return x[0]; });
+  full.value = body.elementwise(splat, splat.dims, full.value,
+                                [](Scalars &, ValueRange x) { return x[0]; });
   return full;
 }
 
-Tensor cinch::form::padWindows(KernelBody &body, const Tensor &in, ArrayRef<int64_t> begins, ArrayRef<Expr> extents,
+Tensor cinch::form::padWindows(KernelBody &body, const Tensor &in,
+                               ArrayRef<int64_t> begins, ArrayRef<Expr> extents,
                                function_ref<Value(Scalars &)> filler) {
   Dims dims(in.dims.begin(), in.dims.begin() + 2);
   dims.append(extents.begin(), extents.end());
-  if (Dims(in.dims) == dims && llvm::all_of(begins, [](int64_t begin) { return begin == 0; }) && in.value)
+  if (Dims(in.dims) == dims &&
+      llvm::all_of(begins, [](int64_t begin) { return begin == 0; }) &&
+      in.value)
     return in;
   Tensor padded = body.empty(dims, in.element);
   SmallVector<Value> sizes;
   for (const Expr &dim : in.dims)
     sizes.push_back(body.size(dim));
-  padded.value = body.indexed(dims.size(), padded.value, [&](Scalars &s, ValueRange indices) {
-    SmallVector<Value> place(indices);
-    Value isInside;
-    for (auto [axis, begin] : llvm::enumerate(begins)) {
-      unsigned at = axis + 2;
-      if (begin == 0 && in.dims[at] == dims[at])
-        continue;
-      Value index = s.sub(indices[at], s.index(begin));
-      // One unsigned comparison covers both ends.
-      Value fits = s.lt(index, sizes[at], /*isUnsigned=*/true);
-      isInside = isInside ? s.both(isInside, fits) : fits;
-      place[at] = s.max(s.min(index, s.sub(sizes[at], s.index(1))), s.index(0));
-    }
-    Value element = body.read(s, in, place);
-    return isInside ? s.select(isInside, element, filler(s)) : element;
-  });
+  padded.value = body.indexed(
+      dims.size(), padded.value, [&](Scalars &s, ValueRange indices) {
+        SmallVector<Value> place(indices);
+        Value isInside;
+        for (auto [axis, begin] : llvm::enumerate(begins)) {
+          unsigned at = axis + 2;
+          if (begin == 0 && in.dims[at] == dims[at])
+            continue;
+          Value index = s.sub(indices[at], s.index(begin));
+          // One unsigned comparison covers both ends.
+          Value fits = s.lt(index, sizes[at], /*isUnsigned=*/true);
+          isInside = isInside ? s.both(isInside, fits) : fits;
+          place[at] =
+              s.max(s.min(index, s.sub(sizes[at], s.index(1))), s.index(0));
+        }
+        Value element = body.read(s, in, place);
+        return isInside ? s.select(isInside, element, filler(s)) : element;
+      });
   return padded;
 }
 
@@ -152,40 +178,56 @@ static LogicalResult lowerConv(Operation *operation, KernelBody &body) {
   unsigned rank = in.rank(), spatial = rank - 2;
   if (!filter.value)
     filter = materializeSplat(body, filter);
-  auto filterChannels = filter.dims[1].asConstant(), filters = filter.dims[0].asConstant();
+  auto filterChannels = filter.dims[1].asConstant(),
+       filters = filter.dims[0].asConstant();
   if (op.getGroup() > 1 && (!filterChannels || !filters))
     return emitUnsupported(op) << "groups of a filter with dynamic channels";
 
   // The extents that the windows read.
   Dims extents;
   for (unsigned axis = 0; axis < spatial; ++axis)
-    extents.push_back((resultDims[axis + 2] - Expr(1)) * Expr(op.getStrides()[axis]) +
-                      (filter.dims[axis + 2] - Expr(1)) * Expr(op.getDilations()[axis]) + Expr(1));
+    extents.push_back(
+        (resultDims[axis + 2] - Expr(1)) * Expr(op.getStrides()[axis]) +
+        (filter.dims[axis + 2] - Expr(1)) * Expr(op.getDilations()[axis]) +
+        Expr(1));
   SmallVector<int64_t> begins(op.getPads().take_front(spatial));
-  bool isPadded = llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; });
+  bool isPadded =
+      llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; });
   if (isPadded || !in.value)
-    in = padWindows(body, in, begins, extents, [&](Scalars &s) { return s.integer(in.signless(), 0); });
+    in = padWindows(body, in, begins, extents,
+                    [&](Scalars &s) { return s.integer(in.signless(), 0); });
 
   // Loops: batch, filter, output positions, [channel,] kernel positions.
   bool hasChannels = filter.dims[1] != Expr(1) || op.getGroup() == 1;
-  auto loop = [&](unsigned position) { return getAffineDimExpr(position, context); };
+  auto loop = [&](unsigned position) {
+    return getAffineDimExpr(position, context);
+  };
   unsigned numLoops = rank + hasChannels + spatial;
   unsigned kernel = rank + hasChannels;
-  AffineExpr channel = hasChannels ? loop(rank) : getAffineConstantExpr(0, context);
+  AffineExpr channel =
+      hasChannels ? loop(rank) : getAffineConstantExpr(0, context);
   AffineExpr inChannel = channel;
   if (op.getGroup() > 1)
-    inChannel = loop(1).floorDiv(*filters / op.getGroup()) * *filterChannels + channel;
-  SmallVector<AffineExpr> inAxes = {loop(0), inChannel}, filterAxes = {loop(1), channel}, outAxes;
+    inChannel =
+        loop(1).floorDiv(*filters / op.getGroup()) * *filterChannels + channel;
+  SmallVector<AffineExpr> inAxes = {loop(0), inChannel},
+                          filterAxes = {loop(1), channel}, outAxes;
   for (unsigned axis = 0; axis < spatial; ++axis) {
-    inAxes.push_back(loop(axis + 2) * op.getStrides()[axis] + loop(kernel + axis) * op.getDilations()[axis]);
+    inAxes.push_back(loop(axis + 2) * op.getStrides()[axis] +
+                     loop(kernel + axis) * op.getDilations()[axis]);
     filterAxes.push_back(loop(kernel + axis));
   }
   for (unsigned axis = 0; axis < rank; ++axis)
     outAxes.push_back(loop(axis));
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
   iterators.resize(numLoops, utils::IteratorType::reduction);
-  auto map = [&](ArrayRef<AffineExpr> axes) { return AffineMap::get(numLoops, 0, axes, context); };
-  return contract(body, op, {Operand{in, map(inAxes)}, Operand{filter, map(filterAxes)}}, map(outAxes), iterators);
+  auto map = [&](ArrayRef<AffineExpr> axes) {
+    return AffineMap::get(numLoops, 0, axes, context);
+  };
+  return contract(body, op,
+                  {Operand{in, map(inAxes)}, Operand{filter, map(filterAxes)}},
+                  map(outAxes), iterators);
 }
 
 static LogicalResult lowerEinsum(Operation *operation, KernelBody &body) {
@@ -207,9 +249,11 @@ static LogicalResult lowerEinsum(Operation *operation, KernelBody &body) {
   SmallVector<Operand> operands;
   for (auto [term, input] : llvm::zip(inputTerms, op.getInputs())) {
     Tensor tensor = body.tensor(input);
-    operands.push_back({tensor.value ? tensor : materializeSplat(body, tensor), getMap(term)});
+    operands.push_back(
+        {tensor.value ? tensor : materializeSplat(body, tensor), getMap(term)});
   }
-  SmallVector<utils::IteratorType> iterators(output.size(), utils::IteratorType::parallel);
+  SmallVector<utils::IteratorType> iterators(output.size(),
+                                             utils::IteratorType::parallel);
   iterators.resize(letters.size(), utils::IteratorType::reduction);
   LogicalResult done = contract(body, op, operands, getMap(output), iterators);
   // A term with a repeated letter is a diagonal: not a matrix product.

@@ -1,4 +1,5 @@
-//===- Elementwise.cpp - element-wise operations as scalars ------------------===//
+//===- Elementwise.cpp - element-wise operations as scalars
+//------------------===//
 //
 // Floats narrower than f32 are computed in f32 and rounded once per operation.
 //
@@ -19,34 +20,45 @@ static bool isUnsigned(Operation *op) {
   return type.isUnsignedInteger() || type.isInteger(1);
 }
 
-template <ScalarFn fn> static LogicalResult lowerElementwise(Operation *op, KernelBody &body) {
+template <ScalarFn fn>
+static LogicalResult lowerElementwise(Operation *op, KernelBody &body) {
   SmallVector<Tensor> operands;
   for (Value operand : op->getOperands())
     operands.push_back(body.tensor(operand));
   Value result = op->getResult(0);
   Type element = dropSign(getElementTypeOrSelf(result.getType()));
   Value out = body.destination(result);
-  body.define(result, body.elementwise(operands, body.dims(result), out, [&](Scalars &s, ValueRange x) {
-    SmallVector<Value> wide;
-    for (Value scalar : x)
-      wide.push_back(s.widen(scalar));
-    Value computed = fn(s, op, wide);
-    return isa<FloatType>(element) ? s.toFloat(computed, element) : computed;
-  }));
+  body.define(result, body.elementwise(operands, body.dims(result), out,
+                                       [&](Scalars &s, ValueRange x) {
+                                         SmallVector<Value> wide;
+                                         for (Value scalar : x)
+                                           wide.push_back(s.widen(scalar));
+                                         Value computed = fn(s, op, wide);
+                                         return isa<FloatType>(element)
+                                                    ? s.toFloat(computed,
+                                                                element)
+                                                    : computed;
+                                       }));
   return success();
 }
 
-template <typename OpTy, ScalarFn fn> static void add(LoweringTable &table, bool isCheap = true) {
+template <typename OpTy, ScalarFn fn>
+static void add(LoweringTable &table, bool isCheap = true) {
   table.add<OpTy>({lowerElementwise<fn>, OpClass::Elementwise, isCheap});
 }
 
-template <typename MathOp> static Value unaryMath(Scalars &s, Operation *, ValueRange x) { return s.make<MathOp>(x[0]); }
+template <typename MathOp>
+static Value unaryMath(Scalars &s, Operation *, ValueRange x) {
+  return s.make<MathOp>(x[0]);
+}
 
 static Value emitAbs(Scalars &s, Operation *op, ValueRange x) {
   if (isa<FloatType>(x[0].getType()))
     return s.make<math::AbsFOp>(x[0]);
   Value negative = s.sub(s.integer(x[0].getType(), 0), x[0]);
-  return isUnsigned(op) ? x[0] : s.select(s.lt(x[0], s.integer(x[0].getType(), 0)), negative, x[0]);
+  return isUnsigned(op) ? x[0]
+                        : s.select(s.lt(x[0], s.integer(x[0].getType(), 0)),
+                                   negative, x[0]);
 }
 static Value emitNeg(Scalars &s, Operation *, ValueRange x) {
   if (isa<FloatType>(x[0].getType()))
@@ -58,7 +70,8 @@ static Value emitSign(Scalars &s, Operation *op, ValueRange x) {
   Value zero = s.integer(type, 0), one = s.integer(type, 1);
   if (isUnsigned(op))
     return s.select(s.eq(x[0], zero), zero, one);
-  Value negative = s.select(s.lt(x[0], zero), s.integer(type, -1), x[0]); // 0 and NaN stay
+  Value negative =
+      s.select(s.lt(x[0], zero), s.integer(type, -1), x[0]); // 0 and NaN stay
   return s.select(s.lt(zero, x[0]), one, negative);
 }
 static Value emitReciprocal(Scalars &s, Operation *, ValueRange x) {
@@ -66,16 +79,20 @@ static Value emitReciprocal(Scalars &s, Operation *, ValueRange x) {
 }
 static Value emitSigmoid(Scalars &s, Operation *, ValueRange x) {
   Value one = s.number(x[0].getType(), 1);
-  return s.make<arith::DivFOp>(one, s.add(one, s.make<math::ExpOp>(s.make<arith::NegFOp>(x[0]))));
+  return s.make<arith::DivFOp>(
+      one, s.add(one, s.make<math::ExpOp>(s.make<arith::NegFOp>(x[0]))));
 }
 static Value emitRelu(Scalars &s, Operation *op, ValueRange x) {
   Value zero = s.integer(x[0].getType(), 0);
-  return isUnsigned(op) ? x[0] : s.select(s.lt(x[0], zero), zero, x[0]); // NaN stays
+  return isUnsigned(op) ? x[0]
+                        : s.select(s.lt(x[0], zero), zero, x[0]); // NaN stays
 }
 static Value emitNot(Scalars &s, Operation *, ValueRange x) {
   return s.make<arith::XOrIOp>(x[0], s.integer(x[0].getType(), -1));
 }
-static Value emitIsNan(Scalars &s, Operation *, ValueRange x) { return s.isNan(x[0]); }
+static Value emitIsNan(Scalars &s, Operation *, ValueRange x) {
+  return s.isNan(x[0]);
+}
 static Value emitIsInf(Scalars &s, Operation *op, ValueRange x) {
   auto test = cast<graph::IsInfOp>(op);
   Type type = x[0].getType();
@@ -85,24 +102,40 @@ static Value emitIsInf(Scalars &s, Operation *op, ValueRange x) {
   return s.either(up, down);
 }
 
-static Value emitAdd(Scalars &s, Operation *, ValueRange x) { return s.add(x[0], x[1]); }
-static Value emitSub(Scalars &s, Operation *, ValueRange x) { return s.sub(x[0], x[1]); }
-static Value emitMul(Scalars &s, Operation *, ValueRange x) { return s.mul(x[0], x[1]); }
-static Value emitMin(Scalars &s, Operation *op, ValueRange x) { return s.min(x[0], x[1], isUnsigned(op)); }
-static Value emitMax(Scalars &s, Operation *op, ValueRange x) { return s.max(x[0], x[1], isUnsigned(op)); }
-template <typename BitOp> static Value emitBits(Scalars &s, Operation *, ValueRange x) { return s.make<BitOp>(x[0], x[1]); }
+static Value emitAdd(Scalars &s, Operation *, ValueRange x) {
+  return s.add(x[0], x[1]);
+}
+static Value emitSub(Scalars &s, Operation *, ValueRange x) {
+  return s.sub(x[0], x[1]);
+}
+static Value emitMul(Scalars &s, Operation *, ValueRange x) {
+  return s.mul(x[0], x[1]);
+}
+static Value emitMin(Scalars &s, Operation *op, ValueRange x) {
+  return s.min(x[0], x[1], isUnsigned(op));
+}
+static Value emitMax(Scalars &s, Operation *op, ValueRange x) {
+  return s.max(x[0], x[1], isUnsigned(op));
+}
+template <typename BitOp>
+static Value emitBits(Scalars &s, Operation *, ValueRange x) {
+  return s.make<BitOp>(x[0], x[1]);
+}
 
-/// Quotient or remainder of integers without the cases that trap: a zero divisor
-/// gives 0, -1 negates (remainder 0).
+/// Quotient or remainder of integers without the cases that trap: a zero
+/// divisor gives 0, -1 negates (remainder 0).
 template <typename SignedOp, typename UnsignedOp>
-static Value divideSafely(Scalars &s, bool isUnsigned, Value a, Value c, bool wantsRemainder) {
+static Value divideSafely(Scalars &s, bool isUnsigned, Value a, Value c,
+                          bool wantsRemainder) {
   Type type = a.getType();
   Value zero = s.integer(type, 0), one = s.integer(type, 1);
   Value isZero = s.eq(c, zero);
   if (isUnsigned)
-    return s.select(isZero, zero, s.make<UnsignedOp>(a, s.select(isZero, one, c)));
+    return s.select(isZero, zero,
+                    s.make<UnsignedOp>(a, s.select(isZero, one, c)));
   Value isMinusOne = s.eq(c, s.integer(type, -1));
-  Value result = s.make<SignedOp>(a, s.select(s.either(isZero, isMinusOne), one, c));
+  Value result =
+      s.make<SignedOp>(a, s.select(s.either(isZero, isMinusOne), one, c));
   result = s.select(isMinusOne, wantsRemainder ? zero : s.sub(zero, a), result);
   return s.select(isZero, zero, result);
 }
@@ -110,12 +143,14 @@ static Value divideSafely(Scalars &s, bool isUnsigned, Value a, Value c, bool wa
 static Value emitDiv(Scalars &s, Operation *op, ValueRange x) {
   if (isa<FloatType>(x[0].getType()))
     return s.make<arith::DivFOp>(x[0], x[1]);
-  return divideSafely<arith::DivSIOp, arith::DivUIOp>(s, isUnsigned(op), x[0], x[1], false);
+  return divideSafely<arith::DivSIOp, arith::DivUIOp>(s, isUnsigned(op), x[0],
+                                                      x[1], false);
 }
 static Value emitFmod(Scalars &s, Operation *op, ValueRange x) {
   if (isa<FloatType>(x[0].getType()))
     return s.make<arith::RemFOp>(x[0], x[1]);
-  return divideSafely<arith::RemSIOp, arith::RemUIOp>(s, isUnsigned(op), x[0], x[1], true);
+  return divideSafely<arith::RemSIOp, arith::RemUIOp>(s, isUnsigned(op), x[0],
+                                                      x[1], true);
 }
 static Value emitFloorMod(Scalars &s, Operation *op, ValueRange x) {
   Value rest = emitFmod(s, op, x);
@@ -123,35 +158,44 @@ static Value emitFloorMod(Scalars &s, Operation *op, ValueRange x) {
     return rest;
   Value zero = s.integer(rest.getType(), 0);
   Value signsDiffer = s.make<arith::XOrIOp>(s.lt(rest, zero), s.lt(x[1], zero));
-  return s.select(s.both(s.ne(rest, zero), signsDiffer), s.add(rest, x[1]), rest);
+  return s.select(s.both(s.ne(rest, zero), signsDiffer), s.add(rest, x[1]),
+                  rest);
 }
 
-template <typename ShiftOp> static Value emitShift(Scalars &s, Operation *, ValueRange x) {
+template <typename ShiftOp>
+static Value emitShift(Scalars &s, Operation *, ValueRange x) {
   Type type = x[0].getType();
-  Value fits = s.lt(x[1], s.integer(type, type.getIntOrFloatBitWidth()), /*isUnsigned=*/true);
+  Value fits = s.lt(x[1], s.integer(type, type.getIntOrFloatBitWidth()),
+                    /*isUnsigned=*/true);
   Value amount = s.select(fits, x[1], s.integer(type, 0));
   return s.select(fits, s.make<ShiftOp>(x[0], amount), s.integer(type, 0));
 }
 
 /// Integer power by repeated squaring, wrapping; a negative exponent gives 0
 /// unless the base is 1 or -1.
-static Value emitIntegerPower(Scalars &s, Value base, Value exponent, bool isUnsignedExponent) {
+static Value emitIntegerPower(Scalars &s, Value base, Value exponent,
+                              bool isUnsignedExponent) {
   Type type = base.getType();
   Value one = s.integer(type, 1), zero = s.integer(type, 0);
   Value count = s.toIndex(exponent, isUnsignedExponent);
   Value isNegative = s.lt(count, s.index(0));
   count = s.select(isNegative, s.sub(s.index(0), count), count);
   auto loop = scf::ForOp::create(
-      s.b, s.loc, s.index(0), s.index(63), s.index(1), ValueRange{one, base, count},
+      s.b, s.loc, s.index(0), s.index(63), s.index(1),
+      ValueRange{one, base, count},
       [&](OpBuilder &b, Location loc, Value, ValueRange state) {
         Scalars t(b, loc);
-        Value isOdd = t.eq(t.make<arith::AndIOp>(state[2], t.index(1)), t.index(1));
+        Value isOdd =
+            t.eq(t.make<arith::AndIOp>(state[2], t.index(1)), t.index(1));
         Value product = t.select(isOdd, t.mul(state[0], state[1]), state[0]);
-        scf::YieldOp::create(b, loc, ValueRange{product, t.mul(state[1], state[1]),
-                                                t.make<arith::ShRUIOp>(state[2], t.index(1))});
+        scf::YieldOp::create(
+            b, loc,
+            ValueRange{product, t.mul(state[1], state[1]),
+                       t.make<arith::ShRUIOp>(state[2], t.index(1))});
       });
   Value isUnit = s.either(s.eq(base, one), s.eq(base, s.integer(type, -1)));
-  return s.select(s.both(isNegative, s.invert(isUnit)), zero, loop.getResult(0));
+  return s.select(s.both(isNegative, s.invert(isUnit)), zero,
+                  loop.getResult(0));
 }
 
 static Value emitPow(Scalars &s, Operation *op, ValueRange x) {
@@ -161,11 +205,14 @@ static Value emitPow(Scalars &s, Operation *op, ValueRange x) {
     if (isa<IntegerType>(exponentType))
       return emitIntegerPower(s, x[0], x[1], exponentType.isUnsignedInteger());
     Type f64 = s.b.getF64Type();
-    Value power = s.make<math::PowFOp>(s.cast(x[0], baseType, f64), s.toFloat(x[1], f64));
+    Value power =
+        s.make<math::PowFOp>(s.cast(x[0], baseType, f64), s.toFloat(x[1], f64));
     return s.cast(power, f64, baseType);
   }
   Type type = x[0].getType();
-  Value exponent = isa<IntegerType>(exponentType) ? s.cast(x[1], exponentType, type) : s.toFloat(x[1], type);
+  Value exponent = isa<IntegerType>(exponentType)
+                       ? s.cast(x[1], exponentType, type)
+                       : s.toFloat(x[1], type);
   std::optional<double> constant;
   if (auto splat = ShapeTable::splat(op->getOperand(1))) {
     if (auto number = dyn_cast<FloatAttr>(splat))
@@ -204,14 +251,18 @@ static Value emitCompare(Scalars &s, Operation *op, ValueRange x) {
   llvm_unreachable("unknown predicate");
 }
 
-static Value emitSelect(Scalars &s, Operation *, ValueRange x) { return s.select(x[0], x[1], x[2]); }
+static Value emitSelect(Scalars &s, Operation *, ValueRange x) {
+  return s.select(x[0], x[1], x[2]);
+}
 
 static Value emitCast(Scalars &s, Operation *op, ValueRange x) {
   Type from = getElementTypeOrSelf(op->getOperand(0).getType());
   Type to = getElementTypeOrSelf(op->getResult(0).getType());
   if (isa<FloatType>(from))
     from = x[0].getType(); // already widened
-  return s.cast(x[0], from, isa<FloatType>(from) && isa<FloatType>(to) ? getComputeType(to) : to);
+  return s.cast(x[0], from,
+                isa<FloatType>(from) && isa<FloatType>(to) ? getComputeType(to)
+                                                           : to);
 }
 
 void cinch::form::addElementwiseLowerings(LoweringTable &table) {

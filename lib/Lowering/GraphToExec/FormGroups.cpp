@@ -1,10 +1,11 @@
-//===- FormGroups.cpp - which operations share a kernel ----------------------===//
+//===- FormGroups.cpp - which operations share a kernel
+//----------------------===//
 //
-// Groups grow from their roots, in reverse program order: an operation joins the
-// group of its users if it has no other users. So a group has one root and no
-// path leaves and re-enters it. What joins must be computed where it is read, so
-// each operation counts how often per element: a reduction is one pass over the
-// rows, softmax three.
+// Groups grow from their roots, in reverse program order: an operation joins
+// the group of its users if it has no other users. So a group has one root and
+// no path leaves and re-enters it. What joins must be computed where it is
+// read, so each operation counts how often per element: a reduction is one pass
+// over the rows, softmax three.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/FormGroups.h"
@@ -35,7 +36,8 @@ struct Cluster {
 
 class Grouping {
 public:
-  Grouping(const ShapeTable &shapes, const DenseSet<Operation *> &live) : shapes(shapes), live(live) {}
+  Grouping(const ShapeTable &shapes, const DenseSet<Operation *> &live)
+      : shapes(shapes), live(live) {}
 
   void run(Block &block);
   /// Clusters by root, in reverse program order.
@@ -45,8 +47,10 @@ private:
   ArrayRef<Expr> dims(Value value) const { return shapes.get(value).dims; }
   ArrayRef<Expr> dims(Operation *op) const { return dims(op->getResult(0)); }
   void markEpilogues(Block &block);
-  bool mayJoin(Operation *op, const Lowering &lowering, const Cluster &cluster) const;
-  bool mayJoinContraction(Operation *op, const Lowering &lowering, const Cluster &cluster) const;
+  bool mayJoin(Operation *op, const Lowering &lowering,
+               const Cluster &cluster) const;
+  bool mayJoinContraction(Operation *op, const Lowering &lowering,
+                          const Cluster &cluster) const;
   bool isRowStatistic(Operation *op, const Cluster &cluster) const;
   std::optional<size_t> findCommonCluster(Operation *op) const;
   unsigned countPasses(Operation *op, const Cluster &cluster) const;
@@ -60,19 +64,22 @@ private:
 
 } // namespace
 
-/// Reductions over rows and how often each reads its operand; nullopt for others.
-/// `axes` receives the reduced axes.
-static std::optional<unsigned> getRowPasses(Operation *op, SmallVectorImpl<int64_t> &axes) {
+/// Reductions over rows and how often each reads its operand; nullopt for
+/// others. `axes` receives the reduced axes.
+static std::optional<unsigned> getRowPasses(Operation *op,
+                                            SmallVectorImpl<int64_t> &axes) {
   auto trailing = [&](Value input, int64_t axis) {
-    for (int64_t at = axis, rank = cast<RankedTensorType>(input.getType()).getRank(); at < rank; ++at)
+    for (int64_t at = axis,
+                 rank = cast<RankedTensorType>(input.getType()).getRank();
+         at < rank; ++at)
       axes.push_back(at);
   };
   return TypeSwitch<Operation *, std::optional<unsigned>>(op)
-      .Case<graph::ReduceSumOp, graph::ReduceMeanOp, graph::ReduceProdOp, graph::ReduceMaxOp, graph::ReduceMinOp>(
-          [&](auto reduce) {
-            axes.append(reduce.getAxes().begin(), reduce.getAxes().end());
-            return 1;
-          })
+      .Case<graph::ReduceSumOp, graph::ReduceMeanOp, graph::ReduceProdOp,
+            graph::ReduceMaxOp, graph::ReduceMinOp>([&](auto reduce) {
+        axes.append(reduce.getAxes().begin(), reduce.getAxes().end());
+        return 1;
+      })
       .Case<graph::ArgMaxOp, graph::ArgMinOp>([&](auto arg) {
         axes.push_back(arg.getAxis());
         return 1;
@@ -104,12 +111,14 @@ void Grouping::markEpilogues(Block &block) {
       continue;
     for (Value operand : op.getOperands()) {
       Operation *producer = operand.getDefiningOp();
-      if (!producer || !epilogues.contains(producer) || dims(producer) != dims(&op))
+      if (!producer || !epilogues.contains(producer) ||
+          dims(producer) != dims(&op))
         continue;
-      bool staysTogether = llvm::all_of(producer->getUsers(), [&](Operation *user) {
-        const Lowering *use = table.find(user);
-        return user == &op || (use && use->opClass == OpClass::Elementwise);
-      });
+      bool staysTogether =
+          llvm::all_of(producer->getUsers(), [&](Operation *user) {
+            const Lowering *use = table.find(user);
+            return user == &op || (use && use->opClass == OpClass::Elementwise);
+          });
       if (staysTogether)
         epilogues.insert(&op);
     }
@@ -123,7 +132,8 @@ std::optional<size_t> Grouping::findCommonCluster(Operation *op) const {
       continue;
     auto found = clusterOf.find(use.getOwner());
     if (found == clusterOf.end()) {
-      if (use.getOwner()->getBlock() == op->getBlock() && !live.contains(use.getOwner()) &&
+      if (use.getOwner()->getBlock() == op->getBlock() &&
+          !live.contains(use.getOwner()) &&
           use.getOwner()->getDialect() == op->getDialect())
         continue; // dead
       return std::nullopt;
@@ -164,10 +174,12 @@ unsigned Grouping::countPasses(Operation *op, const Cluster &cluster) const {
 bool Grouping::isRowStatistic(Operation *op, const Cluster &cluster) const {
   SmallVector<int64_t> axes;
   if (!getRowPasses(op, axes) || axes.empty() || cluster.hasMovement ||
-      LoweringTable::get().find(cluster.root())->opClass != OpClass::Elementwise)
+      LoweringTable::get().find(cluster.root())->opClass !=
+          OpClass::Elementwise)
     return false;
   ArrayRef<Expr> space = dims(cluster.root());
-  if (dims(op->getOperand(0)) != space || (cluster.rowAxes && cluster.rowAxes != axes.size()))
+  if (dims(op->getOperand(0)) != space ||
+      (cluster.rowAxes && cluster.rowAxes != axes.size()))
     return false;
   for (auto [position, axis] : llvm::enumerate(axes))
     if (axis != static_cast<int64_t>(space.size() - axes.size() + position))
@@ -176,10 +188,13 @@ bool Grouping::isRowStatistic(Operation *op, const Cluster &cluster) const {
   return dims(op).size() == space.size();
 }
 
-bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering, const Cluster &cluster) const {
+bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
+                                  const Cluster &cluster) const {
   if (auto transpose = dyn_cast<graph::TransposeOp>(op))
     return isa<graph::MatmulOp>(cluster.contraction) &&
-           llvm::all_of(op->getUsers(), [&](Operation *user) { return user == cluster.contraction; });
+           llvm::all_of(op->getUsers(), [&](Operation *user) {
+             return user == cluster.contraction;
+           });
   if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
     return false;
   // Only what the epilogue reads beside the product.
@@ -188,7 +203,8 @@ bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering, const
   });
 }
 
-bool Grouping::mayJoin(Operation *op, const Lowering &lowering, const Cluster &cluster) const {
+bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
+                       const Cluster &cluster) const {
   if (cluster.ops.size() >= maxOps || op->getNumResults() != 1)
     return false;
   const Lowering *root = LoweringTable::get().find(cluster.root());
@@ -200,7 +216,8 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering, const Cluster &c
   case OpClass::Opaque:
     return false;
   case OpClass::Contraction:
-    return !cluster.hasMovement && !cluster.hasReduction && root->opClass == OpClass::Elementwise &&
+    return !cluster.hasMovement && !cluster.hasReduction &&
+           root->opClass == OpClass::Elementwise &&
            dims(op) == dims(cluster.root());
   case OpClass::Reduction:
     return isRowStatistic(op, cluster);
@@ -250,7 +267,8 @@ void Grouping::run(Block &block) {
       continue;
     if (lowering->opClass == OpClass::Contraction)
       cluster.contraction = op;
-    cluster.hasMovement |= lowering->opClass == OpClass::Movement && !cluster.contraction;
+    cluster.hasMovement |=
+        lowering->opClass == OpClass::Movement && !cluster.contraction;
     if (lowering->opClass == OpClass::Reduction) {
       cluster.hasReduction = true;
       SmallVector<int64_t> axes;
@@ -260,7 +278,9 @@ void Grouping::run(Block &block) {
   }
 }
 
-std::vector<Group> cinch::form::formGroups(Block &block, const ShapeTable &shapes, const DenseSet<Operation *> &live,
+std::vector<Group> cinch::form::formGroups(Block &block,
+                                           const ShapeTable &shapes,
+                                           const DenseSet<Operation *> &live,
                                            bool fuse) {
   std::vector<Cluster> clusters;
   if (fuse) {
@@ -276,12 +296,15 @@ std::vector<Group> cinch::form::formGroups(Block &block, const ShapeTable &shape
   for (Cluster &cluster : llvm::reverse(clusters)) {
     Group group;
     group.ops.assign(cluster.ops.rbegin(), cluster.ops.rend());
-    group.results.assign(cluster.root()->result_begin(), cluster.root()->result_end());
+    group.results.assign(cluster.root()->result_begin(),
+                         cluster.root()->result_end());
     SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
     SetVector<Value> inputs;
     for (Operation *op : group.ops)
       for (OpOperand &operand : op->getOpOperands())
-        if (isRead(operand) && !members.contains(operand.get().getDefiningOp()) && !ShapeTable::splat(operand.get()))
+        if (isRead(operand) &&
+            !members.contains(operand.get().getDefiningOp()) &&
+            !ShapeTable::splat(operand.get()))
           inputs.insert(operand.get());
     group.inputs = inputs.takeVector();
     groups.push_back(std::move(group));

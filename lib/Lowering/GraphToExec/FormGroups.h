@@ -1,4 +1,5 @@
-//===- FormGroups.h - which operations share a kernel ------------------------===//
+//===- FormGroups.h - which operations share a kernel
+//------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_FORMGROUPS_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_FORMGROUPS_H
 
@@ -20,22 +21,25 @@ enum class Place {
 /// `op` must be a graph operation.
 Place getPlace(mlir::Operation *op, const ShapeTable &shapes);
 /// The first element of a view within its input; nullopt if it is none.
-std::optional<plan::Expr> getViewOffset(mlir::Operation *op, const ShapeTable &shapes);
-/// True if a kernel reads the elements of this operand; false if only its shape or
-/// contents known at compile time matter.
+std::optional<plan::Expr> getViewOffset(mlir::Operation *op,
+                                        const ShapeTable &shapes);
+/// True if a kernel reads the elements of this operand; false if only its shape
+/// or contents known at compile time matter.
 bool isRead(mlir::OpOperand &operand);
 
 /// Operations that become one kernel, in program order; the last is the root.
 struct Group {
   llvm::SmallVector<mlir::Operation *> ops;
-  llvm::SmallVector<mlir::Value> inputs;  ///< read from outside, constants that are one number excepted
+  llvm::SmallVector<mlir::Value>
+      inputs; ///< read from outside, constants that are one number excepted
   llvm::SmallVector<mlir::Value> results; ///< of the root
 };
 
-/// The kernels of `block`, nested blocks excluded, ordered by their roots. Every
-/// operation in `live` with place Kernel is in one group.
+/// The kernels of `block`, nested blocks excluded, ordered by their roots.
+/// Every operation in `live` with place Kernel is in one group.
 std::vector<Group> formGroups(mlir::Block &block, const ShapeTable &shapes,
-                              const llvm::DenseSet<mlir::Operation *> &live, bool fuse);
+                              const llvm::DenseSet<mlir::Operation *> &live,
+                              bool fuse);
 
 } // namespace cinch::form
 

@@ -1,4 +1,5 @@
-//===- FormKernels.cpp - from graph to exec ----------------------------------===//
+//===- FormKernels.cpp - from graph to exec
+//----------------------------------===//
 //
 // Fusing producers into consumers keeps intermediate values in registers: they
 // take no memory and no bandwidth. Its cost is recomputation, which grouping
@@ -36,14 +37,16 @@ func::FuncOp KernelLibrary::insert(func::FuncOp body, StringRef name) {
 }
 
 namespace {
-struct FormKernelsPass : public cinch::impl::FormKernelsPassBase<FormKernelsPass> {
+struct FormKernelsPass
+    : public cinch::impl::FormKernelsPassBase<FormKernelsPass> {
   using FormKernelsPassBase::FormKernelsPassBase;
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<func::FuncOp> functions;
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isExternal() && !function->hasAttr(exec::kernelBodyAttrName))
+      if (!function.isExternal() &&
+          !function->hasAttr(exec::kernelBodyAttrName))
         functions.push_back(function);
     KernelLibrary library(module);
     for (func::FuncOp function : functions) {

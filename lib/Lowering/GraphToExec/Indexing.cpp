@@ -1,7 +1,8 @@
-//===- Indexing.cpp - gathering by index -------------------------------------===//
+//===- Indexing.cpp - gathering by index
+//-------------------------------------===//
 //
-// Indices count from the end if negative, and are then clamped into the axis, so
-// that no read leaves the input.
+// Indices count from the end if negative, and are then clamped into the axis,
+// so that no read leaves the input.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Indices.h"
@@ -14,43 +15,54 @@ using namespace cinch::form;
 
 Value cinch::form::normalizeIndex(Scalars &s, Value index, Value size) {
   Value signedIndex = s.toIndex(index, /*isUnsigned=*/false);
-  Value wrapped = s.select(s.lt(signedIndex, s.index(0)), s.add(signedIndex, size), signedIndex);
+  Value wrapped = s.select(s.lt(signedIndex, s.index(0)),
+                           s.add(signedIndex, size), signedIndex);
   return s.max(s.min(wrapped, s.sub(size, s.index(1))), s.index(0));
 }
 
 static LogicalResult lowerGather(Operation *operation, KernelBody &body) {
   auto op = cast<graph::GatherOp>(operation);
-  Tensor in = body.tensor(op.getInput()), indices = body.tensor(op.getIndices());
+  Tensor in = body.tensor(op.getInput()),
+         indices = body.tensor(op.getIndices());
   int64_t axis = op.getAxis();
   size_t rank = body.dims(op.getResult()).size();
   Value size = body.size(in.dims[axis]);
   Value out = body.destination(op.getResult());
-  body.define(op.getResult(), body.indexed(rank, out, [&](Scalars &s, ValueRange position) {
-    SmallVector<Value> place(position.take_front(axis));
-    Value index = body.read(s, indices, position.slice(axis, indices.rank()));
-    place.push_back(normalizeIndex(s, index, size));
-    llvm::append_range(place, position.drop_front(axis + indices.rank()));
-    return body.read(s, in, place);
-  }));
+  body.define(op.getResult(),
+              body.indexed(rank, out, [&](Scalars &s, ValueRange position) {
+                SmallVector<Value> place(position.take_front(axis));
+                Value index =
+                    body.read(s, indices, position.slice(axis, indices.rank()));
+                place.push_back(normalizeIndex(s, index, size));
+                llvm::append_range(place,
+                                   position.drop_front(axis + indices.rank()));
+                return body.read(s, in, place);
+              }));
   return success();
 }
 
-static LogicalResult lowerGatherElements(Operation *operation, KernelBody &body) {
+static LogicalResult lowerGatherElements(Operation *operation,
+                                         KernelBody &body) {
   auto op = cast<graph::GatherElementsOp>(operation);
-  Tensor in = body.tensor(op.getInput()), indices = body.tensor(op.getIndices());
+  Tensor in = body.tensor(op.getInput()),
+         indices = body.tensor(op.getIndices());
   Value size = body.size(in.dims[op.getAxis()]);
   Value out = body.destination(op.getResult());
-  body.define(op.getResult(), body.indexed(in.rank(), out, [&](Scalars &s, ValueRange position) {
-    SmallVector<Value> place(position);
-    place[op.getAxis()] = normalizeIndex(s, body.read(s, indices, position), size);
-    return body.read(s, in, place);
-  }));
+  body.define(
+      op.getResult(),
+      body.indexed(in.rank(), out, [&](Scalars &s, ValueRange position) {
+        SmallVector<Value> place(position);
+        place[op.getAxis()] =
+            normalizeIndex(s, body.read(s, indices, position), size);
+        return body.read(s, in, place);
+      }));
   return success();
 }
 
 static LogicalResult lowerGatherND(Operation *operation, KernelBody &body) {
   auto op = cast<graph::GatherNDOp>(operation);
-  Tensor in = body.tensor(op.getInput()), indices = body.tensor(op.getIndices());
+  Tensor in = body.tensor(op.getInput()),
+         indices = body.tensor(op.getIndices());
   auto length = indices.dims.back().asConstant();
   if (!length)
     return emitUnsupported(op) << "index tuples of dynamic length";
@@ -59,42 +71,52 @@ static LogicalResult lowerGatherND(Operation *operation, KernelBody &body) {
   for (int64_t number = 0; number < *length; ++number)
     sizes.push_back(body.size(in.dims[batch + number]));
   Value out = body.destination(op.getResult());
-  body.define(op.getResult(), body.indexed(rank, out, [&](Scalars &s, ValueRange position) {
-    size_t numOuter = indices.rank() - 1;
-    SmallVector<Value> tuple(position.take_front(numOuter)), place(position.take_front(batch));
-    tuple.emplace_back();
-    for (int64_t number = 0; number < *length; ++number) {
-      tuple.back() = s.index(number);
-      place.push_back(normalizeIndex(s, body.read(s, indices, tuple), sizes[number]));
-    }
-    llvm::append_range(place, position.drop_front(numOuter));
-    return body.read(s, in, place);
-  }));
+  body.define(op.getResult(),
+              body.indexed(rank, out, [&](Scalars &s, ValueRange position) {
+                size_t numOuter = indices.rank() - 1;
+                SmallVector<Value> tuple(position.take_front(numOuter)),
+                    place(position.take_front(batch));
+                tuple.emplace_back();
+                for (int64_t number = 0; number < *length; ++number) {
+                  tuple.back() = s.index(number);
+                  place.push_back(normalizeIndex(
+                      s, body.read(s, indices, tuple), sizes[number]));
+                }
+                llvm::append_range(place, position.drop_front(numOuter));
+                return body.read(s, in, place);
+              }));
   return success();
 }
 
 static LogicalResult lowerOneHot(Operation *operation, KernelBody &body) {
   auto op = cast<graph::OneHotOp>(operation);
-  Tensor indices = body.tensor(op.getIndices()), values = body.tensor(op.getValues());
+  Tensor indices = body.tensor(op.getIndices()),
+         values = body.tensor(op.getValues());
   auto resultDims = body.dims(op.getResult());
   int64_t axis = op.getAxis();
   Value depth = body.size(resultDims[axis]);
   Value out = body.destination(op.getResult());
-  body.define(op.getResult(), body.indexed(resultDims.size(), out, [&](Scalars &s, ValueRange position) {
-    SmallVector<Value> place(position);
-    place.erase(place.begin() + axis);
-    Value index = s.cast(body.read(s, indices, place), indices.element, s.b.getI64Type());
-    Value wanted = s.toIndex(index, /*isUnsigned=*/false);
-    wanted = s.select(s.lt(wanted, s.index(0)), s.add(wanted, depth), wanted);
-    Value off = body.read(s, values, s.index(0)), on = body.read(s, values, s.index(1));
-    return s.select(s.eq(wanted, position[axis]), on, off);
-  }));
+  body.define(op.getResult(),
+              body.indexed(
+                  resultDims.size(), out, [&](Scalars &s, ValueRange position) {
+                    SmallVector<Value> place(position);
+                    place.erase(place.begin() + axis);
+                    Value index = s.cast(body.read(s, indices, place),
+                                         indices.element, s.b.getI64Type());
+                    Value wanted = s.toIndex(index, /*isUnsigned=*/false);
+                    wanted = s.select(s.lt(wanted, s.index(0)),
+                                      s.add(wanted, depth), wanted);
+                    Value off = body.read(s, values, s.index(0)),
+                          on = body.read(s, values, s.index(1));
+                    return s.select(s.eq(wanted, position[axis]), on, off);
+                  }));
   return success();
 }
 
 /// The position of a loop as a clamped index.
 static Value readStep(KernelBody &body, Scalars &s, Value step, Value size) {
-  Value index = s.toIndex(body.read(s, body.tensor(step), {}), /*isUnsigned=*/false);
+  Value index =
+      s.toIndex(body.read(s, body.tensor(step), {}), /*isUnsigned=*/false);
   return s.max(s.min(index, s.sub(size, s.index(1))), s.index(0));
 }
 
@@ -103,11 +125,14 @@ static LogicalResult lowerStepGet(Operation *operation, KernelBody &body) {
   Tensor in = body.tensor(op.getInput());
   Value size = body.size(in.dims[op.getAxis()]);
   Value out = body.destination(op.getResult());
-  body.define(op.getResult(), body.indexed(in.rank() - 1, out, [&](Scalars &s, ValueRange position) {
-    SmallVector<Value> place(position);
-    place.insert(place.begin() + op.getAxis(), readStep(body, s, op.getStep(), size));
-    return body.read(s, in, place);
-  }));
+  body.define(
+      op.getResult(),
+      body.indexed(in.rank() - 1, out, [&](Scalars &s, ValueRange position) {
+        SmallVector<Value> place(position);
+        place.insert(place.begin() + op.getAxis(),
+                     readStep(body, s, op.getStep(), size));
+        return body.read(s, in, place);
+      }));
   return success();
 }
 
@@ -123,10 +148,13 @@ static LogicalResult lowerStepSet(Operation *operation, KernelBody &body) {
   Value size = body.size(into.dims[axis]);
   Value out = body.destination(op.getResult());
   auto results = body.generic(
-      {Operand{into, identity}, Operand{value, AffineMap::get(rank, 0, rest, op.getContext())}}, out, identity,
+      {Operand{into, identity},
+       Operand{value, AffineMap::get(rank, 0, rest, op.getContext())}},
+      out, identity,
       SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
       [&](Scalars &s, ValueRange x, ValueRange) -> KernelBody::Results {
-        Value isHere = s.eq(s.make<linalg::IndexOp>(axis), readStep(body, s, op.getStep(), size));
+        Value isHere = s.eq(s.make<linalg::IndexOp>(axis),
+                            readStep(body, s, op.getStep(), size));
         return {s.select(isHere, x[1], x[0])};
       });
   body.define(op.getResult(), results[0]);
@@ -137,7 +165,9 @@ void cinch::form::addIndexingLowerings(LoweringTable &table) {
   table.add<graph::GatherOp>({lowerGather, OpClass::Movement});
   table.add<graph::GatherElementsOp>({lowerGatherElements, OpClass::Movement});
   table.add<graph::GatherNDOp>({lowerGatherND, OpClass::Movement});
-  table.add<graph::OneHotOp>({lowerOneHot, OpClass::Movement, /*isCheap=*/true});
-  table.add<graph::StepGetOp>({lowerStepGet, OpClass::Movement, /*isCheap=*/true});
+  table.add<graph::OneHotOp>(
+      {lowerOneHot, OpClass::Movement, /*isCheap=*/true});
+  table.add<graph::StepGetOp>(
+      {lowerStepGet, OpClass::Movement, /*isCheap=*/true});
   table.add<graph::StepSetOp>({lowerStepSet, OpClass::Opaque});
 }

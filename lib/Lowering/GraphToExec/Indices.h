@@ -1,4 +1,5 @@
-//===- Indices.h - indices that are data -------------------------------------===//
+//===- Indices.h - indices that are data
+//-------------------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_INDICES_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_INDICES_H
 
@@ -6,8 +7,8 @@
 
 namespace cinch::form {
 
-/// An integer as a position of an axis of `size`: negative ones count from the end,
-/// the rest is clamped.
+/// An integer as a position of an axis of `size`: negative ones count from the
+/// end, the rest is clamped.
 mlir::Value normalizeIndex(Scalars &s, mlir::Value index, mlir::Value size);
 
 } // namespace cinch::form

@@ -1,4 +1,5 @@
-//===- KernelBody.cpp - building the function of a kernel --------------------===//
+//===- KernelBody.cpp - building the function of a kernel
+//--------------------===//
 #include "lib/Lowering/GraphToExec/KernelBody.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -14,21 +15,25 @@ static Type getInputType(Value input) {
   return dropSign(input.getType());
 }
 
-KernelBody::KernelBody(Location loc, const ShapeTable &shapes, ArrayRef<Value> inputs, ArrayRef<Value> results)
-    : builder(loc.getContext()), loc(loc), shapes(shapes), inputs(inputs), results(results) {
+KernelBody::KernelBody(Location loc, const ShapeTable &shapes,
+                       ArrayRef<Value> inputs, ArrayRef<Value> results)
+    : builder(loc.getContext()), loc(loc), shapes(shapes), inputs(inputs),
+      results(results) {
   SmallVector<Type> inputTypes, resultTypes;
   for (Value input : inputs)
     inputTypes.push_back(getInputType(input));
   for (Value result : results)
     resultTypes.push_back(dropSign(result.getType()));
   llvm::append_range(inputTypes, resultTypes);
-  function = func::FuncOp::create(loc, "kernel", builder.getFunctionType(inputTypes, resultTypes));
+  function = func::FuncOp::create(
+      loc, "kernel", builder.getFunctionType(inputTypes, resultTypes));
   function.setPrivate();
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
   for (auto [value, argument] : llvm::zip(inputs, entry->getArguments()))
     define(value, argument);
-  for (auto [value, argument] : llvm::zip(results, entry->getArguments().drop_front(inputs.size())))
+  for (auto [value, argument] :
+       llvm::zip(results, entry->getArguments().drop_front(inputs.size())))
     destinations[value] = argument;
 }
 
@@ -43,7 +48,8 @@ func::FuncOp KernelBody::finish() {
     returned.push_back(tensors.lookup(result).value);
   func::ReturnOp::create(builder, loc, returned);
   Block &entry = function.getBody().front();
-  function.setFunctionType(builder.getFunctionType(entry.getArgumentTypes(), function.getResultTypes()));
+  function.setFunctionType(builder.getFunctionType(entry.getArgumentTypes(),
+                                                   function.getResultTypes()));
   return std::exchange(function, {});
 }
 
@@ -52,7 +58,10 @@ Tensor KernelBody::tensor(Value graphValue) const {
   if (found != tensors.end())
     return found->second;
   const graph::ValueShape &shape = shapes.get(graphValue);
-  Tensor constant{{}, ShapeTable::splat(graphValue), shape.dims, getElementTypeOrSelf(graphValue.getType())};
+  Tensor constant{{},
+                  ShapeTable::splat(graphValue),
+                  shape.dims,
+                  getElementTypeOrSelf(graphValue.getType())};
   assert(constant.splat && "neither an input nor defined before nor a number");
   return constant;
 }
@@ -60,7 +69,8 @@ Tensor KernelBody::tensor(Value graphValue) const {
 Value KernelBody::destination(Value graphValue) {
   if (Value found = destinations.lookup(graphValue))
     return found;
-  return empty(dims(graphValue), getElementTypeOrSelf(graphValue.getType())).value;
+  return empty(dims(graphValue), getElementTypeOrSelf(graphValue.getType()))
+      .value;
 }
 
 void KernelBody::define(Value graphValue, Value tensor) {
@@ -68,7 +78,10 @@ void KernelBody::define(Value graphValue, Value tensor) {
     tensors[graphValue] = {tensor, {}, {}, builder.getI64Type()};
     return;
   }
-  tensors[graphValue] = {tensor, {}, shapes.get(graphValue).dims, getElementTypeOrSelf(graphValue.getType())};
+  tensors[graphValue] = {tensor,
+                         {},
+                         shapes.get(graphValue).dims,
+                         getElementTypeOrSelf(graphValue.getType())};
 }
 
 Value KernelBody::size(const Expr &expression) {
@@ -79,7 +92,8 @@ Value KernelBody::size(const Expr &expression) {
   for (auto &[known, value] : sizes)
     if (known == expression)
       return value;
-  // Sizes live at the top of the function, so that every later place can use them.
+  // Sizes live at the top of the function, so that every later place can use
+  // them.
   Block &entry = function.getBody().front();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&entry);
@@ -91,13 +105,15 @@ Value KernelBody::size(const Expr &expression) {
         continue;
       for (auto [axis, dim] : llvm::enumerate(dims(value)))
         if (!found && type.isDynamicDim(axis) && dim == expression)
-          found = tensor::DimOp::create(builder, loc, entry.getArgument(firstArgument + number), axis);
+          found = tensor::DimOp::create(
+              builder, loc, entry.getArgument(firstArgument + number), axis);
     }
   };
   findIn(inputs, 0);
   findIn(results, inputs.size() + scalars.size());
   if (!found) {
-    found = entry.insertArgument(inputs.size() + scalars.size(), builder.getIndexType(), loc);
+    found = entry.insertArgument(inputs.size() + scalars.size(),
+                                 builder.getIndexType(), loc);
     scalars.push_back(expression);
   }
   sizes.push_back({expression, found});
@@ -105,7 +121,8 @@ Value KernelBody::size(const Expr &expression) {
 }
 
 Tensor KernelBody::empty(ArrayRef<Expr> dims, Type element) {
-  auto type = cast<RankedTensorType>(dropSign(graph::getTensorType(dims, element)));
+  auto type =
+      cast<RankedTensorType>(dropSign(graph::getTensorType(dims, element)));
   SmallVector<Value> sizes;
   for (auto [axis, dim] : llvm::enumerate(dims))
     if (type.isDynamicDim(axis))
@@ -119,8 +136,10 @@ Value KernelBody::fill(Value out, TypedAttr value) {
   return linalg::FillOp::create(builder, loc, scalar, out).getResult(0);
 }
 
-KernelBody::Results KernelBody::generic(ArrayRef<Operand> ins, ValueRange outs, ArrayRef<AffineMap> outMaps,
-                                        ArrayRef<utils::IteratorType> iterators, GenericFn fn) {
+KernelBody::Results KernelBody::generic(ArrayRef<Operand> ins, ValueRange outs,
+                                        ArrayRef<AffineMap> outMaps,
+                                        ArrayRef<utils::IteratorType> iterators,
+                                        GenericFn fn) {
   SmallVector<Value> inputValues;
   SmallVector<AffineMap> maps;
   for (const Operand &in : ins)
@@ -136,14 +155,16 @@ KernelBody::Results KernelBody::generic(ArrayRef<Operand> ins, ValueRange outs, 
         SmallVector<Value> scalars;
         size_t next = 0;
         for (const Operand &in : ins)
-          scalars.push_back(in.tensor.value ? arguments[next++] : s.constant(in.tensor.splat));
+          scalars.push_back(in.tensor.value ? arguments[next++]
+                                            : s.constant(in.tensor.splat));
         Results yielded = fn(s, scalars, arguments.drop_front(next));
         linalg::YieldOp::create(b, bodyLoc, yielded);
       });
   return Results(op.getResults());
 }
 
-std::optional<AffineMap> KernelBody::broadcastMap(ArrayRef<Expr> dims, ArrayRef<Expr> resultDims) {
+std::optional<AffineMap> KernelBody::broadcastMap(ArrayRef<Expr> dims,
+                                                  ArrayRef<Expr> resultDims) {
   assert(dims.size() <= resultDims.size());
   size_t skip = resultDims.size() - dims.size();
   SmallVector<AffineExpr> positions;
@@ -158,7 +179,8 @@ std::optional<AffineMap> KernelBody::broadcastMap(ArrayRef<Expr> dims, ArrayRef<
   return AffineMap::get(resultDims.size(), 0, positions, getContext());
 }
 
-Value KernelBody::elementwise(ArrayRef<Tensor> ins, ArrayRef<Expr> resultDims, Value out, ElementFn fn) {
+Value KernelBody::elementwise(ArrayRef<Tensor> ins, ArrayRef<Expr> resultDims,
+                              Value out, ElementFn fn) {
   SmallVector<Operand> operands;
   SmallVector<bool> isDirect;
   for (const Tensor &in : ins) {
@@ -171,40 +193,46 @@ Value KernelBody::elementwise(ArrayRef<Tensor> ins, ArrayRef<Expr> resultDims, V
         size(dim);
   }
   size_t rank = resultDims.size();
-  return generic(operands, out, builder.getMultiDimIdentityMap(rank),
-                 SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
-                 [&](Scalars &s, ValueRange direct, ValueRange) -> Results {
-                   SmallVector<Value> scalars, indices;
-                   if (llvm::is_contained(isDirect, false))
-                     for (size_t axis = 0; axis < rank; ++axis)
-                       indices.push_back(s.make<linalg::IndexOp>(axis));
-                   for (auto [number, in] : llvm::enumerate(ins)) {
-                     scalars.push_back(isDirect[number] ? direct.front() : readBroadcast(s, in, resultDims, indices));
-                     if (isDirect[number])
-                       direct = direct.drop_front();
-                   }
-                   return {fn(s, scalars)};
-                 })[0];
+  return generic(
+      operands, out, builder.getMultiDimIdentityMap(rank),
+      SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+      [&](Scalars &s, ValueRange direct, ValueRange) -> Results {
+        SmallVector<Value> scalars, indices;
+        if (llvm::is_contained(isDirect, false))
+          for (size_t axis = 0; axis < rank; ++axis)
+            indices.push_back(s.make<linalg::IndexOp>(axis));
+        for (auto [number, in] : llvm::enumerate(ins)) {
+          scalars.push_back(isDirect[number]
+                                ? direct.front()
+                                : readBroadcast(s, in, resultDims, indices));
+          if (isDirect[number])
+            direct = direct.drop_front();
+        }
+        return {fn(s, scalars)};
+      })[0];
 }
 
 Value KernelBody::indexed(size_t rank, Value out, IndexedFn fn) {
-  return generic({}, out, builder.getMultiDimIdentityMap(rank),
-                 SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
-                 [&](Scalars &s, ValueRange, ValueRange) -> Results {
-                   SmallVector<Value> indices;
-                   for (size_t axis = 0; axis < rank; ++axis)
-                     indices.push_back(s.make<linalg::IndexOp>(axis));
-                   return {fn(s, indices)};
-                 })[0];
+  return generic(
+      {}, out, builder.getMultiDimIdentityMap(rank),
+      SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+      [&](Scalars &s, ValueRange, ValueRange) -> Results {
+        SmallVector<Value> indices;
+        for (size_t axis = 0; axis < rank; ++axis)
+          indices.push_back(s.make<linalg::IndexOp>(axis));
+        return {fn(s, indices)};
+      })[0];
 }
 
-Value KernelBody::read(Scalars &s, const Tensor &tensor, ValueRange indices) const {
+Value KernelBody::read(Scalars &s, const Tensor &tensor,
+                       ValueRange indices) const {
   if (tensor.splat)
     return s.constant(tensor.splat);
   return s.make<tensor::ExtractOp>(tensor.value, indices);
 }
 
-Value KernelBody::readBroadcast(Scalars &s, const Tensor &tensor, ArrayRef<Expr> resultDims, ValueRange indices) {
+Value KernelBody::readBroadcast(Scalars &s, const Tensor &tensor,
+                                ArrayRef<Expr> resultDims, ValueRange indices) {
   if (tensor.splat)
     return s.constant(tensor.splat);
   size_t skip = indices.size() - tensor.rank();

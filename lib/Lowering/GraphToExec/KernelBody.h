@@ -1,4 +1,5 @@
-//===- KernelBody.h - building the function of a kernel ----------------------===//
+//===- KernelBody.h - building the function of a kernel
+//----------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_KERNELBODY_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_KERNELBODY_H
 
@@ -25,7 +26,9 @@ struct Tensor {
   mlir::Type element; ///< with sign, as in the graph
 
   size_t rank() const { return dims.size(); }
-  bool isUnsigned() const { return element.isUnsignedInteger() || element.isInteger(1); }
+  bool isUnsigned() const {
+    return element.isUnsignedInteger() || element.isInteger(1);
+  }
   mlir::Type signless() const { return dropSign(element); }
 };
 
@@ -40,28 +43,39 @@ class KernelBody {
 public:
   using Results = llvm::SmallVector<mlir::Value, 2>;
   /// Scalars of the inputs, then the current ones of the outputs, to new ones.
-  using GenericFn = llvm::function_ref<Results(Scalars &, mlir::ValueRange ins, mlir::ValueRange outs)>;
-  using ElementFn = llvm::function_ref<mlir::Value(Scalars &, mlir::ValueRange ins)>;
-  using IndexedFn = llvm::function_ref<mlir::Value(Scalars &, mlir::ValueRange indices)>;
+  using GenericFn = llvm::function_ref<Results(Scalars &, mlir::ValueRange ins,
+                                               mlir::ValueRange outs)>;
+  using ElementFn =
+      llvm::function_ref<mlir::Value(Scalars &, mlir::ValueRange ins)>;
+  using IndexedFn =
+      llvm::function_ref<mlir::Value(Scalars &, mlir::ValueRange indices)>;
 
   /// Starts a body that reads the graph values `inputs` and makes `results`.
-  KernelBody(mlir::Location loc, const ShapeTable &shapes, llvm::ArrayRef<mlir::Value> inputs,
+  KernelBody(mlir::Location loc, const ShapeTable &shapes,
+             llvm::ArrayRef<mlir::Value> inputs,
              llvm::ArrayRef<mlir::Value> results);
   /// Ends the body: returns the results. The function is not in a module.
   mlir::func::FuncOp finish();
   ~KernelBody();
 
-  // -- Graph values -------------------------------------------------------------
+  // -- Graph values
+  // -------------------------------------------------------------
   const ShapeTable &getShapes() const { return shapes; }
-  llvm::ArrayRef<Expr> dims(mlir::Value graphValue) const { return shapes.get(graphValue).dims; }
+  llvm::ArrayRef<Expr> dims(mlir::Value graphValue) const {
+    return shapes.get(graphValue).dims;
+  }
   /// The tensor of an input, of a constant, or of a value defined before.
   Tensor tensor(mlir::Value graphValue) const;
-  /// Where the elements of a graph value go: its destination, or an empty tensor.
+  /// Where the elements of a graph value go: its destination, or an empty
+  /// tensor.
   mlir::Value destination(mlir::Value graphValue);
   void define(mlir::Value graphValue, mlir::Value tensor);
-  bool isDefined(mlir::Value graphValue) const { return tensors.count(graphValue); }
+  bool isDefined(mlir::Value graphValue) const {
+    return tensors.count(graphValue);
+  }
 
-  // -- Sizes and temporaries ----------------------------------------------------
+  // -- Sizes and temporaries
+  // ----------------------------------------------------
   /// `expression` as an index: a constant, a dimension of an argument, or a new
   /// scalar argument.
   mlir::Value size(const Expr &expression);
@@ -71,21 +85,31 @@ public:
   /// The expressions of the scalar arguments.
   llvm::ArrayRef<Expr> getScalars() const { return scalars; }
 
-  // -- Generics -----------------------------------------------------------------
-  Results generic(llvm::ArrayRef<Operand> ins, mlir::ValueRange outs, llvm::ArrayRef<mlir::AffineMap> outMaps,
-                  llvm::ArrayRef<mlir::utils::IteratorType> iterators, GenericFn fn);
-  /// One parallel generic over `resultDims` into `out`; operands broadcast as in numpy.
-  mlir::Value elementwise(llvm::ArrayRef<Tensor> ins, llvm::ArrayRef<Expr> resultDims, mlir::Value out, ElementFn fn);
+  // -- Generics
+  // -----------------------------------------------------------------
+  Results generic(llvm::ArrayRef<Operand> ins, mlir::ValueRange outs,
+                  llvm::ArrayRef<mlir::AffineMap> outMaps,
+                  llvm::ArrayRef<mlir::utils::IteratorType> iterators,
+                  GenericFn fn);
+  /// One parallel generic over `resultDims` into `out`; operands broadcast as
+  /// in numpy.
+  mlir::Value elementwise(llvm::ArrayRef<Tensor> ins,
+                          llvm::ArrayRef<Expr> resultDims, mlir::Value out,
+                          ElementFn fn);
   /// One parallel generic whose elements are computed from their indices.
   mlir::Value indexed(size_t rank, mlir::Value out, IndexedFn fn);
   /// Reads an element inside a region.
-  mlir::Value read(Scalars &s, const Tensor &tensor, mlir::ValueRange indices) const;
-  /// Reads the element that broadcasts to position `indices` of a result of `resultDims`.
-  mlir::Value readBroadcast(Scalars &s, const Tensor &tensor, llvm::ArrayRef<Expr> resultDims,
+  mlir::Value read(Scalars &s, const Tensor &tensor,
+                   mlir::ValueRange indices) const;
+  /// Reads the element that broadcasts to position `indices` of a result of
+  /// `resultDims`.
+  mlir::Value readBroadcast(Scalars &s, const Tensor &tensor,
+                            llvm::ArrayRef<Expr> resultDims,
                             mlir::ValueRange indices);
-  /// Map from loops 0..rank-1 to the dimensions of a tensor that broadcasts to `resultDims`;
-  /// nullopt if a dimension may or may not be 1.
-  std::optional<mlir::AffineMap> broadcastMap(llvm::ArrayRef<Expr> dims, llvm::ArrayRef<Expr> resultDims);
+  /// Map from loops 0..rank-1 to the dimensions of a tensor that broadcasts to
+  /// `resultDims`; nullopt if a dimension may or may not be 1.
+  std::optional<mlir::AffineMap> broadcastMap(llvm::ArrayRef<Expr> dims,
+                                              llvm::ArrayRef<Expr> resultDims);
 
   mlir::OpBuilder &getBuilder() { return builder; }
   mlir::Location getLoc() const { return loc; }

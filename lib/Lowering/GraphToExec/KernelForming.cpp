@@ -1,4 +1,5 @@
-//===- KernelForming.cpp - bodies of the kernels of a function ---------------===//
+//===- KernelForming.cpp - bodies of the kernels of a function
+//---------------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -9,7 +10,9 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
-static bool isGraphOp(Operation *op) { return isa_and_nonnull<graph::GraphDialect>(op->getDialect()); }
+static bool isGraphOp(Operation *op) {
+  return isa_and_nonnull<graph::GraphDialect>(op->getDialect());
+}
 
 /// Marks what is needed to have the elements of `value` in memory.
 void ProgramWriter::needed(Value value) {
@@ -38,10 +41,9 @@ void ProgramWriter::findLive() {
 
 static std::string getKernelName(ArrayRef<Operation *> ops) {
   constexpr size_t maxNamed = 6;
-  std::string name;
+  std::string name = "k"; // no kernel is called like a function of libm
   for (Operation *op : ops.take_front(maxNamed)) {
-    if (!name.empty())
-      name += '_';
+    name += '_';
     name += op->getName().stripDialect();
   }
   if (ops.size() > maxNamed)
@@ -84,7 +86,9 @@ LogicalResult ProgramWriter::formKernel(Group group) {
       flops = flops + cost.getFlops(operandDims, resultDims);
     // A transpose in front of a matmul becomes part of its indexing.
     if (isa<graph::TransposeOp>(op) && op != root &&
-        llvm::all_of(op->getUsers(), [&](Operation *user) { return isa<graph::MatmulOp>(user) && members.contains(user); }))
+        llvm::all_of(op->getUsers(), [&](Operation *user) {
+          return isa<graph::MatmulOp>(user) && members.contains(user);
+        }))
       continue;
     body.setLoc(op->getLoc());
     const Lowering *lowering = table.find(op);
@@ -107,9 +111,11 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   kernel.name = getKernelName(group.ops);
   kernel.flops = flops;
   if (fuse && kind == KernelKind::Generic)
-    for (auto [input, result] : findInPlacePairs(kernel.body, group.inputs.size()))
+    for (auto [input, result] :
+         findInPlacePairs(kernel.body, group.inputs.size()))
       if (isa<TensorType>(group.inputs[input].getType()) &&
-          shapes.get(group.inputs[input]).dims == shapes.get(group.results[result]).dims &&
+          shapes.get(group.inputs[input]).dims ==
+              shapes.get(group.results[result]).dims &&
           !group.inputs[input].getDefiningOp<graph::ConstantOp>())
         kernel.inPlace.push_back({input, result});
   kernel.group = std::move(group);
@@ -120,17 +126,24 @@ LogicalResult ProgramWriter::formKernel(Group group) {
 /// True for element types that kernels compute with and buffers hold.
 static bool isStorable(Type type) {
   type = dropSign(type);
-  return type.isF16() || type.isBF16() || type.isF32() || type.isF64() || type.isInteger(1) || type.isInteger(8) ||
-         type.isInteger(16) || type.isInteger(32) || type.isInteger(64);
+  return type.isF16() || type.isBF16() || type.isF32() || type.isF64() ||
+         type.isInteger(1) || type.isInteger(8) || type.isInteger(16) ||
+         type.isInteger(32) || type.isInteger(64);
 }
 
-/// Element types must have a place in memory, and every size of what is stored must
-/// be known before a run.
+/// Element types must have a place in memory, and every size of what is stored
+/// must be known before a run.
 LogicalResult ProgramWriter::checkTypes() {
   llvm::StringSet<> dataSymbols;
   for (const std::string &symbol : analysis.getDataSymbols())
     dataSymbols.insert(symbol);
   bool isKnown = true;
+  for (Type input : function.getArgumentTypes())
+    if (!isStorable(getElementTypeOrSelf(input))) {
+      function.emitError() << "unsupported: an input has elements of type "
+                           << getElementTypeOrSelf(input);
+      isKnown = false;
+    }
   function.walk([&](Operation *op) {
     if (isGraphOp(op) && !live.contains(op))
       return;
@@ -140,15 +153,18 @@ LogicalResult ProgramWriter::checkTypes() {
         continue;
       Type element = getElementTypeOrSelf(result.getType());
       if (!isStorable(element)) {
-        op->emitError() << "unsupported: '" << op->getName() << "' has elements of type " << element;
+        op->emitError() << "unsupported: '" << op->getName()
+                        << "' has elements of type " << element;
         isKnown = false;
         return;
       }
       for (const Expr &dim : shape->dims)
         for (const std::string &symbol : dim.symbols())
           if (dataSymbols.contains(symbol)) {
-            op->emitError() << "unsupported: '" << op->getName() << "' has a result whose size is only known while "
-                            << "the model runs: " << graph::toString(shape->dims);
+            op->emitError()
+                << "unsupported: '" << op->getName()
+                << "' has a result whose size is only known while "
+                << "the model runs: " << graph::toString(shape->dims);
             isKnown = false;
             return;
           }
@@ -182,19 +198,23 @@ struct PlaceCheck {
 
 } // namespace
 
-static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+static ArrayRef<int64_t> getShape(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getShape();
+}
 
 /// True if `map` reads each axis at the loop at which `space` has it, or at 0.
 static bool readsOwnRow(AffineMap map, AffineMap space) {
   if (map.getNumResults() != space.getNumResults())
     return false;
-  return llvm::all_of(llvm::zip(map.getResults(), space.getResults()), [](auto pair) {
-    auto [place, spacePlace] = pair;
-    return place == spacePlace || isa<AffineConstantExpr>(place);
-  });
+  return llvm::all_of(
+      llvm::zip(map.getResults(), space.getResults()), [](auto pair) {
+        auto [place, spacePlace] = pair;
+        return place == spacePlace || isa<AffineConstantExpr>(place);
+      });
 }
 
-/// The map of the first operand that a reduction reads in full: the space of its rows.
+/// The map of the first operand that a reduction reads in full: the space of
+/// its rows.
 static AffineMap getSpaceMap(linalg::GenericOp reduction) {
   for (AffineMap map : reduction.getIndexingMapsArray())
     if (map.isPermutation())
@@ -216,7 +236,8 @@ bool PlaceCheck::isAligned(Value value, bool isRow) {
     if (!generic || !generic.isDpsInput(&use))
       return false;
     AffineMap map = generic.getMatchingIndexingMap(&use);
-    AffineMap outMap = generic.getIndexingMapsArray()[generic.getNumDpsInputs()];
+    AffineMap outMap =
+        generic.getIndexingMapsArray()[generic.getNumDpsInputs()];
     // A row statistic may be read anywhere in its row, but in no other row.
     bool isReduction = generic.getNumReductionLoops() != 0;
     if (isRow && !readsOwnRow(map, isReduction ? getSpaceMap(generic) : outMap))
@@ -224,7 +245,8 @@ bool PlaceCheck::isAligned(Value value, bool isRow) {
     if (!isRow && (isReduction ? !map.isPermutation() : map != outMap))
       return false;
     return llvm::all_of(generic.getResults(), [&](Value next) {
-      bool nextIsRow = isReduction || (isRow && getShape(next) == getShape(value));
+      bool nextIsRow =
+          isReduction || (isRow && getShape(next) == getShape(value));
       return isAligned(next, nextIsRow);
     });
   });
@@ -232,14 +254,18 @@ bool PlaceCheck::isAligned(Value value, bool isRow) {
   return result;
 }
 
-SmallVector<std::pair<unsigned, unsigned>> cinch::form::findInPlacePairs(func::FuncOp body, unsigned numInputs) {
+SmallVector<std::pair<unsigned, unsigned>>
+cinch::form::findInPlacePairs(func::FuncOp body, unsigned numInputs) {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   for (auto [number, result] : llvm::enumerate(body.getResultTypes()))
     for (unsigned input = 0; input < numInputs; ++input) {
-      auto inputType = cast<RankedTensorType>(body.getArgument(input).getType());
+      auto inputType =
+          cast<RankedTensorType>(body.getArgument(input).getType());
       auto resultType = cast<RankedTensorType>(result);
-      unsigned inputBits = inputType.getElementTypeBitWidth(), resultBits = resultType.getElementTypeBitWidth();
-      if (std::max(inputBits, 8u) != std::max(resultBits, 8u) || inputType.getRank() != resultType.getRank())
+      unsigned inputBits = inputType.getElementTypeBitWidth(),
+               resultBits = resultType.getElementTypeBitWidth();
+      if (std::max(inputBits, 8u) != std::max(resultBits, 8u) ||
+          inputType.getRank() != resultType.getRank())
         continue;
       if (PlaceCheck().isAligned(body.getArgument(input)))
         pairs.push_back({input, static_cast<unsigned>(number)});

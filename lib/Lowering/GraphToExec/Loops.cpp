@@ -1,7 +1,8 @@
-//===- Loops.cpp - operations that update their result in order --------------===//
+//===- Loops.cpp - operations that update their result in order
+//--------------===//
 //
-// Kernels of kind `loops`: the destination is carried through loops that extract
-// from and insert into it, which bufferizes in place.
+// Kernels of kind `loops`: the destination is carried through loops that
+// extract from and insert into it, which bufferizes in place.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Indices.h"
@@ -15,28 +16,31 @@ using namespace cinch::form;
 
 using State = SmallVector<Value>;
 using LoopFn = function_ref<State(Scalars &, Value index, ValueRange state)>;
-using NestFn = function_ref<State(Scalars &, ArrayRef<Value> indices, ValueRange state)>;
+using NestFn =
+    function_ref<State(Scalars &, ArrayRef<Value> indices, ValueRange state)>;
 
 /// for index in [0, end): state = fn(index, state)
 static State makeLoop(Scalars &s, Value end, ValueRange state, LoopFn fn) {
-  auto loop = scf::ForOp::create(s.b, s.loc, s.index(0), end, s.index(1), state,
-                                 [&](OpBuilder &b, Location loc, Value index, ValueRange current) {
-                                   Scalars t(b, loc);
-                                   scf::YieldOp::create(b, loc, fn(t, index, current));
-                                 });
+  auto loop = scf::ForOp::create(
+      s.b, s.loc, s.index(0), end, s.index(1), state,
+      [&](OpBuilder &b, Location loc, Value index, ValueRange current) {
+        Scalars t(b, loc);
+        scf::YieldOp::create(b, loc, fn(t, index, current));
+      });
   return State(loop.getResults());
 }
 
 /// A nest of loops over `sizes`.
-static State makeNest(Scalars &s, ArrayRef<Value> sizes, ValueRange state, NestFn fn,
-                      SmallVector<Value> indices = {}) {
+static State makeNest(Scalars &s, ArrayRef<Value> sizes, ValueRange state,
+                      NestFn fn, SmallVector<Value> indices = {}) {
   if (indices.size() == sizes.size())
     return fn(s, indices, state);
-  return makeLoop(s, sizes[indices.size()], state, [&](Scalars &t, Value index, ValueRange current) {
-    SmallVector<Value> inner(indices);
-    inner.push_back(index);
-    return makeNest(t, sizes, current, fn, inner);
-  });
+  return makeLoop(s, sizes[indices.size()], state,
+                  [&](Scalars &t, Value index, ValueRange current) {
+                    SmallVector<Value> inner(indices);
+                    inner.push_back(index);
+                    return makeNest(t, sizes, current, fn, inner);
+                  });
 }
 
 static SmallVector<Value> getSizes(KernelBody &body, ArrayRef<Expr> dims) {
@@ -46,7 +50,8 @@ static SmallVector<Value> getSizes(KernelBody &body, ArrayRef<Expr> dims) {
   return sizes;
 }
 
-static Value insert(Scalars &s, Value element, Value into, ArrayRef<Value> place) {
+static Value insert(Scalars &s, Value element, Value into,
+                    ArrayRef<Value> place) {
   return s.make<tensor::InsertOp>(element, into, place);
 }
 static Value extract(Scalars &s, Value from, ArrayRef<Value> place) {
@@ -62,19 +67,25 @@ static LogicalResult lowerCumSum(Operation *operation, KernelBody &body) {
   sizes.erase(sizes.begin() + axis);
   Type compute = getComputeType(in.element);
   Scalars top = body.scalarsAtTop();
-  State result = makeNest(top, sizes, body.destination(op.getResult()), [&](Scalars &s, ArrayRef<Value> outer, ValueRange state) {
-    State row = makeLoop(s, length, {state[0], s.integer(compute, 0)}, [&](Scalars &t, Value step, ValueRange current) -> State {
-      Value position = op.getReverse() ? t.sub(t.sub(length, t.index(1)), step) : step;
-      SmallVector<Value> place(outer);
-      place.insert(place.begin() + axis, position);
-      Value sum = t.add(current[1], t.widen(body.read(t, in, place)));
-      Value stored = op.getExclusive() ? Value(current[1]) : sum;
-      if (isa<FloatType>(compute))
-        stored = t.toFloat(stored, in.element);
-      return {insert(t, stored, current[0], place), sum};
-    });
-    return State{row[0]};
-  });
+  State result = makeNest(
+      top, sizes, body.destination(op.getResult()),
+      [&](Scalars &s, ArrayRef<Value> outer, ValueRange state) {
+        State row = makeLoop(
+            s, length, {state[0], s.integer(compute, 0)},
+            [&](Scalars &t, Value step, ValueRange current) -> State {
+              Value position = op.getReverse()
+                                   ? t.sub(t.sub(length, t.index(1)), step)
+                                   : step;
+              SmallVector<Value> place(outer);
+              place.insert(place.begin() + axis, position);
+              Value sum = t.add(current[1], t.widen(body.read(t, in, place)));
+              Value stored = op.getExclusive() ? Value(current[1]) : sum;
+              if (isa<FloatType>(compute))
+                stored = t.toFloat(stored, in.element);
+              return {insert(t, stored, current[0], place), sum};
+            });
+        return State{row[0]};
+      });
   body.define(op.getResult(), result[0]);
   body.kind = KernelKind::Loops;
   return success();
@@ -86,43 +97,65 @@ static LogicalResult lowerTopK(Operation *operation, KernelBody &body) {
   Tensor in = body.tensor(op.getInput());
   int64_t axis = op.getAxis();
   SmallVector<Value> sizes = getSizes(body, in.dims);
-  Value length = sizes[axis], count = body.size(body.dims(op.getValues())[axis]);
+  Value length = sizes[axis],
+        count = body.size(body.dims(op.getValues())[axis]);
   sizes.erase(sizes.begin() + axis);
   Type i64 = IntegerType::get(op.getContext(), 64);
-  SmallVector<Value> lists = {body.destination(op.getValues()), body.destination(op.getIndices())};
+  SmallVector<Value> lists = {body.destination(op.getValues()),
+                              body.destination(op.getIndices())};
   Scalars top = body.scalarsAtTop();
-  State result = makeNest(top, sizes, lists, [&](Scalars &s, ArrayRef<Value> outer, ValueRange state) {
-    auto at = [&](Value position) {
-      SmallVector<Value> place(outer);
-      place.insert(place.begin() + axis, position);
-      return place;
-    };
-    return makeLoop(s, length, state, [&](Scalars &t, Value candidate, ValueRange current) {
-      Value x = body.read(t, in, at(candidate)), number = t.fromIndex(candidate, i64);
-      Value filled = t.min(candidate, count);
-      // Moves past the better ones, then shifts the rest down.
-      State shifted = makeLoop(
-          t, filled, {current[0], current[1], x, number, t.integer(t.b.getI1Type(), 0)},
-          [&](Scalars &u, Value slot, ValueRange list) -> State {
-            Value oldX = extract(u, list[0], at(slot)), oldNumber = extract(u, list[1], at(slot));
-            Value better = op.getLargest() ? u.lt(oldX, list[2], in.isUnsigned()) : u.lt(list[2], oldX, in.isUnsigned());
-            Value moves = u.either(list[4], better);
-            Value values = insert(u, u.select(moves, list[2], oldX), list[0], at(slot));
-            Value numbers = insert(u, u.select(moves, list[3], oldNumber), list[1], at(slot));
-            return {values, numbers, u.select(moves, oldX, list[2]), u.select(moves, oldNumber, list[3]), moves};
-          });
-      // What is left goes behind, while the lists grow.
-      auto grows = scf::IfOp::create(
-          t.b, t.loc, t.lt(candidate, count),
-          [&](OpBuilder &b, Location loc) {
-            Scalars u(b, loc);
-            scf::YieldOp::create(b, loc, ValueRange{insert(u, shifted[2], shifted[0], at(candidate)),
-                                                    insert(u, shifted[3], shifted[1], at(candidate))});
-          },
-          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, ValueRange{shifted[0], shifted[1]}); });
-      return State(grows.getResults());
-    });
-  });
+  State result = makeNest(
+      top, sizes, lists,
+      [&](Scalars &s, ArrayRef<Value> outer, ValueRange state) {
+        auto at = [&](Value position) {
+          SmallVector<Value> place(outer);
+          place.insert(place.begin() + axis, position);
+          return place;
+        };
+        return makeLoop(
+            s, length, state,
+            [&](Scalars &t, Value candidate, ValueRange current) {
+              Value x = body.read(t, in, at(candidate)),
+                    number = t.fromIndex(candidate, i64);
+              Value filled = t.min(candidate, count);
+              // Moves past the better ones, then shifts the rest down.
+              State shifted = makeLoop(
+                  t, filled,
+                  {current[0], current[1], x, number,
+                   t.integer(t.b.getI1Type(), 0)},
+                  [&](Scalars &u, Value slot, ValueRange list) -> State {
+                    Value oldX = extract(u, list[0], at(slot)),
+                          oldNumber = extract(u, list[1], at(slot));
+                    Value better = op.getLargest()
+                                       ? u.lt(oldX, list[2], in.isUnsigned())
+                                       : u.lt(list[2], oldX, in.isUnsigned());
+                    Value moves = u.either(list[4], better);
+                    Value values = insert(u, u.select(moves, list[2], oldX),
+                                          list[0], at(slot));
+                    Value numbers =
+                        insert(u, u.select(moves, list[3], oldNumber), list[1],
+                               at(slot));
+                    return {values, numbers, u.select(moves, oldX, list[2]),
+                            u.select(moves, oldNumber, list[3]), moves};
+                  });
+              // What is left goes behind, while the lists grow.
+              auto grows = scf::IfOp::create(
+                  t.b, t.loc, t.lt(candidate, count),
+                  [&](OpBuilder &b, Location loc) {
+                    Scalars u(b, loc);
+                    scf::YieldOp::create(
+                        b, loc,
+                        ValueRange{
+                            insert(u, shifted[2], shifted[0], at(candidate)),
+                            insert(u, shifted[3], shifted[1], at(candidate))});
+                  },
+                  [&](OpBuilder &b, Location loc) {
+                    scf::YieldOp::create(b, loc,
+                                         ValueRange{shifted[0], shifted[1]});
+                  });
+              return State(grows.getResults());
+            });
+      });
   body.define(op.getValues(), result[0]);
   body.define(op.getIndices(), result[1]);
   body.kind = KernelKind::Loops;
@@ -130,7 +163,8 @@ static LogicalResult lowerTopK(Operation *operation, KernelBody &body) {
 }
 
 /// The element that an update leaves.
-static Value combine(Scalars &s, graph::ScatterMode mode, Value old, Value update, Type element) {
+static Value combine(Scalars &s, graph::ScatterMode mode, Value old,
+                     Value update, Type element) {
   bool isUnsigned = element.isUnsignedInteger() || element.isInteger(1);
   Value a = s.widen(old), b = s.widen(update), result;
   switch (mode) {
@@ -154,24 +188,34 @@ static Value combine(Scalars &s, graph::ScatterMode mode, Value old, Value updat
 
 /// The destination with the elements of the input in it.
 static Value copyInput(KernelBody &body, const Tensor &in, Value result) {
-  return body.elementwise(in, in.dims, body.destination(result), [](Scalars &, ValueRange x) { return x[0]; });
+  return body.elementwise(in, in.dims, body.destination(result),
+                          [](Scalars &, ValueRange x) { return x[0]; });
 }
 
-static LogicalResult lowerScatterElements(Operation *operation, KernelBody &body) {
+static LogicalResult lowerScatterElements(Operation *operation,
+                                          KernelBody &body) {
   auto op = cast<graph::ScatterElementsOp>(operation);
-  Tensor in = body.tensor(op.getInput()), indices = body.tensor(op.getIndices()), updates = body.tensor(op.getUpdates());
+  Tensor in = body.tensor(op.getInput()),
+         indices = body.tensor(op.getIndices()),
+         updates = body.tensor(op.getUpdates());
   SmallVector<Value> sizes = getSizes(body, indices.dims);
   Value size = body.size(in.dims[op.getAxis()]);
   Value start = copyInput(body, in, op.getResult());
   Scalars top = body.scalarsAtTop();
-  State result = makeNest(top, sizes, start, [&](Scalars &s, ArrayRef<Value> position, ValueRange state) {
-    SmallVector<Value> place(position);
-    place[op.getAxis()] = normalizeIndex(s, body.read(s, indices, position), size);
-    Value update = body.read(s, updates, position);
-    Value old = op.getMode() == graph::ScatterMode::none ? Value() : extract(s, state[0], place);
-    Value next = old ? combine(s, op.getMode(), old, update, in.element) : update;
-    return State{insert(s, next, state[0], place)};
-  });
+  State result = makeNest(
+      top, sizes, start,
+      [&](Scalars &s, ArrayRef<Value> position, ValueRange state) {
+        SmallVector<Value> place(position);
+        place[op.getAxis()] =
+            normalizeIndex(s, body.read(s, indices, position), size);
+        Value update = body.read(s, updates, position);
+        Value old = op.getMode() == graph::ScatterMode::none
+                        ? Value()
+                        : extract(s, state[0], place);
+        Value next =
+            old ? combine(s, op.getMode(), old, update, in.element) : update;
+        return State{insert(s, next, state[0], place)};
+      });
   body.define(op.getResult(), result[0]);
   body.kind = KernelKind::Loops;
   return success();
@@ -179,27 +223,36 @@ static LogicalResult lowerScatterElements(Operation *operation, KernelBody &body
 
 static LogicalResult lowerScatterND(Operation *operation, KernelBody &body) {
   auto op = cast<graph::ScatterNDOp>(operation);
-  Tensor in = body.tensor(op.getInput()), indices = body.tensor(op.getIndices()), updates = body.tensor(op.getUpdates());
+  Tensor in = body.tensor(op.getInput()),
+         indices = body.tensor(op.getIndices()),
+         updates = body.tensor(op.getUpdates());
   auto length = indices.dims.back().asConstant();
   if (!length)
     return emitUnsupported(op) << "index tuples of dynamic length";
-  SmallVector<Value> sizes = getSizes(body, updates.dims), inSizes = getSizes(body, in.dims);
+  SmallVector<Value> sizes = getSizes(body, updates.dims),
+                     inSizes = getSizes(body, in.dims);
   size_t numOuter = indices.rank() - 1;
   Value start = copyInput(body, in, op.getResult());
   Scalars top = body.scalarsAtTop();
-  State result = makeNest(top, sizes, start, [&](Scalars &s, ArrayRef<Value> position, ValueRange state) {
-    SmallVector<Value> tuple(position.take_front(numOuter)), place;
-    tuple.emplace_back();
-    for (int64_t number = 0; number < *length; ++number) {
-      tuple.back() = s.index(number);
-      place.push_back(normalizeIndex(s, body.read(s, indices, tuple), inSizes[number]));
-    }
-    llvm::append_range(place, position.drop_front(numOuter));
-    Value update = body.read(s, updates, position);
-    Value old = op.getMode() == graph::ScatterMode::none ? Value() : extract(s, state[0], place);
-    Value next = old ? combine(s, op.getMode(), old, update, in.element) : update;
-    return State{insert(s, next, state[0], place)};
-  });
+  State result = makeNest(
+      top, sizes, start,
+      [&](Scalars &s, ArrayRef<Value> position, ValueRange state) {
+        SmallVector<Value> tuple(position.take_front(numOuter)), place;
+        tuple.emplace_back();
+        for (int64_t number = 0; number < *length; ++number) {
+          tuple.back() = s.index(number);
+          place.push_back(
+              normalizeIndex(s, body.read(s, indices, tuple), inSizes[number]));
+        }
+        llvm::append_range(place, position.drop_front(numOuter));
+        Value update = body.read(s, updates, position);
+        Value old = op.getMode() == graph::ScatterMode::none
+                        ? Value()
+                        : extract(s, state[0], place);
+        Value next =
+            old ? combine(s, op.getMode(), old, update, in.element) : update;
+        return State{insert(s, next, state[0], place)};
+      });
   body.define(op.getResult(), result[0]);
   body.kind = KernelKind::Loops;
   return success();

@@ -1,4 +1,5 @@
-//===- LoweringTable.cpp - how each graph operation becomes linalg -----------===//
+//===- LoweringTable.cpp - how each graph operation becomes linalg
+//-----------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 
 using namespace mlir;
@@ -31,7 +32,8 @@ const Lowering *LoweringTable::find(Operation *op) const {
 }
 
 InFlightDiagnostic cinch::form::emitUnsupported(Operation *op) {
-  auto diagnostic = op->emitError() << "unsupported: '" << op->getName() << "' on (";
+  auto diagnostic = op->emitError()
+                    << "unsupported: '" << op->getName() << "' on (";
   llvm::interleaveComma(op->getOperandTypes(), diagnostic);
   diagnostic << ") -> (";
   llvm::interleaveComma(op->getResultTypes(), diagnostic);

@@ -1,4 +1,5 @@
-//===- LoweringTable.h - how each graph operation becomes linalg -------------===//
+//===- LoweringTable.h - how each graph operation becomes linalg
+//-------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_LOWERINGTABLE_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_LOWERINGTABLE_H
 
@@ -17,8 +18,8 @@ enum class OpClass {
 };
 
 struct Lowering {
-  /// Builds the operation in a body and defines its results there. On failure has
-  /// emitted an error that begins with `unsupported: `.
+  /// Builds the operation in a body and defines its results there. On failure
+  /// has emitted an error that begins with `unsupported: `.
   using Fn = llvm::LogicalResult (*)(mlir::Operation *op, KernelBody &body);
   Fn lower = nullptr;
   OpClass opClass = OpClass::Opaque;
@@ -34,7 +35,9 @@ public:
   /// nullptr if there is none.
   const Lowering *find(mlir::Operation *op) const;
 
-  template <typename OpTy> void add(Lowering lowering) { lowerings[OpTy::getOperationName()] = lowering; }
+  template <typename OpTy> void add(Lowering lowering) {
+    lowerings[OpTy::getOperationName()] = lowering;
+  }
 
 private:
   LoweringTable();

@@ -1,4 +1,5 @@
-//===- Passes.h - from graph to exec -----------------------------------------===//
+//===- Passes.h - from graph to exec
+//-----------------------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_PASSES_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_PASSES_H
 

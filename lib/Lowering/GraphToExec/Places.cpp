@@ -1,4 +1,5 @@
-//===- Places.cpp - what becomes a kernel, a view, an assembly, a constant ---===//
+//===- Places.cpp - what becomes a kernel, a view, an assembly, a constant
+//---===//
 #include "lib/Lowering/GraphToExec/FormGroups.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -12,7 +13,8 @@ bool cinch::form::isRead(OpOperand &operand) {
   unsigned number = operand.getOperandNumber();
   if (isa<graph::ShapeOp, graph::SizeOp, graph::EyeOp>(op))
     return false;
-  if (isa<graph::ReshapeOp, graph::BroadcastOp, graph::TileOp, graph::SliceOp, graph::ResizeOp, graph::TopKOp>(op))
+  if (isa<graph::ReshapeOp, graph::BroadcastOp, graph::TileOp, graph::SliceOp,
+          graph::ResizeOp, graph::TopKOp>(op))
     return number == 0;
   if (isa<graph::PadOp, graph::OneHotOp, graph::RangeOp>(op))
     return number != 1;
@@ -20,11 +22,15 @@ bool cinch::form::isRead(OpOperand &operand) {
 }
 
 /// Product of the dims from `axis` on.
-static Expr countFrom(ArrayRef<Expr> dims, size_t axis) { return graph::countElements(dims.drop_front(axis)); }
+static Expr countFrom(ArrayRef<Expr> dims, size_t axis) {
+  return graph::countElements(dims.drop_front(axis));
+}
 
 /// Slices of the outermost dimension that is not 1, in steps of 1.
-static std::optional<Expr> getSliceOffset(graph::SliceOp op, const ShapeTable &shapes) {
-  ArrayRef<Expr> in = shapes.get(op.getInput()).dims, out = shapes.get(op.getResult()).dims;
+static std::optional<Expr> getSliceOffset(graph::SliceOp op,
+                                          const ShapeTable &shapes) {
+  ArrayRef<Expr> in = shapes.get(op.getInput()).dims,
+                 out = shapes.get(op.getResult()).dims;
   std::optional<int64_t> sliced;
   std::optional<Expr> start;
   auto starts = shapes.contents(op.getStarts());
@@ -41,7 +47,8 @@ static std::optional<Expr> getSliceOffset(graph::SliceOp op, const ShapeTable &s
   for (int64_t axis = 0; axis < *sliced; ++axis)
     if (in[axis] != Expr(1))
       return std::nullopt;
-  plan::Interval range = start->bounds([](std::string_view) { return plan::Interval{0, std::nullopt}; });
+  plan::Interval range = start->bounds(
+      [](std::string_view) { return plan::Interval{0, std::nullopt}; });
   if (range.low && *range.low >= 0)
     start = Expr::min(*start, in[*sliced]);
   else if (range.high && *range.high < 0)
@@ -64,14 +71,17 @@ static bool keepsOrder(ArrayRef<int64_t> permutation, ArrayRef<Expr> dims) {
   return true;
 }
 
-std::optional<Expr> cinch::form::getViewOffset(Operation *op, const ShapeTable &shapes) {
-  if (isa<graph::ReshapeOp, graph::SqueezeOp, graph::UnsqueezeOp, graph::FlattenOp>(op))
+std::optional<Expr> cinch::form::getViewOffset(Operation *op,
+                                               const ShapeTable &shapes) {
+  if (isa<graph::ReshapeOp, graph::SqueezeOp, graph::UnsqueezeOp,
+          graph::FlattenOp>(op))
     return Expr(0);
   if (auto slice = dyn_cast<graph::SliceOp>(op))
     return getSliceOffset(slice, shapes);
   bool isView = false;
   if (auto transpose = dyn_cast<graph::TransposeOp>(op))
-    isView = keepsOrder(transpose.getPermutation(), shapes.get(transpose.getInput()).dims);
+    isView = keepsOrder(transpose.getPermutation(),
+                        shapes.get(transpose.getInput()).dims);
   else if (isa<graph::BroadcastOp, graph::TileOp>(op))
     isView = graph::countElements(shapes.get(op->getOperand(0)).dims) ==
              graph::countElements(shapes.get(op->getResult(0)).dims);
@@ -88,7 +98,8 @@ static bool isAssembly(Operation *op, const ShapeTable &shapes) {
   if (!concat)
     return false;
   ArrayRef<Expr> dims = shapes.get(concat.getResult()).dims;
-  return llvm::all_of(dims.take_front(concat.getAxis()), [](const Expr &dim) { return dim == Expr(1); });
+  return llvm::all_of(dims.take_front(concat.getAxis()),
+                      [](const Expr &dim) { return dim == Expr(1); });
 }
 
 Place cinch::form::getPlace(Operation *op, const ShapeTable &shapes) {
@@ -96,7 +107,8 @@ Place cinch::form::getPlace(Operation *op, const ShapeTable &shapes) {
     return Place::Constant;
   bool isShape = llvm::all_of(op->getResults(), [&](Value result) {
     auto type = cast<RankedTensorType>(result.getType());
-    return shapes.contents(result) && type.hasStaticShape() && isa<IntegerType>(type.getElementType());
+    return shapes.contents(result) && type.hasStaticShape() &&
+           isa<IntegerType>(type.getElementType());
   });
   if (isShape)
     return Place::Shape;

@@ -1,4 +1,5 @@
-//===- Pooling.cpp - windows over spatial axes -------------------------------===//
+//===- Pooling.cpp - windows over spatial axes
+//-------------------------------===//
 #include "lib/Lowering/GraphToExec/Contractions.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -37,13 +38,17 @@ template <typename OpTy> Windows::Windows(OpTy op, KernelBody &body) {
   inAxes.append(outAxes.begin(), outAxes.begin() + 2);
   for (unsigned axis = 0; axis < spatial; ++axis) {
     kernel.push_back(Expr(op.getKernel()[axis]));
-    extents.push_back((resultDims[axis + 2] - Expr(1)) * Expr(op.getStrides()[axis]) +
-                      Expr((op.getKernel()[axis] - 1) * op.getDilations()[axis] + 1));
+    extents.push_back(
+        (resultDims[axis + 2] - Expr(1)) * Expr(op.getStrides()[axis]) +
+        Expr((op.getKernel()[axis] - 1) * op.getDilations()[axis] + 1));
     AffineExpr position = getAffineDimExpr(rank + axis, context);
     shapeAxes.push_back(position);
-    inAxes.push_back(outAxes[axis + 2] * op.getStrides()[axis] + position * op.getDilations()[axis]);
+    inAxes.push_back(outAxes[axis + 2] * op.getStrides()[axis] +
+                     position * op.getDilations()[axis]);
   }
-  auto map = [&](ArrayRef<AffineExpr> axes) { return AffineMap::get(rank + spatial, 0, axes, context); };
+  auto map = [&](ArrayRef<AffineExpr> axes) {
+    return AffineMap::get(rank + spatial, 0, axes, context);
+  };
   inMap = map(inAxes);
   shapeMap = map(shapeAxes);
   outMap = map(outAxes);
@@ -54,14 +59,19 @@ template <typename OpTy> Windows::Windows(OpTy op, KernelBody &body) {
 
 static TypedAttr getLowest(Type signless, bool isUnsigned) {
   if (auto floating = dyn_cast<FloatType>(signless))
-    return FloatAttr::get(floating, APFloat::getInf(floating.getFloatSemantics(), /*Negative=*/true));
+    return FloatAttr::get(
+        floating,
+        APFloat::getInf(floating.getFloatSemantics(), /*Negative=*/true));
   unsigned width = signless.getIntOrFloatBitWidth();
-  return IntegerAttr::get(signless, isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width));
+  return IntegerAttr::get(signless, isUnsigned
+                                        ? APInt::getMinValue(width)
+                                        : APInt::getSignedMinValue(width));
 }
 
 /// True if the windows read nothing but elements of the input.
 template <typename OpTy> static bool isUnpadded(OpTy op) {
-  return !op.getCeilMode() && llvm::all_of(op.getPads(), [](int64_t pad) { return pad == 0; });
+  return !op.getCeilMode() &&
+         llvm::all_of(op.getPads(), [](int64_t pad) { return pad == 0; });
 }
 
 static LogicalResult lowerMaxPool(Operation *operation, KernelBody &body) {
@@ -72,13 +82,16 @@ static LogicalResult lowerMaxPool(Operation *operation, KernelBody &body) {
   TypedAttr lowest = getLowest(in.signless(), isUnsigned);
   Tensor padded = in;
   if (!isUnpadded(op) || !in.value)
-    padded = padWindows(body, in, windows.begins, windows.extents, [&](Scalars &s) { return s.constant(lowest); });
+    padded = padWindows(body, in, windows.begins, windows.extents,
+                        [&](Scalars &s) { return s.constant(lowest); });
   Value out = body.fill(body.destination(op.getResult()), lowest);
-  auto results = body.generic({Operand{padded, windows.inMap}, Operand{windows.shape, windows.shapeMap}}, out,
-                              windows.outMap, windows.iterators,
-                              [&](Scalars &s, ValueRange x, ValueRange current) -> KernelBody::Results {
-                                return {s.max(current[0], x[0], isUnsigned)};
-                              });
+  auto results = body.generic(
+      {Operand{padded, windows.inMap},
+       Operand{windows.shape, windows.shapeMap}},
+      out, windows.outMap, windows.iterators,
+      [&](Scalars &s, ValueRange x, ValueRange current) -> KernelBody::Results {
+        return {s.max(current[0], x[0], isUnsigned)};
+      });
   body.define(op.getResult(), results[0]);
   return success();
 }
@@ -97,11 +110,13 @@ static LogicalResult lowerAveragePool(Operation *operation, KernelBody &body) {
                         [&](Scalars &s) { return s.number(in.element, 0); });
   auto resultDims = body.dims(op.getResult());
   Tensor sum = body.empty(resultDims, type);
-  sum.value = body.generic({Operand{padded, windows.inMap}, Operand{windows.shape, windows.shapeMap}},
-                           body.fill(sum.value, zero), windows.outMap, windows.iterators,
-                           [&](Scalars &s, ValueRange x, ValueRange current) -> KernelBody::Results {
-                             return {s.add(current[0], s.widen(x[0]))};
-                           })[0];
+  sum.value = body.generic(
+      {Operand{padded, windows.inMap},
+       Operand{windows.shape, windows.shapeMap}},
+      body.fill(sum.value, zero), windows.outMap, windows.iterators,
+      [&](Scalars &s, ValueRange x, ValueRange current) -> KernelBody::Results {
+        return {s.add(current[0], s.widen(x[0]))};
+      })[0];
   // Positions that count: inside the input, or inside the padded input.
   SmallVector<Value> sizes;
   for (unsigned axis = 0; axis < windows.spatial; ++axis)
@@ -109,36 +124,48 @@ static LogicalResult lowerAveragePool(Operation *operation, KernelBody &body) {
   AffineMap identity = body.getBuilder().getMultiDimIdentityMap(windows.rank);
   auto results = body.generic(
       {Operand{sum, identity}}, body.destination(op.getResult()), identity,
-      SmallVector<utils::IteratorType>(windows.rank, utils::IteratorType::parallel),
+      SmallVector<utils::IteratorType>(windows.rank,
+                                       utils::IteratorType::parallel),
       [&](Scalars &s, ValueRange x, ValueRange) -> KernelBody::Results {
         Value count = s.index(1);
         for (unsigned axis = 0; axis < windows.spatial; ++axis) {
-          int64_t stride = op.getStrides()[axis], dilation = op.getDilations()[axis], kernel = op.getKernel()[axis];
-          int64_t begin = op.getPads()[axis], end = op.getPads()[windows.spatial + axis];
+          int64_t stride = op.getStrides()[axis],
+                  dilation = op.getDilations()[axis],
+                  kernel = op.getKernel()[axis];
+          int64_t begin = op.getPads()[axis],
+                  end = op.getPads()[windows.spatial + axis];
           bool countsAll = op.getCountIncludePad() && !op.getCeilMode();
           if (countsAll || isUnpadded(op)) {
             count = s.mul(count, s.index(kernel));
             continue;
           }
           // Kernel positions k with low <= first + k * dilation < high.
-          Value first = s.sub(s.mul(s.make<linalg::IndexOp>(axis + 2), s.index(stride)), s.index(begin));
+          Value first =
+              s.sub(s.mul(s.make<linalg::IndexOp>(axis + 2), s.index(stride)),
+                    s.index(begin));
           Value low = s.index(op.getCountIncludePad() ? -begin : 0);
-          Value high = op.getCountIncludePad() ? s.add(sizes[axis], s.index(end)) : sizes[axis];
+          Value high = op.getCountIncludePad()
+                           ? s.add(sizes[axis], s.index(end))
+                           : sizes[axis];
           auto ceilDiv = [&](Value distance) { // to a position, not negative
-            Value rounded = s.floorDiv(s.add(distance, s.index(dilation - 1)), s.index(dilation));
+            Value rounded = s.floorDiv(s.add(distance, s.index(dilation - 1)),
+                                       s.index(dilation));
             return s.clamp(rounded, s.index(0), s.index(kernel));
           };
-          Value valid = s.sub(ceilDiv(s.sub(high, first)), ceilDiv(s.sub(low, first)));
+          Value valid =
+              s.sub(ceilDiv(s.sub(high, first)), ceilDiv(s.sub(low, first)));
           count = s.mul(count, valid);
         }
-        Value divisor = s.make<arith::SIToFPOp>(type, s.fromIndex(count, s.b.getI64Type()));
+        Value divisor =
+            s.make<arith::SIToFPOp>(type, s.fromIndex(count, s.b.getI64Type()));
         return {s.toFloat(s.make<arith::DivFOp>(x[0], divisor), in.element)};
       });
   body.define(op.getResult(), results[0]);
   return success();
 }
 
-static LogicalResult lowerMaxPoolIndices(Operation *operation, KernelBody &body) {
+static LogicalResult lowerMaxPoolIndices(Operation *operation,
+                                         KernelBody &body) {
   auto op = cast<graph::MaxPoolIndicesOp>(operation);
   Tensor in = body.tensor(op.getInput());
   Windows windows(op, body);
@@ -147,21 +174,28 @@ static LogicalResult lowerMaxPoolIndices(Operation *operation, KernelBody &body)
   SmallVector<Value> sizes;
   for (const Expr &dim : in.dims)
     sizes.push_back(body.size(dim));
-  Value best = body.fill(body.empty(body.dims(op.getResult()), in.element).value,
-                         getLowest(in.signless(), isUnsigned));
-  Value place = body.fill(body.destination(op.getResult()), IntegerAttr::get(i64, -1));
+  Value best =
+      body.fill(body.empty(body.dims(op.getResult()), in.element).value,
+                getLowest(in.signless(), isUnsigned));
+  Value place =
+      body.fill(body.destination(op.getResult()), IntegerAttr::get(i64, -1));
   auto results = body.generic(
-      {Operand{windows.shape, windows.shapeMap}}, {best, place}, {windows.outMap, windows.outMap},
-      windows.iterators, [&](Scalars &s, ValueRange, ValueRange current) -> KernelBody::Results {
-        SmallVector<Value> position = {s.make<linalg::IndexOp>(0), s.make<linalg::IndexOp>(1)};
+      {Operand{windows.shape, windows.shapeMap}}, {best, place},
+      {windows.outMap, windows.outMap}, windows.iterators,
+      [&](Scalars &s, ValueRange, ValueRange current) -> KernelBody::Results {
+        SmallVector<Value> position = {s.make<linalg::IndexOp>(0),
+                                       s.make<linalg::IndexOp>(1)};
         Value isInside = s.integer(s.b.getI1Type(), 1);
         for (unsigned axis = 0; axis < windows.spatial; ++axis) {
-          Value start = s.mul(s.make<linalg::IndexOp>(axis + 2), s.index(op.getStrides()[axis]));
-          Value step = s.mul(s.make<linalg::IndexOp>(windows.rank + axis), s.index(op.getDilations()[axis]));
+          Value start = s.mul(s.make<linalg::IndexOp>(axis + 2),
+                              s.index(op.getStrides()[axis]));
+          Value step = s.mul(s.make<linalg::IndexOp>(windows.rank + axis),
+                             s.index(op.getDilations()[axis]));
           Value at = s.sub(s.add(start, step), s.index(op.getPads()[axis]));
           Value size = sizes[axis + 2];
           isInside = s.both(isInside, s.lt(at, size, /*isUnsigned=*/true));
-          position.push_back(s.max(s.min(at, s.sub(size, s.index(1))), s.index(0)));
+          position.push_back(
+              s.max(s.min(at, s.sub(size, s.index(1))), s.index(0)));
         }
         Value x = body.read(s, in, position);
         Value flat = s.add(s.mul(position[0], sizes[1]), position[1]);
@@ -173,8 +207,11 @@ static LogicalResult lowerMaxPoolIndices(Operation *operation, KernelBody &body)
           inner = s.add(s.mul(inner, sizes[at + 2]), position[at + 2]);
         }
         Value isFirst = s.eq(current[1], s.integer(i64, -1));
-        Value better = s.both(isInside, s.either(isFirst, s.lt(current[0], x, isUnsigned)));
-        return {s.select(better, x, current[0]), s.select(better, s.fromIndex(s.add(flat, inner), i64), current[1])};
+        Value better = s.both(
+            isInside, s.either(isFirst, s.lt(current[0], x, isUnsigned)));
+        return {
+            s.select(better, x, current[0]),
+            s.select(better, s.fromIndex(s.add(flat, inner), i64), current[1])};
       });
   body.define(op.getResult(), results[1]);
   return success();

@@ -1,4 +1,5 @@
-//===- Program.h - writing the exec program ----------------------------------===//
+//===- Program.h - writing the exec program
+//----------------------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_PROGRAM_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_PROGRAM_H
 
@@ -13,8 +14,10 @@ namespace cinch::form {
 /// The kernel functions of a module; equal bodies are kept once.
 class KernelLibrary {
 public:
-  explicit KernelLibrary(mlir::ModuleOp module) : module(module), symbols(module) {}
-  /// Takes over `body`, or erases it in favour of an equal one; returns the one to call.
+  explicit KernelLibrary(mlir::ModuleOp module)
+      : module(module), symbols(module) {}
+  /// Takes over `body`, or erases it in favour of an equal one; returns the one
+  /// to call.
   mlir::func::FuncOp insert(mlir::func::FuncOp body, llvm::StringRef name);
 
 private:
@@ -36,11 +39,12 @@ struct FormedKernel {
 /// Rewrites one function from graph to exec.
 class ProgramWriter {
 public:
-  ProgramWriter(mlir::func::FuncOp function, const SymbolicShapeAnalysis &analysis, bool fuse)
+  ProgramWriter(mlir::func::FuncOp function,
+                const SymbolicShapeAnalysis &analysis, bool fuse)
       : function(function), analysis(analysis), shapes(analysis), fuse(fuse) {}
 
-  /// Builds the bodies of all kernels; on failure has reported every operation that
-  /// cannot be lowered, and the function is as before.
+  /// Builds the bodies of all kernels; on failure has reported every operation
+  /// that cannot be lowered, and the function is as before.
   mlir::LogicalResult formKernels();
   /// Replaces the graph operations.
   void write(KernelLibrary &library);
@@ -59,7 +63,8 @@ private:
   void dropSigns();
   mlir::Value materialize(mlir::Value value);
   mlir::Value materializeIndex(mlir::Value index);
-  mlir::Value copy(mlir::OpBuilder &builder, mlir::Value value, mlir::ArrayAttr dims, mlir::Attribute name);
+  mlir::Value copy(mlir::OpBuilder &builder, mlir::Value value,
+                   mlir::ArrayAttr dims, mlir::Attribute name);
   mlir::ArrayAttr getDims(mlir::ValueRange values);
 
   mlir::func::FuncOp function;
@@ -68,15 +73,17 @@ private:
   bool fuse;
   llvm::DenseSet<mlir::Operation *> live;
   llvm::DenseMap<mlir::Operation *, FormedKernel> kernels; ///< by root
-  llvm::DenseMap<mlir::Value, mlir::Value> written;        ///< graph value to exec value
+  llvm::DenseMap<mlir::Value, mlir::Value>
+      written; ///< graph value to exec value
   llvm::SmallVector<mlir::Operation *> replaced;
   unsigned numSteps = 0;
 };
 
-/// The pairs [input, result] of a body of kind generic that may share a buffer: every
-/// read of the input is at the place of the element that is written, or in a row
-/// statistic of the row that is written.
-llvm::SmallVector<std::pair<unsigned, unsigned>> findInPlacePairs(mlir::func::FuncOp body, unsigned numInputs);
+/// The pairs [input, result] of a body of kind generic that may share a buffer:
+/// every read of the input is at the place of the element that is written, or
+/// in a row statistic of the row that is written.
+llvm::SmallVector<std::pair<unsigned, unsigned>>
+findInPlacePairs(mlir::func::FuncOp body, unsigned numInputs);
 
 } // namespace cinch::form
 

@@ -1,4 +1,5 @@
-//===- ProgramWriter.cpp - writing the exec program --------------------------===//
+//===- ProgramWriter.cpp - writing the exec program
+//--------------------------===//
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -9,7 +10,9 @@ using namespace cinch::form;
 
 static constexpr StringLiteral namesAttrName = "names";
 
-static bool isGraphOp(Operation *op) { return isa_and_nonnull<graph::GraphDialect>(op->getDialect()); }
+static bool isGraphOp(Operation *op) {
+  return isa_and_nonnull<graph::GraphDialect>(op->getDialect());
+}
 
 static void copyNames(Operation *from, Operation *to) {
   if (Attribute names = from->getAttr(namesAttrName))
@@ -19,7 +22,8 @@ static void copyNames(Operation *from, Operation *to) {
 ArrayAttr ProgramWriter::getDims(ValueRange values) {
   SmallVector<Attribute> dims;
   for (Value value : values)
-    dims.push_back(graph::getDimsAttr(function.getContext(), shapes.get(value).dims));
+    dims.push_back(
+        graph::getDimsAttr(function.getContext(), shapes.get(value).dims));
   return ArrayAttr::get(function.getContext(), dims);
 }
 
@@ -37,8 +41,8 @@ Value ProgramWriter::materializeIndex(Value index) {
   return known = made.getResult();
 }
 
-/// The value in memory of a graph value: made at the place of the operation that
-/// defines it, on first use.
+/// The value in memory of a graph value: made at the place of the operation
+/// that defines it, on first use.
 Value ProgramWriter::materialize(Value value) {
   if (value.getType().isIndex())
     return materializeIndex(value);
@@ -56,10 +60,13 @@ Value ProgramWriter::materialize(Value value) {
     auto constant = cast<graph::ConstantOp>(op).getValue();
     if (type != value.getType()) {
       if (auto dense = dyn_cast<DenseElementsAttr>(constant))
-        constant = cast<TypedAttr>(dense.bitcast(cast<RankedTensorType>(type).getElementType()));
+        constant = cast<TypedAttr>(
+            dense.bitcast(cast<RankedTensorType>(type).getElementType()));
       else if (auto weight = dyn_cast<graph::WeightAttr>(constant))
-        constant = graph::WeightAttr::get(op->getContext(), weight.getFile(), weight.getOffset(), weight.getLength(),
-                                          weight.getChecksum(), cast<RankedTensorType>(type));
+        constant = graph::WeightAttr::get(
+            op->getContext(), weight.getFile(), weight.getOffset(),
+            weight.getLength(), weight.getChecksum(),
+            cast<RankedTensorType>(type));
     }
     made = exec::WeightOp::create(builder, loc, type, constant);
     break;
@@ -69,13 +76,15 @@ Value ProgramWriter::materialize(Value value) {
     ArrayRef<Expr> contents = *shapes.contents(value);
     for (const Expr &element : contents)
       elements.push_back(builder.getStringAttr(element.str()));
-    made = exec::ShapeOp::create(builder, loc, type, builder.getArrayAttr(elements));
+    made = exec::ShapeOp::create(builder, loc, type,
+                                 builder.getArrayAttr(elements));
     break;
   }
   case Place::View: {
     std::string offset = getViewOffset(op, shapes)->str();
-    made = exec::ViewOp::create(builder, loc, type, materialize(op->getOperand(0)), builder.getStringAttr(offset),
-                                getDims(value));
+    made =
+        exec::ViewOp::create(builder, loc, type, materialize(op->getOperand(0)),
+                             builder.getStringAttr(offset), getDims(value));
     break;
   }
   case Place::Assemble: {
@@ -104,17 +113,21 @@ void ProgramWriter::writeKernel(FormedKernel &kernel, KernelLibrary &library) {
   for (auto [input, result] : kernel.inPlace)
     pairs.push_back(builder.getDenseI64ArrayAttr({input, result}));
   func::FuncOp body = library.insert(kernel.body, kernel.name);
-  auto call = exec::KernelOp::create(builder, root->getLoc(), body.getResultTypes(), FlatSymbolRefAttr::get(body),
-                                     inputs, builder.getArrayAttr(scalars), getDims(kernel.group.results),
-                                     builder.getArrayAttr(pairs));
+  auto call = exec::KernelOp::create(
+      builder, root->getLoc(), body.getResultTypes(),
+      FlatSymbolRefAttr::get(body), inputs, builder.getArrayAttr(scalars),
+      getDims(kernel.group.results), builder.getArrayAttr(pairs));
   call->setAttr("exec.flops", builder.getStringAttr(kernel.flops.str()));
   copyNames(root, call);
-  for (auto [value, result] : llvm::zip(kernel.group.results, call.getResults()))
+  for (auto [value, result] :
+       llvm::zip(kernel.group.results, call.getResults()))
     written[value] = result;
 }
 
-Value ProgramWriter::copy(OpBuilder &builder, Value value, ArrayAttr dims, Attribute name) {
-  auto made = exec::CopyOp::create(builder, value.getLoc(), value.getType(), value, dims);
+Value ProgramWriter::copy(OpBuilder &builder, Value value, ArrayAttr dims,
+                          Attribute name) {
+  auto made = exec::CopyOp::create(builder, value.getLoc(), value.getType(),
+                                   value, dims);
   if (name)
     made->setAttr(namesAttrName, builder.getArrayAttr(name));
   return made.getResult();
@@ -134,11 +147,12 @@ static Attribute getCopyName(Builder &builder, Value value) {
   unsigned number = op ? cast<OpResult>(value).getResultNumber() : 0;
   if (!names || number >= names.size())
     return {};
-  return builder.getStringAttr(cast<StringAttr>(names[number]).getValue() + "/copy");
+  return builder.getStringAttr(cast<StringAttr>(names[number]).getValue() +
+                               "/copy");
 }
 
-/// Gives every operand of a return or yield, and every initial value of a loop, a
-/// buffer of its own that is made in the region: a copy where it has none.
+/// Gives every operand of a return or yield, and every initial value of a loop,
+/// a buffer of its own that is made in the region: a copy where it has none.
 void ProgramWriter::writeReturns(Operation *terminator) {
   DenseSet<Value> taken;
   auto function = dyn_cast<func::FuncOp>(terminator->getParentOp());
@@ -149,18 +163,22 @@ void ProgramWriter::writeReturns(Operation *terminator) {
     Value made = materialize(value);
     Value buffer = getBuffer(made);
     Operation *definition = buffer.getDefiningOp();
-    bool isOwn = definition && definition->getBlock() == terminator->getBlock() &&
-                 !isa<exec::WeightOp>(definition) && taken.insert(buffer).second;
+    bool isOwn =
+        definition && definition->getBlock() == terminator->getBlock() &&
+        !isa<exec::WeightOp>(definition) && taken.insert(buffer).second;
     // An iteration may hand on what it was given.
     auto argument = dyn_cast<BlockArgument>(buffer);
-    if (argument && argument.getOwner() == terminator->getBlock() && isa<scf::YieldOp>(terminator) && buffer == made)
+    if (argument && argument.getOwner() == terminator->getBlock() &&
+        isa<scf::YieldOp>(terminator) && buffer == made)
       isOwn = isa<scf::ForOp>(terminator->getParentOp()) &&
-              argument.getArgNumber() == operand.getOperandNumber() + 1 && taken.insert(buffer).second;
+              argument.getArgNumber() == operand.getOperandNumber() + 1 &&
+              taken.insert(buffer).second;
     if (!isOwn) {
       OpBuilder builder(terminator);
       Attribute name = getCopyName(builder, made);
       if (function)
-        if (auto output = function.getResultAttr(operand.getOperandNumber(), "graph.name"))
+        if (auto output = function.getResultAttr(operand.getOperandNumber(),
+                                                 "graph.name"))
           name = output;
       made = copy(builder, made, getDims(value), name);
     }
@@ -175,7 +193,8 @@ void ProgramWriter::writeLoop(Operation *loop) {
       continue;
     OpBuilder builder(loop);
     Value made = materialize(operand.get());
-    operand.set(copy(builder, made, getDims(operand.get()), getCopyName(builder, made)));
+    operand.set(copy(builder, made, getDims(operand.get()),
+                     getCopyName(builder, made)));
   }
 }
 
@@ -185,16 +204,18 @@ void ProgramWriter::writeScalarRead(Operation *op) {
   OpBuilder builder(op);
   Value input = materialize(extract.getTensor());
   if (extract.getType().isInteger(1)) {
-    Value read = exec::ReadOp::create(builder, op->getLoc(), builder.getI1Type(), input);
+    Value read =
+        exec::ReadOp::create(builder, op->getLoc(), builder.getI1Type(), input);
     op->replaceAllUsesWith(ValueRange{read});
   } else {
-    Value read = exec::ReadOp::create(builder, op->getLoc(), builder.getIndexType(), input);
+    Value read = exec::ReadOp::create(builder, op->getLoc(),
+                                      builder.getIndexType(), input);
     for (Operation *user : op->getUsers())
       if (isa<arith::IndexCastOp>(user))
         user->replaceAllUsesWith(ValueRange{read});
     // Unused where only index casts read it.
-    op->replaceAllUsesWith(
-        ValueRange{arith::IndexCastOp::create(builder, op->getLoc(), dropSign(extract.getType()), read)});
+    op->replaceAllUsesWith(ValueRange{arith::IndexCastOp::create(
+        builder, op->getLoc(), dropSign(extract.getType()), read)});
   }
   replaced.push_back(op);
 }
@@ -226,8 +247,8 @@ void ProgramWriter::writeBlock(Block &block, KernelLibrary &library) {
   }
 }
 
-/// Makes the types of arguments and results signless. The entry keeps the element
-/// types of its signature as attributes.
+/// Makes the types of arguments and results signless. The entry keeps the
+/// element types of its signature as attributes.
 void ProgramWriter::dropSigns() {
   function.walk([](Operation *op) {
     for (Value result : op->getResults())
@@ -240,22 +261,26 @@ void ProgramWriter::dropSigns() {
   auto type = function.getFunctionType();
   for (auto [number, input] : llvm::enumerate(type.getInputs()))
     if (input != dropSign(input))
-      function.setArgAttr(number, "graph.element_type", TypeAttr::get(getElementTypeOrSelf(input)));
+      function.setArgAttr(number, "graph.element_type",
+                          TypeAttr::get(getElementTypeOrSelf(input)));
   for (auto [number, result] : llvm::enumerate(type.getResults()))
     if (result != dropSign(result))
-      function.setResultAttr(number, "graph.element_type", TypeAttr::get(getElementTypeOrSelf(result)));
+      function.setResultAttr(number, "graph.element_type",
+                             TypeAttr::get(getElementTypeOrSelf(result)));
   SmallVector<Type> inputs, results;
   for (Type input : type.getInputs())
     inputs.push_back(dropSign(input));
   for (Type result : type.getResults())
     results.push_back(dropSign(result));
-  function.setFunctionType(FunctionType::get(function.getContext(), inputs, results));
+  function.setFunctionType(
+      FunctionType::get(function.getContext(), inputs, results));
 }
 
 void ProgramWriter::write(KernelLibrary &library) {
   OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
   for (const graph::Requirement &requirement : analysis.getRequirements())
-    exec::CheckOp::create(builder, function.getLoc(), requirement.zero.str(), requirement.message);
+    exec::CheckOp::create(builder, function.getLoc(), requirement.zero.str(),
+                          requirement.message);
   // Signs are dropped in the end: shapes and lowerings read the graph's types.
   writeBlock(function.getBody().front(), library);
   for (Operation *op : llvm::reverse(replaced)) {

@@ -1,4 +1,5 @@
-//===- Quantization.cpp - linear quantization --------------------------------===//
+//===- Quantization.cpp - linear quantization
+//--------------------------------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -7,11 +8,14 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
-/// The element of `parameter` (a scale or zero point) for the element of the input
-/// at the loop indices: one, one per position of `axis`, or one per group.
-static Value readParameter(KernelBody &body, Scalars &s, const Tensor &parameter, size_t rank, int64_t axis,
+/// The element of `parameter` (a scale or zero point) for the element of the
+/// input at the loop indices: one, one per position of `axis`, or one per
+/// group.
+static Value readParameter(KernelBody &body, Scalars &s,
+                           const Tensor &parameter, size_t rank, int64_t axis,
                            int64_t groupSize) {
-  bool isSingle = llvm::all_of(parameter.dims, [](const Expr &dim) { return dim == Expr(1); });
+  bool isSingle = llvm::all_of(parameter.dims,
+                               [](const Expr &dim) { return dim == Expr(1); });
   SmallVector<Value> place;
   if (isSingle) {
     place.assign(parameter.rank(), s.index(0));
@@ -21,13 +25,16 @@ static Value readParameter(KernelBody &body, Scalars &s, const Tensor &parameter
     for (size_t at = 0; at < rank; ++at) {
       Value index = s.make<linalg::IndexOp>(at);
       bool isGrouped = static_cast<int64_t>(at) == axis && groupSize > 0;
-      place.push_back(isGrouped ? s.make<arith::DivUIOp>(index, s.index(groupSize)) : index);
+      place.push_back(isGrouped
+                          ? s.make<arith::DivUIOp>(index, s.index(groupSize))
+                          : index);
     }
   }
   return body.read(s, parameter, place);
 }
 
-template <typename OpTy, typename Fn> static LogicalResult lowerScaled(OpTy op, KernelBody &body, Fn compute) {
+template <typename OpTy, typename Fn>
+static LogicalResult lowerScaled(OpTy op, KernelBody &body, Fn compute) {
   Tensor in = body.tensor(op.getInput()), scale = body.tensor(op.getScale());
   std::optional<Tensor> zero;
   if (op.getZeroPoint())
@@ -39,10 +46,13 @@ template <typename OpTy, typename Fn> static LogicalResult lowerScaled(OpTy op, 
       {Operand{in, identity}}, out, identity,
       SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
       [&](Scalars &s, ValueRange x, ValueRange) -> KernelBody::Results {
-        Value factor = s.toFloat(readParameter(body, s, scale, rank, op.getAxis(), op.getGroupSize()), s.b.getF32Type());
+        Value factor = s.toFloat(readParameter(body, s, scale, rank,
+                                               op.getAxis(), op.getGroupSize()),
+                                 s.b.getF32Type());
         Value offset;
         if (zero)
-          offset = readParameter(body, s, *zero, rank, op.getAxis(), op.getGroupSize());
+          offset = readParameter(body, s, *zero, rank, op.getAxis(),
+                                 op.getGroupSize());
         return {compute(s, x[0], factor, offset)};
       });
   body.define(op.getResult(), results[0]);
@@ -52,35 +62,44 @@ template <typename OpTy, typename Fn> static LogicalResult lowerScaled(OpTy op, 
 static LogicalResult lowerQuantize(Operation *operation, KernelBody &body) {
   auto op = cast<graph::QuantizeOp>(operation);
   Type from = getElementTypeOrSelf(op.getInput().getType());
-  auto to = dyn_cast<IntegerType>(getElementTypeOrSelf(op.getResult().getType()));
+  auto to =
+      dyn_cast<IntegerType>(getElementTypeOrSelf(op.getResult().getType()));
   if (!to)
     return emitUnsupported(op) << "only integers are quantized to";
-  return lowerScaled(op, body, [&](Scalars &s, Value x, Value scale, Value zero) -> Value {
-    Type f32 = s.b.getF32Type();
-    Value wide = isa<FloatType>(from) ? s.toFloat(x, f32) : s.cast(x, from, f32);
-    Value rounded = s.make<math::RoundEvenOp>(s.make<arith::DivFOp>(wide, scale));
-    if (to.getWidth() <= 16 && zero)
-      rounded = s.add(rounded, s.cast(zero, to, f32));
-    return s.cast(rounded, f32, to); // saturates
-  });
+  return lowerScaled(
+      op, body, [&](Scalars &s, Value x, Value scale, Value zero) -> Value {
+        Type f32 = s.b.getF32Type();
+        Value wide =
+            isa<FloatType>(from) ? s.toFloat(x, f32) : s.cast(x, from, f32);
+        Value rounded =
+            s.make<math::RoundEvenOp>(s.make<arith::DivFOp>(wide, scale));
+        if (to.getWidth() <= 16 && zero)
+          rounded = s.add(rounded, s.cast(zero, to, f32));
+        return s.cast(rounded, f32, to); // saturates
+      });
 }
 
 static LogicalResult lowerDequantize(Operation *operation, KernelBody &body) {
   auto op = cast<graph::DequantizeOp>(operation);
-  auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(op.getInput().getType()));
+  auto from =
+      dyn_cast<IntegerType>(getElementTypeOrSelf(op.getInput().getType()));
   Type to = getElementTypeOrSelf(op.getResult().getType());
   if (!from)
     return emitUnsupported(op) << "only integers are dequantized";
-  return lowerScaled(op, body, [&](Scalars &s, Value x, Value scale, Value zero) -> Value {
-    Type i32 = s.b.getI32Type(), f32 = s.b.getF32Type();
-    Value difference = s.cast(x, from, i32);
-    if (zero)
-      difference = s.sub(difference, s.cast(zero, from, i32));
-    return s.toFloat(s.mul(s.make<arith::SIToFPOp>(f32, difference), scale), to);
-  });
+  return lowerScaled(
+      op, body, [&](Scalars &s, Value x, Value scale, Value zero) -> Value {
+        Type i32 = s.b.getI32Type(), f32 = s.b.getF32Type();
+        Value difference = s.cast(x, from, i32);
+        if (zero)
+          difference = s.sub(difference, s.cast(zero, from, i32));
+        return s.toFloat(s.mul(s.make<arith::SIToFPOp>(f32, difference), scale),
+                         to);
+      });
 }
 
 void cinch::form::addQuantizationLowerings(LoweringTable &table) {
-  table.add<graph::QuantizeOp>({lowerQuantize, OpClass::Elementwise, /*isCheap=*/true});
-  table.add<graph::DequantizeOp>({lowerDequantize, OpClass::Elementwise, /*isCheap=*/true});
+  table.add<graph::QuantizeOp>(
+      {lowerQuantize, OpClass::Elementwise, /*isCheap=*/true});
+  table.add<graph::DequantizeOp>(
+      {lowerDequantize, OpClass::Elementwise, /*isCheap=*/true});
 }

@@ -1,11 +1,15 @@
-//===- Reductions.cpp - building reductions over axes ------------------------===//
+//===- Reductions.cpp - building reductions over axes
+//------------------------===//
 #include "lib/Lowering/GraphToExec/Reductions.h"
+#include "lib/Lowering/GraphToExec/Contractions.h"
 
 using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
-AxisLoops::AxisLoops(KernelBody &body, ArrayRef<Expr> dims, ArrayRef<int64_t> axes) : body(body), dims(dims) {
+AxisLoops::AxisLoops(KernelBody &body, ArrayRef<Expr> dims,
+                     ArrayRef<int64_t> axes)
+    : body(body), dims(dims) {
   isReduced.assign(dims.size(), false);
   for (int64_t axis : axes)
     isReduced[axis] = true;
@@ -47,14 +51,20 @@ AffineMap AxisLoops::getReducedMap(bool keepDims) const {
 }
 
 SmallVector<utils::IteratorType> AxisLoops::getIterators() const {
-  SmallVector<utils::IteratorType> iterators(llvm::count(isReduced, false), utils::IteratorType::parallel);
+  SmallVector<utils::IteratorType> iterators(llvm::count(isReduced, false),
+                                             utils::IteratorType::parallel);
   iterators.resize(dims.size(), utils::IteratorType::reduction);
   return iterators;
 }
 
 SmallVector<Operand> AxisLoops::getOperands(ArrayRef<Tensor> ins) {
   SmallVector<Operand> operands;
-  for (const Tensor &in : ins) {
+  for (Tensor in : ins) {
+    // The loops take their bounds from the first operand.
+    if (!in.value && operands.empty()) {
+      in.dims = dims;
+      in = materializeSplat(body, in);
+    }
     auto map = body.broadcastMap(in.dims, dims);
     assert((in.splat || map) && "operand does not broadcast for certain");
     operands.push_back({in, in.splat ? AffineMap() : map->compose(axisMap)});
@@ -62,22 +72,31 @@ SmallVector<Operand> AxisLoops::getOperands(ArrayRef<Tensor> ins) {
   return operands;
 }
 
-Tensor AxisLoops::reduce(ArrayRef<Tensor> ins, Value out, Type element, bool keepDims, TypedAttr init, CombineFn fn) {
+Tensor AxisLoops::reduce(ArrayRef<Tensor> ins, Value out, Type element,
+                         bool keepDims, TypedAttr init, CombineFn fn) {
   Value filled = body.fill(out, init);
-  Value result = body.generic(getOperands(ins), filled, getReducedMap(keepDims), getIterators(),
-                              [&](Scalars &s, ValueRange in, ValueRange current) -> KernelBody::Results {
+  Value result = body.generic(getOperands(ins), filled, getReducedMap(keepDims),
+                              getIterators(),
+                              [&](Scalars &s, ValueRange in,
+                                  ValueRange current) -> KernelBody::Results {
                                 return {fn(s, in, current[0])};
                               })[0];
   return {result, {}, getReducedDims(keepDims), element};
 }
 
-Tensor AxisLoops::rowStatistic(ArrayRef<Tensor> ins, Type element, TypedAttr init, CombineFn fn) {
+Tensor AxisLoops::rowStatistic(ArrayRef<Tensor> ins, Type element,
+                               TypedAttr init, CombineFn fn) {
   Tensor out = body.empty(getReducedDims(/*keepDims=*/true), element);
   return reduce(ins, out.value, element, /*keepDims=*/true, init, fn);
 }
 
-Value AxisLoops::map(ArrayRef<Tensor> ins, Value out, KernelBody::ElementFn fn) {
-  return body.generic(getOperands(ins), out, axisMap,
-                      SmallVector<utils::IteratorType>(dims.size(), utils::IteratorType::parallel),
-                      [&](Scalars &s, ValueRange in, ValueRange) -> KernelBody::Results { return {fn(s, in)}; })[0];
+Value AxisLoops::map(ArrayRef<Tensor> ins, Value out,
+                     KernelBody::ElementFn fn) {
+  return body.generic(
+      getOperands(ins), out, axisMap,
+      SmallVector<utils::IteratorType>(dims.size(),
+                                       utils::IteratorType::parallel),
+      [&](Scalars &s, ValueRange in, ValueRange) -> KernelBody::Results {
+        return {fn(s, in)};
+      })[0];
 }

@@ -1,4 +1,5 @@
-//===- Scalars.cpp - arithmetic on scalars in kernel bodies ------------------===//
+//===- Scalars.cpp - arithmetic on scalars in kernel bodies
+//------------------===//
 #include "lib/Lowering/GraphToExec/Scalars.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -16,17 +17,21 @@ Type cinch::form::dropSign(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type))
     return IntegerType::get(type.getContext(), integer.getWidth());
   if (auto tensor = dyn_cast<RankedTensorType>(type))
-    return RankedTensorType::get(tensor.getShape(), dropSign(tensor.getElementType()));
+    return RankedTensorType::get(tensor.getShape(),
+                                 dropSign(tensor.getElementType()));
   return type;
 }
 
-Value Scalars::index(int64_t value) { return make<arith::ConstantIndexOp>(value); }
+Value Scalars::index(int64_t value) {
+  return make<arith::ConstantIndexOp>(value);
+}
 
 Value Scalars::number(Type type, double value) {
   if (auto floating = dyn_cast<FloatType>(type)) {
     APFloat number(value);
     bool inexact;
-    number.convert(floating.getFloatSemantics(), APFloat::rmNearestTiesToEven, &inexact);
+    number.convert(floating.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                   &inexact);
     return constant(FloatAttr::get(floating, number));
   }
   return integer(type, static_cast<int64_t>(value));
@@ -38,31 +43,42 @@ Value Scalars::integer(Type type, int64_t value) {
   if (type.isIndex())
     return index(value);
   APInt bits(64, static_cast<uint64_t>(value), /*isSigned=*/true);
-  return constant(IntegerAttr::get(type, bits.sextOrTrunc(type.getIntOrFloatBitWidth())));
+  return constant(
+      IntegerAttr::get(type, bits.sextOrTrunc(type.getIntOrFloatBitWidth())));
 }
 
 Value Scalars::lowest(Type type, bool isUnsigned) {
   if (auto floating = dyn_cast<FloatType>(type))
-    return constant(FloatAttr::get(floating, APFloat::getInf(floating.getFloatSemantics(), /*Negative=*/true)));
+    return constant(
+        FloatAttr::get(floating, APFloat::getInf(floating.getFloatSemantics(),
+                                                 /*Negative=*/true)));
   unsigned width = type.getIntOrFloatBitWidth();
-  return constant(IntegerAttr::get(type, isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width)));
+  return constant(
+      IntegerAttr::get(type, isUnsigned ? APInt::getMinValue(width)
+                                        : APInt::getSignedMinValue(width)));
 }
 
 Value Scalars::highest(Type type, bool isUnsigned) {
   if (auto floating = dyn_cast<FloatType>(type))
-    return constant(FloatAttr::get(floating, APFloat::getInf(floating.getFloatSemantics())));
+    return constant(FloatAttr::get(
+        floating, APFloat::getInf(floating.getFloatSemantics())));
   unsigned width = type.getIntOrFloatBitWidth();
-  return constant(IntegerAttr::get(type, isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width)));
+  return constant(
+      IntegerAttr::get(type, isUnsigned ? APInt::getMaxValue(width)
+                                        : APInt::getSignedMaxValue(width)));
 }
 
 Value Scalars::add(Value a, Value c) {
-  return isa<FloatType>(a.getType()) ? make<arith::AddFOp>(a, c) : make<arith::AddIOp>(a, c);
+  return isa<FloatType>(a.getType()) ? make<arith::AddFOp>(a, c)
+                                     : make<arith::AddIOp>(a, c);
 }
 Value Scalars::sub(Value a, Value c) {
-  return isa<FloatType>(a.getType()) ? make<arith::SubFOp>(a, c) : make<arith::SubIOp>(a, c);
+  return isa<FloatType>(a.getType()) ? make<arith::SubFOp>(a, c)
+                                     : make<arith::SubIOp>(a, c);
 }
 Value Scalars::mul(Value a, Value c) {
-  return isa<FloatType>(a.getType()) ? make<arith::MulFOp>(a, c) : make<arith::MulIOp>(a, c);
+  return isa<FloatType>(a.getType()) ? make<arith::MulFOp>(a, c)
+                                     : make<arith::MulIOp>(a, c);
 }
 Value Scalars::min(Value a, Value c, bool isUnsigned) {
   if (isa<FloatType>(a.getType()))
@@ -87,18 +103,24 @@ Value Scalars::ne(Value a, Value c) {
 Value Scalars::lt(Value a, Value c, bool isUnsigned) {
   if (isa<FloatType>(a.getType()))
     return make<arith::CmpFOp>(arith::CmpFPredicate::OLT, a, c);
-  return make<arith::CmpIOp>(isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, a, c);
+  return make<arith::CmpIOp>(
+      isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, a, c);
 }
 Value Scalars::le(Value a, Value c, bool isUnsigned) {
   if (isa<FloatType>(a.getType()))
     return make<arith::CmpFOp>(arith::CmpFPredicate::OLE, a, c);
-  return make<arith::CmpIOp>(isUnsigned ? arith::CmpIPredicate::ule : arith::CmpIPredicate::sle, a, c);
+  return make<arith::CmpIOp>(
+      isUnsigned ? arith::CmpIPredicate::ule : arith::CmpIPredicate::sle, a, c);
 }
-Value Scalars::select(Value condition, Value yes, Value no) { return make<arith::SelectOp>(condition, yes, no); }
+Value Scalars::select(Value condition, Value yes, Value no) {
+  return make<arith::SelectOp>(condition, yes, no);
+}
 Value Scalars::invert(Value boolean) {
   return make<arith::XOrIOp>(boolean, integer(boolean.getType(), 1));
 }
-Value Scalars::isNan(Value x) { return make<arith::CmpFOp>(arith::CmpFPredicate::UNO, x, x); }
+Value Scalars::isNan(Value x) {
+  return make<arith::CmpFOp>(arith::CmpFPredicate::UNO, x, x);
+}
 
 Value Scalars::floorDiv(Value a, Value c) {
   Value quotient = make<arith::DivSIOp>(a, c);
@@ -109,19 +131,24 @@ Value Scalars::mod(Value a, Value c) {
   Value rest = make<arith::RemSIOp>(a, c);
   return select(lt(rest, index(0)), add(rest, c), rest);
 }
-Value Scalars::clamp(Value x, Value low, Value high) { return min(max(x, low), high); }
+Value Scalars::clamp(Value x, Value low, Value high) {
+  return min(max(x, low), high);
+}
 Value Scalars::toIndex(Value integer, bool isUnsigned) {
   if (integer.getType().isIndex())
     return integer;
   return isUnsigned ? make<arith::IndexCastUIOp>(b.getIndexType(), integer)
                     : make<arith::IndexCastOp>(b.getIndexType(), integer);
 }
-Value Scalars::fromIndex(Value index, Type integerType) { return make<arith::IndexCastOp>(integerType, index); }
+Value Scalars::fromIndex(Value index, Type integerType) {
+  return make<arith::IndexCastOp>(integerType, index);
+}
 
 Value Scalars::toFloat(Value x, Type type) {
   if (x.getType() == type)
     return x;
-  unsigned from = x.getType().getIntOrFloatBitWidth(), to = type.getIntOrFloatBitWidth();
+  unsigned from = x.getType().getIntOrFloatBitWidth(),
+           to = type.getIntOrFloatBitWidth();
   if (from < to)
     return make<arith::ExtFOp>(type, x);
   if (from > to)
@@ -130,7 +157,8 @@ Value Scalars::toFloat(Value x, Type type) {
 }
 
 Value Scalars::widen(Value x) {
-  return isa<FloatType>(x.getType()) ? toFloat(x, getComputeType(x.getType())) : x;
+  return isa<FloatType>(x.getType()) ? toFloat(x, getComputeType(x.getType()))
+                                     : x;
 }
 
 /// Float to integer: towards zero, saturating, NaN to 0.
@@ -139,28 +167,34 @@ static Value toInteger(Scalars &s, Value x, IntegerType to) {
   Type wide = x.getType();
   bool isUnsigned = to.isUnsigned();
   unsigned width = to.getWidth();
-  APInt low = isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width);
-  APInt high = isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
+  APInt low =
+      isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width);
+  APInt high =
+      isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
   auto &semantics = cast<FloatType>(wide).getFloatSemantics();
   APFloat lowNumber(semantics), highNumber(semantics);
   lowNumber.convertFromAPInt(low, !isUnsigned, APFloat::rmTowardZero);
   highNumber.convertFromAPInt(high, !isUnsigned, APFloat::rmTowardZero);
   Value lowLimit = s.constant(FloatAttr::get(wide, lowNumber));
   Value highLimit = s.constant(FloatAttr::get(wide, highNumber));
-  // Both limits convert exactly, so the conversion of the clamped value is defined.
+  // Both limits convert exactly, so the conversion of the clamped value is
+  // defined.
   Value clamped = s.select(s.lt(x, lowLimit), lowLimit, x);
   clamped = s.select(s.lt(highLimit, clamped), highLimit, clamped);
   clamped = s.select(s.isNan(x), s.number(wide, 0), clamped);
   Type signless = dropSign(to);
-  Value converted = isUnsigned ? s.make<arith::FPToUIOp>(signless, clamped) : s.make<arith::FPToSIOp>(signless, clamped);
+  Value converted = isUnsigned ? s.make<arith::FPToUIOp>(signless, clamped)
+                               : s.make<arith::FPToSIOp>(signless, clamped);
   // The float limit may lie below the integer one (2^31 - 128 < 2^31 - 1).
-  return s.select(s.lt(highLimit, x), s.constant(IntegerAttr::get(signless, high)), converted);
+  return s.select(s.lt(highLimit, x),
+                  s.constant(IntegerAttr::get(signless, high)), converted);
 }
 
 Value Scalars::cast(Value x, Type from, Type to) {
   if (from == to)
     return x;
-  auto fromInteger = dyn_cast<IntegerType>(from), toIntegerType = dyn_cast<IntegerType>(to);
+  auto fromInteger = dyn_cast<IntegerType>(from),
+       toIntegerType = dyn_cast<IntegerType>(to);
   if (toIntegerType && toIntegerType.getWidth() == 1)
     return ne(x, integer(x.getType(), 0));
   if (!fromInteger)
@@ -168,7 +202,8 @@ Value Scalars::cast(Value x, Type from, Type to) {
   bool isUnsigned = fromInteger.isUnsigned() || fromInteger.getWidth() == 1;
   if (!toIntegerType) {
     Type wide = getComputeType(to);
-    Value number = isUnsigned ? make<arith::UIToFPOp>(wide, x) : make<arith::SIToFPOp>(wide, x);
+    Value number = isUnsigned ? make<arith::UIToFPOp>(wide, x)
+                              : make<arith::SIToFPOp>(wide, x);
     return toFloat(number, to);
   }
   Type signless = dropSign(to);
@@ -176,5 +211,6 @@ Value Scalars::cast(Value x, Type from, Type to) {
     return x;
   if (fromInteger.getWidth() > toIntegerType.getWidth())
     return make<arith::TruncIOp>(signless, x);
-  return isUnsigned ? make<arith::ExtUIOp>(signless, x) : make<arith::ExtSIOp>(signless, x);
+  return isUnsigned ? make<arith::ExtUIOp>(signless, x)
+                    : make<arith::ExtSIOp>(signless, x);
 }

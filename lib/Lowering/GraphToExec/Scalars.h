@@ -1,4 +1,5 @@
-//===- Scalars.h - arithmetic on scalars in kernel bodies --------------------===//
+//===- Scalars.h - arithmetic on scalars in kernel bodies
+//--------------------===//
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_SCALARS_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_SCALARS_H
 
@@ -7,11 +8,13 @@
 
 namespace cinch::form {
 
-/// Builds scalar arithmetic. Values are signless integers, floats or indices; where
-/// the sign matters, a function says which it takes or has a `isUnsigned` argument.
+/// Builds scalar arithmetic. Values are signless integers, floats or indices;
+/// where the sign matters, a function says which it takes or has a `isUnsigned`
+/// argument.
 class Scalars {
 public:
-  Scalars(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}
+  Scalars(mlir::OpBuilder &builder, mlir::Location loc)
+      : b(builder), loc(loc) {}
   mlir::OpBuilder &b;
   mlir::Location loc;
 
@@ -23,7 +26,9 @@ public:
   /// A constant of a float, integer (the value wraps) or index type.
   mlir::Value number(mlir::Type type, double value);
   mlir::Value integer(mlir::Type type, int64_t value);
-  mlir::Value constant(mlir::TypedAttr value) { return make<mlir::arith::ConstantOp>(value); }
+  mlir::Value constant(mlir::TypedAttr value) {
+    return make<mlir::arith::ConstantOp>(value);
+  }
   /// The smallest (largest) value of the type: an infinity for floats.
   mlir::Value lowest(mlir::Type type, bool isUnsigned);
   mlir::Value highest(mlir::Type type, bool isUnsigned);
@@ -41,8 +46,12 @@ public:
   mlir::Value le(mlir::Value a, mlir::Value c, bool isUnsigned = false);
 
   mlir::Value select(mlir::Value condition, mlir::Value yes, mlir::Value no);
-  mlir::Value both(mlir::Value a, mlir::Value c) { return make<mlir::arith::AndIOp>(a, c); }
-  mlir::Value either(mlir::Value a, mlir::Value c) { return make<mlir::arith::OrIOp>(a, c); }
+  mlir::Value both(mlir::Value a, mlir::Value c) {
+    return make<mlir::arith::AndIOp>(a, c);
+  }
+  mlir::Value either(mlir::Value a, mlir::Value c) {
+    return make<mlir::arith::OrIOp>(a, c);
+  }
   mlir::Value invert(mlir::Value boolean);
   mlir::Value isNan(mlir::Value x);
 
@@ -55,8 +64,8 @@ public:
   mlir::Value toIndex(mlir::Value integer, bool isUnsigned);
   mlir::Value fromIndex(mlir::Value index, mlir::Type integerType);
 
-  /// Converts between element types as graph.cast does; the types carry the sign,
-  /// `x` has the signless form of `from`.
+  /// Converts between element types as graph.cast does; the types carry the
+  /// sign, `x` has the signless form of `from`.
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to);
   /// Widens f16, bf16 and f8 to f32; others pass.
   mlir::Value widen(mlir::Value x);
@@ -64,8 +73,8 @@ public:
   mlir::Value toFloat(mlir::Value x, mlir::Type type);
 };
 
-/// The type in which numbers of float type `type` are computed: f32 for narrower
-/// floats, else itself.
+/// The type in which numbers of float type `type` are computed: f32 for
+/// narrower floats, else itself.
 mlir::Type getComputeType(mlir::Type type);
 /// The element type as kernels see it: integers without sign.
 mlir::Type dropSign(mlir::Type type);

@@ -1,4 +1,5 @@
-//===- ShapeTable.cpp - what is known of the values of a function ------------===//
+//===- ShapeTable.cpp - what is known of the values of a function
+//------------===//
 #include "lib/Lowering/GraphToExec/ShapeTable.h"
 #include "lib/Lowering/GraphToExec/Scalars.h"
 
@@ -29,12 +30,14 @@ std::optional<SmallVector<int64_t>> ShapeTable::constants(Value value) const {
 
 DenseElementsAttr ShapeTable::dense(Value value) {
   auto constant = value.getDefiningOp<graph::ConstantOp>();
-  return constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
+  return constant ? dyn_cast<DenseElementsAttr>(constant.getValue())
+                  : DenseElementsAttr();
 }
 
 TypedAttr ShapeTable::splat(Value value) {
   DenseElementsAttr elements = dense(value);
-  if (!elements || elements.getNumElements() == 0 || !(elements.isSplat() || elements.getNumElements() == 1))
+  if (!elements || elements.getNumElements() == 0 ||
+      !(elements.isSplat() || elements.getNumElements() == 1))
     return {};
   Attribute element = *elements.value_begin<Attribute>();
   if (auto integer = dyn_cast<IntegerAttr>(element))

@@ -1,4 +1,5 @@
-//===- BufferizeKernel.cpp - imperative kernel bodies ------------------------===//
+//===- BufferizeKernel.cpp - imperative kernel bodies
+//------------------------===//
 //
 // Bodies of kind "loops" write into their destinations with scf loops and
 // tensor.insert. One-shot bufferization in place turns them into loops over
@@ -10,8 +11,8 @@
 #include "lib/Lowering/KernelToLLVM/KernelFrame.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Bufferize.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
 #include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -39,19 +40,19 @@ static Value makeMemRef(OpBuilder &builder, Location loc,
   auto structType = LLVM::LLVMStructType::getLiteral(context, fields);
   Value descriptor = LLVM::PoisonOp::create(builder, loc, structType);
   auto set = [&](Value value, ArrayRef<int64_t> position) {
-    descriptor = LLVM::InsertValueOp::create(builder, loc, descriptor, value,
-                                             position);
+    descriptor =
+        LLVM::InsertValueOp::create(builder, loc, descriptor, value, position);
   };
-  Value zero = LLVM::ConstantOp::create(builder, loc, i64,
-                                        builder.getI64IntegerAttr(0));
+  Value zero =
+      LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(0));
   set(argument.address, {0});
   set(argument.address, {1});
   set(zero, {2});
-  Value stride = LLVM::ConstantOp::create(builder, loc, i64,
-                                          builder.getI64IntegerAttr(1));
+  Value stride =
+      LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(1));
   for (int64_t axis = rank; axis-- > 0;) {
-    Value size = arith::IndexCastOp::create(builder, loc, i64,
-                                            argument.sizes[axis]);
+    Value size =
+        arith::IndexCastOp::create(builder, loc, i64, argument.sizes[axis]);
     set(size, {3, axis});
     set(stride, {4, axis});
     stride = LLVM::MulOp::create(builder, loc, stride, size);
@@ -61,20 +62,22 @@ static Value makeMemRef(OpBuilder &builder, Location loc,
       .getResult(0);
 }
 
-/// memref.alloc of a small static buffer -> memref.alloca at the function entry.
+/// memref.alloc of a small static buffer -> memref.alloca at the function
+/// entry.
 static LogicalResult placeTemporaries(func::FuncOp function,
                                       func::FuncOp body) {
   Block &entry = function.front();
   LogicalResult result = success();
   function.walk([&](memref::AllocOp alloc) {
     MemRefType type = alloc.getType();
-    int64_t bits = type.getElementType().isIndex()
-                       ? 64
-                       : type.getElementTypeBitWidth();
+    int64_t bits =
+        type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
     if (!type.hasStaticShape() ||
-        type.getNumElements() * std::max<int64_t>(bits / 8, 1) > maxStackBytes) {
-      body.emitOpError("cannot be lowered in place: it needs a temporary buffer "
-                       "of type ")
+        type.getNumElements() * std::max<int64_t>(bits / 8, 1) >
+            maxStackBytes) {
+      body.emitOpError(
+          "cannot be lowered in place: it needs a temporary buffer "
+          "of type ")
           << type;
       result = failure();
       return;
@@ -119,7 +122,8 @@ FailureOr<int64_t> cinch::emitBufferizedKernel(OpBuilder &builder,
   OpBuilder::InsertPoint point = builder.saveInsertionPoint();
   Location loc = body.getLoc();
   KernelFrame frame = functions.beginBody();
-  auto function = cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
+  auto function =
+      cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
 
   // The one tile: nothing runs for an empty range.
   Value runs = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
@@ -162,11 +166,13 @@ FailureOr<int64_t> cinch::emitBufferizedKernel(OpBuilder &builder,
   IRRewriter rewriter(builder.getContext());
   bufferization::OneShotAnalysisState analysis(function, options);
   if (failed(bufferization::analyzeOp(function, analysis)) ||
-      failed(bufferization::eliminateEmptyTensors(rewriter, function, analysis)))
+      failed(
+          bufferization::eliminateEmptyTensors(rewriter, function, analysis)))
     return body.emitOpError("cannot be bufferized");
   bufferization::BufferizationState state;
   if (failed(bufferization::runOneShotBufferize(function, options, state)) ||
-      failed(placeTemporaries(function, body)) || failed(expandCopies(function)))
+      failed(placeTemporaries(function, body)) ||
+      failed(expandCopies(function)))
     return failure();
 
   builder.restoreInsertionPoint(point);

@@ -1,4 +1,5 @@
-//===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM ---------===//
+//===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM
+//---------===//
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,7 +30,8 @@ static bool isMultiplyAdd(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
     return false;
   Block *body = op.getBlock();
-  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  auto add =
+      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
   if (!add || !add.getType().isF32())
     return false;
   Value output = body->getArgument(2);
@@ -50,7 +52,8 @@ static bool startsAtZero(linalg::GenericOp op) {
   if (!fill)
     return false;
   auto constant = fill.value().getDefiningOp<arith::ConstantOp>();
-  auto value = constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
+  auto value =
+      constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
   return value && value.getValue().isPosZero();
 }
 
@@ -160,10 +163,11 @@ bool Planner::classify() {
   plan.rhs = inFirst ? first : second;
 
   unsigned dim = schedule.rank;
-  while (dim > 0 && dependsOn(plan.rhs, dim - 1) && !dependsOn(plan.lhs, dim - 1))
+  while (dim > 0 && dependsOn(plan.rhs, dim - 1) &&
+         !dependsOn(plan.lhs, dim - 1))
     --dim;
-  // A batch dimension of B in front of its columns stays outside, except that the
-  // positions of a convolution are columns together.
+  // A batch dimension of B in front of its columns stays outside, except that
+  // the positions of a convolution are columns together.
   for (unsigned column = dim; column < schedule.rank; ++column)
     plan.columns.push_back(column);
   std::optional<unsigned> row;
@@ -262,14 +266,16 @@ void Planner::chooseBlocks() {
   int64_t maxDepth = plan.rhsStride ? 512 : plan.lhsStride ? 128 : 64;
   plan.blockDepth = 32;
   if (plan.depth) {
-    int64_t parts = std::max<int64_t>(llvm::divideCeil(*plan.depth, maxDepth), 1);
+    int64_t parts =
+        std::max<int64_t>(llvm::divideCeil(*plan.depth, maxDepth), 1);
     plan.blockDepth = llvm::divideCeil(*plan.depth, parts);
     if (parts > 1)
       plan.blockDepth = llvm::alignTo(plan.blockDepth, 16);
     plan.blockDepth = std::max<int64_t>(plan.blockDepth, 1);
   }
   // Rows: a packed panel of B serves as many as the accumulator can hold.
-  int64_t fit = llvm::alignDown(maxTileElements / plan.blockColumns, maxCallRows);
+  int64_t fit =
+      llvm::alignDown(maxTileElements / plan.blockColumns, maxCallRows);
   int64_t limit =
       plan.rhsStride ? maxCallRows : std::clamp<int64_t>(fit, maxCallRows, 256);
   plan.tileRows = limit;

@@ -1,4 +1,5 @@
-//===- ContractionPlan.h - how a contraction becomes tiles of GEMM -----------===//
+//===- ContractionPlan.h - how a contraction becomes tiles of GEMM
+//-----------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H
 
@@ -11,16 +12,16 @@ namespace cinch {
 inline constexpr llvm::StringLiteral unpackAttrName = "exec.unpack";
 
 /// The roles of the loops of C[rows, columns] += A[rows, K] * B[K, columns], a
-/// contraction whose results are walked in the space of a schedule. `columns` is
-/// the innermost part of that space that only B depends on, `rows` the innermost
-/// dimension (or mergeable run) that only A depends on; the other dimensions are
-/// outer: one GEMM for each of their values.
+/// contraction whose results are walked in the space of a schedule. `columns`
+/// is the innermost part of that space that only B depends on, `rows` the
+/// innermost dimension (or mergeable run) that only A depends on; the other
+/// dimensions are outer: one GEMM for each of their values.
 struct ContractionPlan {
   mlir::linalg::GenericOp op;
-  mlir::OpOperand *lhs = nullptr, *rhs = nullptr; ///< A and B
+  mlir::OpOperand *lhs = nullptr, *rhs = nullptr;   ///< A and B
   llvm::SmallVector<unsigned> rows, columns, outer; ///< dimensions of the space
-  llvm::SmallVector<unsigned> reduced;            ///< loops of `op`
-  llvm::SmallVector<int> loopOfDim;               ///< space -> loop of `op`
+  llvm::SmallVector<unsigned> reduced;              ///< loops of `op`
+  llvm::SmallVector<int> loopOfDim;                 ///< space -> loop of `op`
 
   /// Sizes where they are static, else nullopt.
   std::optional<int64_t> numRows, numColumns, depth;
@@ -36,8 +37,8 @@ struct ContractionPlan {
 
   /// The plan of the kernel; nullopt where microkernels do not apply.
   /// `packsWeights`: B will be packed if it is a weight.
-  static std::optional<ContractionPlan>
-  compute(const KernelSchedule &schedule, bool packsWeights = false);
+  static std::optional<ContractionPlan> compute(const KernelSchedule &schedule,
+                                                bool packsWeights = false);
 };
 
 /// The indexing map of `operand` with loops of size 1 replaced by 0.

@@ -1,10 +1,12 @@
-//===- ContractionToLoops.cpp - contractions over microkernels ---------------===//
+//===- ContractionToLoops.cpp - contractions over microkernels
+//---------------===//
 //
 // A tile is a block of rows and columns of one GEMM. Its accumulator and the
 // panels of operands that microkernels cannot read in place are on the stack; a
-// panel is filled element by element, through the elementwise operations in front
-// of the operand (padding, conversion), and padded with zeros. The elementwise
-// operations behind the contraction run while the tile is written out.
+// panel is filled element by element, through the elementwise operations in
+// front of the operand (padding, conversion), and padded with zeros. The
+// elementwise operations behind the contraction run while the tile is written
+// out.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
@@ -37,8 +39,8 @@ private:
               MutableArrayRef<Value> indices);
   void setDepth(Value linear);
   void setRow(Value linear);
-  /// Calls `emit(local)` in a loop over the columns [first, first + count), with
-  /// their dimensions set and `local` counted from `first`.
+  /// Calls `emit(local)` in a loop over the columns [first, first + count),
+  /// with their dimensions set and `local` counted from `first`.
   LogicalResult forColumns(Value first, Value count,
                            function_ref<LogicalResult(Value local)> emit);
   void fillZeros(Value buffer, Value begin, Value end);
@@ -194,8 +196,7 @@ LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
     Value value = read(plan.lhs);
     if (!value)
       return failure();
-    emitter.store(value, lhsPanel,
-                  emitter.add(start, loop.getInductionVar()));
+    emitter.store(value, lhsPanel, emitter.add(start, loop.getInductionVar()));
   }
   if (!plan.depth)
     fillZeros(lhsPanel, emitter.add(start, depth), emitter.add(start, width));
@@ -213,13 +214,14 @@ LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
     scf::ForOp loop = emitter.makeLoop(zero, depth, one);
     setDepth(emitter.add(firstDepth, loop.getInductionVar()));
     Value start = emitter.mul(loop.getInductionVar(), width);
-    if (failed(forColumns(firstColumn, count, [&](Value local) -> LogicalResult {
-          Value value = read(plan.rhs);
-          if (!value)
-            return failure();
-          emitter.store(value, rhsPanel, emitter.add(start, local));
-          return success();
-        })))
+    if (failed(
+            forColumns(firstColumn, count, [&](Value local) -> LogicalResult {
+              Value value = read(plan.rhs);
+              if (!value)
+                return failure();
+              emitter.store(value, rhsPanel, emitter.add(start, local));
+              return success();
+            })))
       return failure();
     fillZeros(rhsPanel, emitter.add(start, count), emitter.add(start, width));
   }
@@ -231,7 +233,8 @@ LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
 
 /// Calls the microkernel of `m` rows on the block.
 void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
-                                  Value isFullDepth, Value a, Value b, Value c) {
+                                  Value isFullDepth, Value a, Value b,
+                                  Value c) {
   Location loc = emitter.loc;
   Type i64 = builder.getI64Type();
   auto position = [&](int64_t n, int64_t k) -> Value {
@@ -246,10 +249,9 @@ void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
     return arith::ConstantIntOp::create(builder, loc,
                                         microkernels.getPosition(shape), 64);
   };
-  int64_t lastColumns =
-      plan.rhsStride && !plan.packedArgument
-          ? *plan.numColumns % plan.blockColumns
-          : 0;
+  int64_t lastColumns = plan.rhsStride && !plan.packedArgument
+                            ? *plan.numColumns % plan.blockColumns
+                            : 0;
   int64_t lastDepth = plan.depth ? *plan.depth % plan.blockDepth : 0;
   auto ofColumns = [&](int64_t n) -> Value {
     Value full = position(n, plan.blockDepth);
@@ -267,8 +269,9 @@ void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
                                     emitter.frame.microkernels,
                                     ArrayRef<LLVM::GEPArg>{number});
   Value function = LLVM::LoadOp::create(builder, loc, pointer, entry);
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(builder.getContext()), {pointer, pointer, pointer});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
+                                  {pointer, pointer, pointer});
   LLVM::CallOp::create(builder, loc, type, ValueRange{function, a, b, c});
 }
 
@@ -306,12 +309,12 @@ void ContractionEmitter::call(Value rows, Value columns, Value depth, Value a,
   }
   // Any number of rows: its binary digits, from the highest.
   for (int64_t m = plan.callRows; m > 0; m /= 2) {
-    Value digit = arith::AndIOp::create(builder, loc, rows, emitter.constant(m));
-    Value isSet =
-        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, digit,
-                              emitter.constant(0));
-    Value done = arith::AndIOp::create(builder, loc, rows,
-                                       emitter.constant(-2 * m));
+    Value digit =
+        arith::AndIOp::create(builder, loc, rows, emitter.constant(m));
+    Value isSet = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                        digit, emitter.constant(0));
+    Value done =
+        arith::AndIOp::create(builder, loc, rows, emitter.constant(-2 * m));
     auto choice = scf::IfOp::create(builder, loc, isSet, /*withElse=*/false);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(choice.thenBlock());
@@ -350,7 +353,8 @@ LogicalResult ContractionEmitter::emitTiles() {
   if (!plan.rhsStride)
     rhsPanel = emitter.allocateStack(f32, plan.blockDepth * plan.blockColumns);
 
-  scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
+  scf::ForOp tiles =
+      emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
   indices.assign(schedule.rank, zero);
   loops.assign(plan.op.getNumLoops(), zero);
   Value tile = tiles.getInductionVar();
@@ -399,8 +403,8 @@ LogicalResult ContractionEmitter::emitTiles() {
     Value a = plan.lhsStride ? addressOf(plan.lhs) : lhsPanel;
     Value b = rhsPanel;
     if (plan.packedArgument) {
-      Value block = emitter.floorDiv(firstColumn,
-                                     emitter.constant(plan.blockColumns));
+      Value block =
+          emitter.floorDiv(firstColumn, emitter.constant(plan.blockColumns));
       b = emitter.address(*plan.packedArgument, {block, firstDepth, zero});
     } else if (plan.rhsStride) {
       b = addressOf(plan.rhs);
@@ -409,15 +413,16 @@ LogicalResult ContractionEmitter::emitTiles() {
         builder, emitter.loc, builder.getI64Type(),
         emitter.mul(rowLoop.getInductionVar(),
                     emitter.constant(plan.blockColumns)));
-    Value c = LLVM::GEPOp::create(builder, emitter.loc, accumulator.getType(),
-                                  f32, accumulator,
-                                  ArrayRef<LLVM::GEPArg>{offset});
+    Value c =
+        LLVM::GEPOp::create(builder, emitter.loc, accumulator.getType(), f32,
+                            accumulator, ArrayRef<LLVM::GEPArg>{offset});
     call(count, columns, depth, a, b, c);
   }
   return emitEpilogue(firstRow, rows, firstColumn, columns);
 }
 
-/// Tiles of less than about 256 thousand operations are not worth a thread each.
+/// Tiles of less than about 256 thousand operations are not worth a thread
+/// each.
 static int64_t getGrain(const ContractionPlan &plan) {
   int64_t rows = plan.numRows.value_or(plan.callRows);
   int64_t work = 2 * std::min(rows, plan.tileRows) * plan.blockColumns *
@@ -425,8 +430,7 @@ static int64_t getGrain(const ContractionPlan &plan) {
   return std::max<int64_t>(1, 262144 / std::max<int64_t>(work, 1));
 }
 
-FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder,
-                                          func::FuncOp body,
+FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
                                           ArrayRef<bool> shared,
                                           MicrokernelTable &microkernels) {
   FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);

@@ -1,4 +1,5 @@
-//===- ConvertToLLVM.cpp - emitted kernel functions to the llvm dialect ------===//
+//===- ConvertToLLVM.cpp - emitted kernel functions to the llvm dialect
+//------===//
 //
 // 16-bit floats are computed in f32; bf16 conversions become integer arithmetic
 // (the C library has no routine for them, f16 is an instruction of the target).
@@ -7,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -29,7 +30,8 @@ struct SplitTruncation : public OpRewritePattern<arith::TruncFOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(arith::TruncFOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getIn().getType().isF64() || op.getType().getIntOrFloatBitWidth() > 16)
+    if (!op.getIn().getType().isF64() ||
+        op.getType().getIntOrFloatBitWidth() > 16)
       return rewriter.notifyMatchFailure(op, "one instruction does it");
     Value single = arith::TruncFOp::create(rewriter, op.getLoc(),
                                            rewriter.getF32Type(), op.getIn());
@@ -39,8 +41,7 @@ struct SplitTruncation : public OpRewritePattern<arith::TruncFOp> {
 };
 
 /// Integer conversions of 16-bit floats go through f32.
-template <typename Op>
-struct WidenConversion : public OpRewritePattern<Op> {
+template <typename Op> struct WidenConversion : public OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
@@ -98,9 +99,10 @@ cinch::convertToLLVM(ModuleOp module,
     return failure();
 
   RewritePatternSet patterns(context);
-  patterns.add<SplitTruncation, WidenConversion<arith::SIToFPOp>,
-               WidenConversion<arith::UIToFPOp>, WidenConversion<arith::FPToSIOp>,
-               WidenConversion<arith::FPToUIOp>>(context);
+  patterns
+      .add<SplitTruncation, WidenConversion<arith::SIToFPOp>,
+           WidenConversion<arith::UIToFPOp>, WidenConversion<arith::FPToSIOp>,
+           WidenConversion<arith::FPToUIOp>>(context);
   // Those that are within 1e-6 of the exact value over the whole range.
   auto approximates = [](StringRef name) {
     return llvm::is_contained({"math.exp", "math.log", "math.log2",

@@ -1,4 +1,5 @@
-//===- ElementEmitter.cpp - elements of the tensors of a kernel body ---------===//
+//===- ElementEmitter.cpp - elements of the tensors of a kernel body
+//---------===//
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -12,8 +13,7 @@ ElementEmitter::ElementEmitter(OpBuilder &builder, KernelFrame frame, bool fast)
     : builder(builder), frame(std::move(frame)), loc(this->frame.body.getLoc()),
       fast(fast) {
   MLIRContext *context = builder.getContext();
-  accessGroups =
-      ArrayAttr::get(context, {LLVM::AccessGroupAttr::get(context)});
+  accessGroups = ArrayAttr::get(context, {LLVM::AccessGroupAttr::get(context)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -171,8 +171,8 @@ Value ElementEmitter::allocateStack(Type element, int64_t count,
 
 static Value elementAddress(OpBuilder &builder, Location loc, Type type,
                             Value base, Value offset) {
-  Value word = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                          offset);
+  Value word =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), offset);
   return LLVM::GEPOp::create(
       builder, loc, LLVM::LLVMPointerType::get(builder.getContext()),
       getMemoryType(type), base, ArrayRef<LLVM::GEPArg>{word},
@@ -213,7 +213,8 @@ static Value linearize(ElementEmitter &emitter, TensorArgument &tensor,
     tensor.strides.assign(rank, emitter.constant(1));
     // Sizes are known from the start; a branch may be the first to ask.
     OpBuilder::InsertionGuard guard(emitter.builder);
-    while (!isa<func::FuncOp>(emitter.builder.getInsertionBlock()->getParentOp()))
+    while (
+        !isa<func::FuncOp>(emitter.builder.getInsertionBlock()->getParentOp()))
       emitter.builder.setInsertionPoint(
           emitter.builder.getInsertionBlock()->getParentOp());
     for (size_t axis = rank; axis-- > 1;)
@@ -326,8 +327,8 @@ SmallVector<Value> ElementEmitter::loopSizes(linalg::LinalgOp op) {
       if (!dim)
         continue;
       Value &known = sizes[dim.getPosition()];
-      bool isStatic = !cast<RankedTensorType>(operand.get().getType())
-                           .isDynamicDim(axis);
+      bool isStatic =
+          !cast<RankedTensorType>(operand.get().getType()).isDynamicDim(axis);
       if (!known || (isStatic && !getConstant(known)))
         known = size(operand.get(), axis);
     }
@@ -451,8 +452,8 @@ Value ElementEmitter::element(Value tensor, ArrayRef<Value> indices) {
       return nullptr;
     value = results[number];
     for (unsigned other = 0; other < results.size(); ++other)
-      if (other != number && generic.getIndexingMapMatchingResult(
-                                 op->getResult(other)) == map)
+      if (other != number &&
+          generic.getIndexingMapMatchingResult(op->getResult(other)) == map)
         cache[op->getResult(other)].push_back(
             {SmallVector<Value>(indices), results[other]});
   }
@@ -492,9 +493,9 @@ Value ElementEmitter::reduction(linalg::GenericOp op, unsigned result,
       continue;
     nest.push_back(makeLoop(zero, sizes[dim], one, values));
     loops[dim] = nest.back().getInductionVar();
-    values = llvm::to_vector(
-        llvm::map_range(nest.back().getRegionIterArgs(),
-                        [](BlockArgument argument) -> Value { return argument; }));
+    values = llvm::to_vector(llvm::map_range(
+        nest.back().getRegionIterArgs(),
+        [](BlockArgument argument) -> Value { return argument; }));
   }
   values = inlineBody(op, loops, values);
   if (values.empty())
@@ -553,8 +554,8 @@ LogicalResult ElementEmitter::cloneRegions(Operation &op, IRMapping &mapping,
     for (Block &block : from) {
       OpBuilder::InsertionGuard guard(builder);
       SmallVector<Location> locs(block.getNumArguments(), loc);
-      Block *body = builder.createBlock(&to, to.end(),
-                                        block.getArgumentTypes(), locs);
+      Block *body =
+          builder.createBlock(&to, to.end(), block.getArgumentTypes(), locs);
       mapping.map(block.getArguments(), body->getArguments());
       barriers.push_back(body);
       LogicalResult result =
@@ -585,14 +586,15 @@ static Value beforeClamp(Value index) {
   return nullptr;
 }
 
-/// The extract that `op` selects where its indices are inside the tensor, if `op`
-/// is select(inside, extract(clamped indices), other): the clamps are not needed
-/// when the load is guarded by `inside`, and addresses become affine, so that
-/// LLVM makes masked loads of it.
+/// The extract that `op` selects where its indices are inside the tensor, if
+/// `op` is select(inside, extract(clamped indices), other): the clamps are not
+/// needed when the load is guarded by `inside`, and addresses become affine, so
+/// that LLVM makes masked loads of it.
 static tensor::ExtractOp findGuarded(Operation &op) {
   auto select = dyn_cast<arith::SelectOp>(op);
-  auto extract =
-      select ? select.getTrueValue().getDefiningOp<tensor::ExtractOp>() : nullptr;
+  auto extract = select
+                     ? select.getTrueValue().getDefiningOp<tensor::ExtractOp>()
+                     : nullptr;
   if (!extract || !extract->hasOneUse() || extract->getBlock() != op.getBlock())
     return nullptr;
   for (Value index : extract.getIndices()) {
@@ -629,10 +631,10 @@ LogicalResult ElementEmitter::emitGuarded(Operation &op, IRMapping &mapping) {
   return success();
 }
 
-LogicalResult
-ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
-                           linalg::GenericOp op, ArrayRef<Value> indices,
-                           SmallVectorImpl<Value> *yielded) {
+LogicalResult ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
+                                         linalg::GenericOp op,
+                                         ArrayRef<Value> indices,
+                                         SmallVectorImpl<Value> *yielded) {
   // Values from outside the region come from the top level of the body.
   auto capture = [&](Value operand) -> LogicalResult {
     if (mapping.contains(operand) || isa<RankedTensorType>(operand.getType()))
@@ -708,9 +710,8 @@ ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
       auto flags = arith::FastMathFlags::contract;
       if (combines)
         flags = flags | arith::FastMathFlags::reassoc;
-      copy->setAttr(
-          arithmetic.getFastMathAttrName(),
-          arith::FastMathFlagsAttr::get(builder.getContext(), flags));
+      copy->setAttr(arithmetic.getFastMathAttrName(),
+                    arith::FastMathFlagsAttr::get(builder.getContext(), flags));
     }
   }
   return success();

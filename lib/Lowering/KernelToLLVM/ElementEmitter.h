@@ -1,4 +1,5 @@
-//===- ElementEmitter.h - elements of the tensors of a kernel body -----------===//
+//===- ElementEmitter.h - elements of the tensors of a kernel body
+//-----------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
 
@@ -27,8 +28,9 @@ public:
   mlir::Value size(mlir::Value tensor, int64_t axis);
   /// The number of iterations of each loop of `op`.
   llvm::SmallVector<mlir::Value> loopSizes(mlir::linalg::LinalgOp op);
-  /// Clones the region of `op` at the loop indices `indices`; the outputs' block
-  /// arguments are `accumulators`. Returns the yielded values; empty on error.
+  /// Clones the region of `op` at the loop indices `indices`; the outputs'
+  /// block arguments are `accumulators`. Returns the yielded values; empty on
+  /// error.
   llvm::SmallVector<mlir::Value> inlineBody(mlir::linalg::GenericOp op,
                                             llvm::ArrayRef<mlir::Value> indices,
                                             mlir::ValueRange accumulators);

@@ -1,4 +1,5 @@
-//===- KernelFrame.cpp - the arguments of a kernel inside emitted code -------===//
+//===- KernelFrame.cpp - the arguments of a kernel inside emitted code
+//-------===//
 //
 // The words of runtime/ModuleAbi.h become SSA values: one address per tensor,
 // followed by its dynamic dimensions, one word per index scalar.
@@ -101,10 +102,11 @@ KernelFrame KernelFunctions::beginBody() {
     types.push_back(isAddress ? pointer : index);
   });
   types.append({pointer, index, index});
-  auto inner = func::FuncOp::create(builder, loc, (body.getName() + ".body").str(),
-                                    builder.getFunctionType(types, {}));
-  inner->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
-                                     context, LLVM::Linkage::Internal));
+  auto inner =
+      func::FuncOp::create(builder, loc, (body.getName() + ".body").str(),
+                           builder.getFunctionType(types, {}));
+  inner->setAttr("llvm.linkage",
+                 LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
   unsigned word = 0;
   for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
     if (auto tensor = dyn_cast<RankedTensorType>(type)) {
@@ -158,7 +160,7 @@ KernelFrame KernelFunctions::beginTiles() {
 }
 
 void KernelFunctions::endTiles(Value numTiles) {
-  Value result = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                            numTiles);
+  Value result =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), numTiles);
   func::ReturnOp::create(builder, loc, result);
 }

@@ -1,4 +1,5 @@
-//===- KernelFrame.h - the arguments of a kernel inside emitted code ---------===//
+//===- KernelFrame.h - the arguments of a kernel inside emitted code
+//---------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
 
@@ -10,9 +11,10 @@ namespace cinch {
 
 /// A tensor argument in memory: contiguous, row-major.
 struct TensorArgument {
-  mlir::Value address;                   ///< !llvm.ptr
-  mlir::SmallVector<mlir::Value> sizes;  ///< index, constants where static
-  mlir::SmallVector<mlir::Value> strides; ///< index, in elements; made on demand
+  mlir::Value address;                  ///< !llvm.ptr
+  mlir::SmallVector<mlir::Value> sizes; ///< index, constants where static
+  mlir::SmallVector<mlir::Value>
+      strides; ///< index, in elements; made on demand
 };
 
 /// The arguments of kernel body `body` as values of one emitted function.

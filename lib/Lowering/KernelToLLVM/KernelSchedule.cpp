@@ -1,9 +1,10 @@
-//===- KernelSchedule.cpp - the loop order of a generated kernel -------------===//
+//===- KernelSchedule.cpp - the loop order of a generated kernel
+//-------------===//
 //
-// Walks the body from its roots with, per tensor index, what it depends on in the
-// parallel space. From that: which dimensions row statistics depend on (they are
-// outer), which reductions read memory along the last dimension, and which
-// neighbouring dimensions are one contiguous dimension for every access.
+// Walks the body from its roots with, per tensor index, what it depends on in
+// the parallel space. From that: which dimensions row statistics depend on
+// (they are outer), which reductions read memory along the last dimension, and
+// which neighbouring dimensions are one contiguous dimension for every access.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
@@ -19,9 +20,9 @@ namespace {
 
 /// What one index of an access depends on.
 struct Dependence {
-  uint64_t dims = 0;      ///< dimensions of the space, as bits
-  int exact = -1;         ///< it is this dimension itself
-  bool reduced = false;   ///< it depends on a loop of a reduction
+  uint64_t dims = 0;    ///< dimensions of the space, as bits
+  int exact = -1;       ///< it is this dimension itself
+  bool reduced = false; ///< it depends on a loop of a reduction
 };
 
 class Walk {
@@ -75,7 +76,8 @@ Dependence Walk::dependenceOf(Value value, linalg::GenericOp op,
         result = join(result, loop);
       return result;
     }
-    AffineMap map = op.getMatchingIndexingMap(op.getMatchingOpOperand(argument));
+    AffineMap map =
+        op.getMatchingIndexingMap(op.getMatchingOpOperand(argument));
     for (AffineExpr expr : map.getResults())
       result = join(result, dependenceOf(expr, loops));
     return result;
@@ -254,8 +256,9 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     if (!op || !isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
       return body.emitOpError("returns a value that is not computed by a "
                               "'linalg.generic' or 'linalg.fill'");
-    schedule.roots.push_back({op, cast<OpResult>(value).getResultNumber(),
-                              firstDestination + static_cast<unsigned>(number)});
+    schedule.roots.push_back(
+        {op, cast<OpResult>(value).getResultNumber(),
+         firstDestination + static_cast<unsigned>(number)});
   }
   if (schedule.roots.empty())
     return body.emitOpError("returns nothing");
@@ -283,7 +286,8 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     }
     SmallVector<Dependence> stored;
     Value result = root.op->getResult(root.result);
-    AffineMap map = root.op.getIndexingMapMatchingResult(cast<OpResult>(result));
+    AffineMap map =
+        root.op.getIndexingMapMatchingResult(cast<OpResult>(result));
     for (AffineExpr expr : map.getResults()) {
       auto dim = dyn_cast<AffineDimExpr>(expr);
       if (!dim && !isa<AffineConstantExpr>(expr))

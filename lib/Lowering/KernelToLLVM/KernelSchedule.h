@@ -1,4 +1,5 @@
-//===- KernelSchedule.h - the loop order of a generated kernel ---------------===//
+//===- KernelSchedule.h - the loop order of a generated kernel
+//---------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
 
@@ -27,8 +28,8 @@ struct KernelReduction {
 };
 
 /// How the parallel space of a kernel is walked: tiles over `tileDims` (and, if
-/// `splitLast`, blocks of the last dimension), then loops over `innerDims`, then
-/// the last dimension. Dimensions are positions in the parallel space: the
+/// `splitLast`, blocks of the last dimension), then loops over `innerDims`,
+/// then the last dimension. Dimensions are positions in the parallel space: the
 /// parallel loops of the roots in the order in which the first root is stored,
 /// those of one iteration first.
 struct KernelSchedule {

@@ -1,10 +1,12 @@
-//===- KernelToLoops.cpp - loops of a generated kernel -----------------------===//
+//===- KernelToLoops.cpp - loops of a generated kernel
+//-----------------------===//
 //
 // Tiles are runs of rows (all dimensions of the tile space but the last), or
 // blocks of the last dimension where rows are long. Inside a row, producers are
 // inlined per element and row statistics are hoisted by the element emitter, so
-// that the innermost loop is a simple loop that LLVM vectorizes. Reductions that
-// run across the last dimension accumulate a block of columns on the stack.
+// that the innermost loop is a simple loop that LLVM vectorizes. Reductions
+// that run across the last dimension accumulate a block of columns on the
+// stack.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
@@ -56,8 +58,7 @@ Value LoopEmitter::workPerElement() {
     SmallVector<Value> sizes = emitter.loopSizes(reduction.op);
     if (sizes.empty())
       continue;
-    bool perElement =
-        reduction.dims == (uint64_t(1) << schedule.rank) - 1;
+    bool perElement = reduction.dims == (uint64_t(1) << schedule.rank) - 1;
     if (!perElement)
       continue; // a statistic of the row: as much work as the row itself
     SmallVector<unsigned> dims;
@@ -102,17 +103,18 @@ FailureOr<TileSpace> LoopEmitter::makeSpace() {
       schedule.reductions, [](auto &reduction) { return reduction.byColumns; });
   space.blockSize = last;
   if (schedule.splitLast) {
-    Value limit = emitter.max(
-        emitter.floorDiv(emitter.constant(2 * tileWork), emitter.max(work, one)),
-        emitter.constant(64));
+    Value limit = emitter.max(emitter.floorDiv(emitter.constant(2 * tileWork),
+                                               emitter.max(work, one)),
+                              emitter.constant(64));
     if (byColumns)
       limit = emitter.constant(columnBlock);
     space.blockSize = emitter.max(emitter.min(last, limit), one);
   }
-  space.blocks = schedule.splitLast ? emitter.ceilDiv(last, space.blockSize) : one;
+  space.blocks =
+      schedule.splitLast ? emitter.ceilDiv(last, space.blockSize) : one;
   Value rowWork = emitter.max(emitter.mul(work, space.blockSize), one);
-  space.rowsPerTile = emitter.max(
-      emitter.floorDiv(emitter.constant(tileWork), rowWork), one);
+  space.rowsPerTile =
+      emitter.max(emitter.floorDiv(emitter.constant(tileWork), rowWork), one);
   space.rowTiles = emitter.ceilDiv(space.rows, space.rowsPerTile);
   space.tiles = emitter.mul(space.rowTiles, space.blocks);
   return space;
@@ -120,7 +122,8 @@ FailureOr<TileSpace> LoopEmitter::makeSpace() {
 
 LogicalResult LoopEmitter::emitTiles() {
   Value zero = emitter.constant(0), one = emitter.constant(1);
-  scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
+  scf::ForOp tiles =
+      emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
   Value tile = tiles.getInductionVar();
   Value rowTile = emitter.floorDiv(tile, space.blocks);
   Value block = emitter.rem(tile, space.blocks);
@@ -211,8 +214,8 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
     return emit(emitter.sub(loop.getInductionVar(), begin));
   };
   auto resultIndices = [&](unsigned number) {
-    return emitter.apply(
-        op.getIndexingMapMatchingResult(op->getResult(number)), loops);
+    return emitter.apply(op.getIndexingMapMatchingResult(op->getResult(number)),
+                         loops);
   };
   if (failed(columnLoop([&](Value column) -> LogicalResult {
         for (auto [number, init] : llvm::enumerate(op.getDpsInits())) {
@@ -290,8 +293,7 @@ static int64_t getGrain(func::FuncOp body, const KernelSchedule &schedule) {
   return expensive ? 1 : 4;
 }
 
-FailureOr<int64_t> cinch::emitKernelLoops(OpBuilder &builder,
-                                          func::FuncOp body,
+FailureOr<int64_t> cinch::emitKernelLoops(OpBuilder &builder, func::FuncOp body,
                                           ArrayRef<bool> shared,
                                           bool reference) {
   FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);

@@ -1,4 +1,5 @@
-//===- KernelToLoops.h - loops of a generated kernel -------------------------===//
+//===- KernelToLoops.h - loops of a generated kernel
+//-------------------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
 
@@ -17,23 +18,24 @@ mlir::FailureOr<int64_t> emitKernelLoops(mlir::OpBuilder &builder,
                                          bool reference);
 
 class MicrokernelTable;
-/// The same for a body of kind "contraction": tiles over microkernels, which are
-/// added to `microkernels`, or loops where they do not apply.
+/// The same for a body of kind "contraction": tiles over microkernels, which
+/// are added to `microkernels`, or loops where they do not apply.
 mlir::FailureOr<int64_t> emitContraction(mlir::OpBuilder &builder,
                                          mlir::func::FuncOp body,
                                          llvm::ArrayRef<bool> shared,
                                          MicrokernelTable &microkernels);
 
-/// The same for a body of kind "loops": upstream bufferization in place, one tile.
+/// The same for a body of kind "loops": upstream bufferization in place, one
+/// tile.
 mlir::FailureOr<int64_t> emitBufferizedKernel(mlir::OpBuilder &builder,
                                               mlir::func::FuncOp body,
                                               llvm::ArrayRef<bool> shared);
 
-/// Lowers the functions in `module` (arith, math, scf, memref, func, llvm) to the
-/// llvm dialect alone. `run` runs a pipeline on `module`.
-mlir::LogicalResult
-convertToLLVM(mlir::ModuleOp module,
-              llvm::function_ref<mlir::LogicalResult(mlir::OpPassManager &)> run);
+/// Lowers the functions in `module` (arith, math, scf, memref, func, llvm) to
+/// the llvm dialect alone. `run` runs a pipeline on `module`.
+mlir::LogicalResult convertToLLVM(
+    mlir::ModuleOp module,
+    llvm::function_ref<mlir::LogicalResult(mlir::OpPassManager &)> run);
 
 } // namespace cinch
 

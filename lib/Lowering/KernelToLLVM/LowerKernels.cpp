@@ -1,7 +1,8 @@
-//===- LowerKernels.cpp - kernel bodies to LLVM functions --------------------===//
+//===- LowerKernels.cpp - kernel bodies to LLVM functions
+//--------------------===//
 //
-// Emits the functions of every kernel body into a helper module, lowers that with
-// the upstream conversions, and moves the result in place of the bodies.
+// Emits the functions of every kernel body into a helper module, lowers that
+// with the upstream conversions, and moves the result in place of the bodies.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/Passes.h"
@@ -66,9 +67,8 @@ struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
       if (body->hasAttr(exec::kernelBodyAttrName))
         bodies.push_back(body);
     llvm::StringMap<SmallVector<exec::KernelOp>> users;
-    module.walk([&](exec::KernelOp op) {
-      users[op.getCallee()].push_back(op);
-    });
+    module.walk(
+        [&](exec::KernelOp op) { users[op.getCallee()].push_back(op); });
 
     OpBuilder builder(module.getBodyRegion());
     builder.setInsertionPointToEnd(module.getBody());
@@ -78,10 +78,9 @@ struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
     bool failedAny = false;
     for (func::FuncOp body : bodies) {
       builder.setInsertionPointToEnd(helper.getBody());
-      FailureOr<int64_t> grain =
-          emitBody(builder, body,
-                   getSharedArguments(body, users[body.getName()]),
-                   microkernels);
+      FailureOr<int64_t> grain = emitBody(
+          builder, body, getSharedArguments(body, users[body.getName()]),
+          microkernels);
       failedAny |= failed(grain);
       grains[body.getName()] = grain.value_or(1);
     }

@@ -1,4 +1,5 @@
-//===- Microkernels.h - the microkernels that a module needs -----------------===//
+//===- Microkernels.h - the microkernels that a module needs
+//-----------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_MICROKERNELS_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_MICROKERNELS_H
 
@@ -8,8 +9,9 @@
 
 namespace cinch {
 
-/// The module attribute `exec.microkernels`: an array of `array<i32: m, n, k, lda,
-/// ldb, ldc, beta>` (runtime/ModuleAbi.h) in table order, without duplicates.
+/// The module attribute `exec.microkernels`: an array of `array<i32: m, n, k,
+/// lda, ldb, ldc, beta>` (runtime/ModuleAbi.h) in table order, without
+/// duplicates.
 class MicrokernelTable {
 public:
   static constexpr llvm::StringLiteral attributeName = "exec.microkernels";

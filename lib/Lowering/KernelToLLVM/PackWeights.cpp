@@ -1,9 +1,10 @@
-//===- PackWeights.cpp - weights in the layout of their microkernels ---------===//
+//===- PackWeights.cpp - weights in the layout of their microkernels
+//---------===//
 //
 // A microkernel reads a block of columns of B row after row; in a wide matrix
 // every row is on another page, and rows a power of two apart share cache sets.
-// Packed, the block is contiguous: [ceil(N / nb)][K][nb], zero padded. The layout
-// is fixed by the weight alone, so every number of rows shares one copy.
+// Packed, the block is contiguous: [ceil(N / nb)][K][nb], zero padded. The
+// layout is fixed by the weight alone, so every number of rows shares one copy.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/Passes.h"
@@ -62,7 +63,8 @@ static int64_t getBlockColumns(int64_t numColumns) {
   return best;
 }
 
-static RankedTensorType getPackedType(RankedTensorType type, bool isTransposed) {
+static RankedTensorType getPackedType(RankedTensorType type,
+                                      bool isTransposed) {
   int64_t depth = type.getDimSize(isTransposed ? 1 : 0);
   int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
   int64_t block = getBlockColumns(columns);
@@ -95,8 +97,8 @@ void PackWeights::findArguments() {
         type.getNumElements() == 0)
       continue;
     AffineMap map = plan->op.getMatchingIndexingMap(plan->rhs);
-    AffineExpr column = getAffineDimExpr(plan->loopOfDim[plan->columns[0]],
-                                         &getContext());
+    AffineExpr column =
+        getAffineDimExpr(plan->loopOfDim[plan->columns[0]], &getContext());
     bool isTransposed = map.getResult(0) == column;
     auto inner = dyn_cast<AffineDimExpr>(map.getResult(isTransposed ? 1 : 0));
     if (map.getResult(isTransposed ? 0 : 1) != column || !inner ||
@@ -127,7 +129,8 @@ bool PackWeights::canPack(exec::WeightOp weight, bool &isTransposed) {
   return orientation.has_value();
 }
 
-/// Drops candidates that some call gives anything but a weight that can be packed.
+/// Drops candidates that some call gives anything but a weight that can be
+/// packed.
 void PackWeights::dropUnusable() {
   for (bool changed = true; changed;) {
     changed = false;
@@ -162,7 +165,8 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight,
       return weight.emitOpError() << llvm::toString(bytes.takeError());
     source = bytes->data();
   } else {
-    for (float value : cast<DenseElementsAttr>(weight.getValue()).getValues<float>())
+    for (float value :
+         cast<DenseElementsAttr>(weight.getValue()).getValues<float>())
       values.push_back(value);
     source = reinterpret_cast<const char *>(values.data());
   }
@@ -193,23 +197,26 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight,
 
   std::string file = files.addBuffer(std::move(buffer));
   OpBuilder builder(weight);
-  auto value = graph::WeightAttr::get(&getContext(), file, /*offset=*/0, numBytes,
-                                      /*checksum=*/0, packedType);
-  auto packed = exec::WeightOp::create(builder, weight.getLoc(), packedType, value);
+  auto value =
+      graph::WeightAttr::get(&getContext(), file, /*offset=*/0, numBytes,
+                             /*checksum=*/0, packedType);
+  auto packed =
+      exec::WeightOp::create(builder, weight.getLoc(), packedType, value);
   packed->setDiscardableAttrs(weight->getDiscardableAttrDictionary());
   packed->setAttr("exec.unpacked_shape",
                   builder.getDenseI64ArrayAttr(type.getShape()));
-  packed->setAttr("exec.layout",
-                  builder.getStringAttr((isTransposed ? "blocks of rows of the transpose, "
-                                                      : "blocks of columns, ") +
-                                        Twine(block) + " each"));
+  packed->setAttr(
+      "exec.layout",
+      builder.getStringAttr((isTransposed ? "blocks of rows of the transpose, "
+                                          : "blocks of columns, ") +
+                            Twine(block) + " each"));
   weight->replaceAllUsesWith(packed);
   weight->erase();
   return success();
 }
 
-/// The argument becomes the packed matrix, seen as it was through a generic that
-/// is marked with the block.
+/// The argument becomes the packed matrix, seen as it was through a generic
+/// that is marked with the block.
 void PackWeights::rewriteBody(const PackedArgument &packed) {
   func::FuncOp body = packed.body;
   BlockArgument argument = body.getArgument(packed.argument);
@@ -225,8 +232,10 @@ void PackWeights::rewriteBody(const PackedArgument &packed) {
       ArrayRef<AffineMap>{builder.getMultiDimIdentityMap(2)},
       SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
       [&](OpBuilder &b, Location loc, ValueRange) {
-        Value depth = linalg::IndexOp::create(b, loc, packed.isTransposed ? 1 : 0);
-        Value column = linalg::IndexOp::create(b, loc, packed.isTransposed ? 0 : 1);
+        Value depth =
+            linalg::IndexOp::create(b, loc, packed.isTransposed ? 1 : 0);
+        Value column =
+            linalg::IndexOp::create(b, loc, packed.isTransposed ? 0 : 1);
         Value width = arith::ConstantIndexOp::create(b, loc, block);
         Value number = arith::DivUIOp::create(b, loc, column, width);
         Value inner = arith::RemUIOp::create(b, loc, column, width);

@@ -1,4 +1,5 @@
-//===- Passes.h - lowering of kernel bodies to LLVM for the CPU --------------===//
+//===- Passes.h - lowering of kernel bodies to LLVM for the CPU
+//--------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES_H
 
