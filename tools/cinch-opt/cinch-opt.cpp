@@ -15,6 +15,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
@@ -99,7 +100,8 @@ int main(int argc, char **argv) {
   // With an error stream, a wrong command line is returned instead of exit(1).
   if (!cl::ParseCommandLineOptions(argc, argv, help, &llvm::errs()))
     return WrongUsage;
-  if (StringRef(input).ends_with(".onnx") || StringRef(output).ends_with(".onnx"))
+  if (StringRef(input).ends_with(".onnx") ||
+      StringRef(output).ends_with(".onnx"))
     return runOnOnnx(input, output, registry);
   return succeeded(MlirOptMain(argc, argv, input, output, registry)) ? Done
                                                                      : Failed;
