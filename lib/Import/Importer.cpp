@@ -162,6 +162,8 @@ bool Importer::checkModel() {
   if (!model.has_graph() ||
       (model.graph().node_size() == 0 && model.graph().output_size() == 0))
     report(Problem::invalid("not an ONNX model: it has no graph"));
+  else if (model.graph().output_size() == 0)
+    report(Problem::invalid("the graph has no outputs"));
   if (!model.has_ir_version() || model.ir_version() < 1)
     report(Problem::invalid("model has no IR version"));
   else if (model.ir_version() > onnx::IR_VERSION)

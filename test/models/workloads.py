@@ -46,8 +46,10 @@ WORKLOADS = [
     # ONNX Runtime differs by 5e-3 from itself here (with optimizations).
     Workload("ppocr_det", _single("x", (1, 3, 640, 640), (1, 3, 320, 480),
                                   (2, 3, 96, 160), (1, 3, 256, 64)), 5e-3),
+    # Height 32 would leave the last pooling no full window: 0 rows by the
+    # standard's floor, where ONNX Runtime makes one.
     Workload("ppocr_cls", _single("x", (1, 3, 48, 192), (2, 3, 48, 192),
-                                  (3, 3, 48, 100), (1, 3, 32, 320))),
+                                  (3, 3, 48, 100), (1, 3, 64, 320))),
     Workload("minilm_l3", _tokens((1, 128), (2, 17), (3, 64), (1, 1))),
     Workload("magika", _single("bytes", *((b, 2048) for b in (1, 2, 3, 5)))),
     Workload("silero_vad_op18_ifless", _silero((1, 576), (2, 576), (1, 288), (5, 288))),

@@ -198,6 +198,10 @@ Value ElementEmitter::linearize(unsigned argument, ArrayRef<Value> indices) {
   size_t rank = tensor.sizes.size();
   if (tensor.strides.size() != rank) {
     tensor.strides.assign(rank, constant(1));
+    // Sizes are known from the start; a branch may be the first to ask.
+    OpBuilder::InsertionGuard guard(builder);
+    while (!isa<func::FuncOp>(builder.getInsertionBlock()->getParentOp()))
+      builder.setInsertionPoint(builder.getInsertionBlock()->getParentOp());
     for (size_t axis = rank; axis-- > 1;)
       tensor.strides[axis - 1] = mul(tensor.strides[axis], tensor.sizes[axis]);
   }

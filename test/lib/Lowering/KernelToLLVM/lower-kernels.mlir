@@ -106,6 +106,7 @@ func.func private @matmul(%a: tensor<100x80xf32>, %b: tensor<80x32xf32>, %out: t
 // An imperative body is one tile that works in its destination.
 // CHECK-LABEL: llvm.func internal @scatter.body
 // CHECK-NOT: llvm.call
+// CHECK: llvm.func @scatter(
 // CHECK: llvm.func @scatter.tiles
 // CHECK: llvm.mlir.constant(1 :
 func.func private @scatter(%x: tensor<?xf32>, %i: tensor<?xi64>, %u: tensor<?xf32>, %out: tensor<?xf32>) -> tensor<?xf32>
