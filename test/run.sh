@@ -41,7 +41,7 @@ check clang-tidy $python tools/tidy.py --seconds "${CINCH_TIDY_SECONDS:-600}" \
   $(git ls-files 'runtime/*.cpp')
 suite unit ctest --test-dir build -j "$(nproc)" --timeout 300 \
   --output-on-failure --progress --output-junit "$PWD/$results/unit.xml"
-suite lit .venv/bin/lit -s build/test -j "$(nproc)" --timeout 300 \
+suite lit timeout 900 .venv/bin/lit -s build/test -j "$(nproc)" \
   --xunit-xml-output "$results/lit.xml"
 suite pytest $python -m pytest -q -r fE --tb=short --no-header -p no:warnings \
   --junit-xml "$results/pytest.xml"

@@ -45,6 +45,8 @@ def commands(build):
                 elif word not in DROPPED:
                     kept.append(word)
             kept += extra
+            # GCC's own std::stable_sort uses what C++17 deprecates.
+            kept.append("-Wno-deprecated-declarations")
             if "-include" in words:
                 kept += ["-include", os.path.join(ROOT, "cmake", "Pch.h")]
             found[path] = (entry["directory"], kept)

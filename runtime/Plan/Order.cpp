@@ -18,6 +18,7 @@ static std::vector<std::vector<int32_t>>
 getPredecessors(const std::vector<OrderStep> &steps,
                 const std::vector<OrderValue> &values) {
   std::vector<std::vector<int32_t>> predecessors;
+  predecessors.reserve(steps.size());
   for (const OrderStep &step : steps)
     predecessors.push_back(step.predecessors);
   for (const OrderValue &value : values)
