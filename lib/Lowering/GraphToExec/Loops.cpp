@@ -191,6 +191,14 @@ static Value copyInput(KernelBody &body, const Tensor &in, Value result) {
                           [](Scalars &, ValueRange x) { return x[0]; });
 }
 
+/// `into` with `update` at `place`, combined with the old element by `mode`.
+static Value applyUpdate(Scalars &s, graph::ScatterMode mode, const Tensor &in,
+                         Value into, ArrayRef<Value> place, Value update) {
+  if (mode != graph::ScatterMode::none)
+    update = combine(s, mode, extract(s, into, place), update, in.element);
+  return insert(s, update, into, place);
+}
+
 static LogicalResult lowerScatterElements(Operation *operation,
                                           KernelBody &body) {
   auto op = cast<graph::ScatterElementsOp>(operation);
@@ -208,12 +216,7 @@ static LogicalResult lowerScatterElements(Operation *operation,
         place[op.getAxis()] =
             normalizeIndex(s, body.read(s, indices, position), size);
         Value update = body.read(s, updates, position);
-        Value old = op.getMode() == graph::ScatterMode::none
-                        ? Value()
-                        : extract(s, state[0], place);
-        Value next =
-            old ? combine(s, op.getMode(), old, update, in.element) : update;
-        return State{insert(s, next, state[0], place)};
+        return State{applyUpdate(s, op.getMode(), in, state[0], place, update)};
       });
   body.define(op.getResult(), result[0]);
   body.kind = KernelKind::Loops;
@@ -245,12 +248,7 @@ static LogicalResult lowerScatterND(Operation *operation, KernelBody &body) {
         }
         llvm::append_range(place, position.drop_front(numOuter));
         Value update = body.read(s, updates, position);
-        Value old = op.getMode() == graph::ScatterMode::none
-                        ? Value()
-                        : extract(s, state[0], place);
-        Value next =
-            old ? combine(s, op.getMode(), old, update, in.element) : update;
-        return State{insert(s, next, state[0], place)};
+        return State{applyUpdate(s, op.getMode(), in, state[0], place, update)};
       });
   body.define(op.getResult(), result[0]);
   body.kind = KernelKind::Loops;
