@@ -7,6 +7,6 @@ if [ "${1:-}" = --check ]; then
   mode="--dry-run -Werror"
 fi
 # shellcheck disable=SC2086
-find dialects include lib passes runtime tools python test cmake \
-  \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 2>/dev/null |
+find . \( -name '.?*' -o -name 'build*' \) -prune -o \
+  \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 |
   xargs -0 -r clang-format-22 $mode
