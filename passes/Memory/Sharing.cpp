@@ -176,6 +176,63 @@ OpOperand *Sharing::placeOutputs() {
   return nullptr;
 }
 
+/// Whether `kernel` may write result `result` over operand `operand`: nobody
+/// reads that afterwards, nor the kernel through another operand.
+bool Sharing::mayOverwrite(exec::KernelOp kernel, unsigned operand,
+                           unsigned result) const {
+  SmallVector<unsigned, 2> own = getData(kernel.getInputs()[operand]);
+  int64_t step = program.getStep(kernel);
+  if (llvm::any_of(own, [&](unsigned d) { return data[d].last > step; }))
+    return false;
+  for (auto [index, other] : llvm::enumerate(kernel.getInputs())) {
+    bool isPair = llvm::any_of(
+        kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
+        [&, index = index](DenseI64ArrayAttr pair) {
+          return pair[0] == static_cast<int64_t>(index) && pair[1] == result;
+        });
+    if (!isPair && llvm::any_of(getData(other), [&](unsigned d) {
+          return llvm::is_contained(own, d);
+        }))
+      return false;
+  }
+  return true;
+}
+
+/// Whether the data `a` and `b` may share bytes at the one step where a kernel
+/// reads the one and writes the other, which holds `value`.
+bool Sharing::isInPlace(Value value, unsigned a, unsigned b) const {
+  auto kernel = value.getDefiningOp<exec::KernelOp>();
+  if (!kernel)
+    return false;
+  unsigned written = dataOf.find(value)->second.front();
+  if (b != written)
+    std::swap(a, b);
+  if (b != written)
+    return false;
+  unsigned result = cast<OpResult>(value).getResultNumber();
+  return llvm::any_of(kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
+                      [&](DenseI64ArrayAttr pair) {
+                        return pair[1] == result &&
+                               llvm::is_contained(
+                                   getData(kernel.getInputs()[pair[0]]), a) &&
+                               mayOverwrite(kernel, pair[0], result);
+                      });
+}
+
+/// Lets results take the place of operands that nobody reads afterwards.
+void Sharing::shareInPlace(exec::KernelOp kernel) {
+  for (auto pair : kernel.getInPlace().getAsRange<DenseI64ArrayAttr>()) {
+    Value result = kernel.getResults()[pair[1]];
+    if (mayOverwrite(kernel, pair[0], pair[1]) &&
+        tryMerge(
+            kernel.getInputs()[pair[0]], result,
+            [&](unsigned a, unsigned b) { return isInPlace(result, a, b); }))
+      ++counts.inPlace;
+    else
+      ++counts.inPlaceRefused;
+  }
+}
+
 /// Puts what `op` carries in and out of its regions in one place each.
 OpOperand *Sharing::placeCarried(Operation &op) {
   OpOperand *conflict = nullptr;
@@ -185,8 +242,10 @@ OpOperand *Sharing::placeCarried(Operation &op) {
     Place from = getPlace(operand.get()), to = getPlace(target);
     if (from.buffer == to.buffer && from.offset == to.offset)
       return;
-    if (!tryMerge(operand.get(), target,
-                  [](unsigned, unsigned) { return false; }))
+    Value value = operand.get();
+    if (!tryMerge(value, target, [&](unsigned a, unsigned b) {
+          return isInPlace(value, a, b);
+        }))
       conflict = &operand;
   };
   auto uniteAll = [&](MutableArrayRef<OpOperand> operands, ValueRange targets) {
@@ -234,42 +293,6 @@ OpOperand *Sharing::placeCarried(Block &block) {
           return conflict;
   }
   return nullptr;
-}
-
-/// Lets results take the place of operands that nobody reads afterwards.
-void Sharing::shareInPlace(exec::KernelOp kernel) {
-  int64_t step = program.getStep(kernel);
-  for (auto pair : kernel.getInPlace().getAsRange<DenseI64ArrayAttr>()) {
-    Value operand = kernel.getInputs()[pair[0]];
-    Value result = kernel.getResults()[pair[1]];
-    SmallVector<unsigned, 2> own = getData(operand);
-    // Bytes that the kernel reads through another operand stay.
-    bool isReadElsewhere = false;
-    for (auto [index, other] : llvm::enumerate(kernel.getInputs())) {
-      bool isPair =
-          llvm::any_of(kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
-                       [&, index = index](DenseI64ArrayAttr candidate) {
-                         return candidate[0] == static_cast<int64_t>(index) &&
-                                candidate[1] == pair[1];
-                       });
-      bool shares = llvm::any_of(getData(other), [&](unsigned d) {
-        return llvm::is_contained(own, d);
-      });
-      isReadElsewhere |= !isPair && shares;
-    }
-    auto mayTouch = [&](unsigned a, unsigned b) {
-      bool isPair =
-          (llvm::is_contained(own, a) && b == dataOf[result].front()) ||
-          (llvm::is_contained(own, b) && a == dataOf[result].front());
-      return isPair && llvm::all_of(own, [&](unsigned d) {
-               return data[d].last <= step;
-             });
-    };
-    if (!isReadElsewhere && tryMerge(operand, result, mayTouch))
-      ++counts.inPlace;
-    else
-      ++counts.inPlaceRefused;
-  }
 }
 
 /// Places operand `part` of `assemble` at byte `shift` of the result.

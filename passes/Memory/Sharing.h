@@ -76,6 +76,9 @@ private:
   mlir::OpOperand *placeOutputs();
   mlir::OpOperand *placeCarried(mlir::Block &block);
   mlir::OpOperand *placeCarried(mlir::Operation &op);
+  bool mayOverwrite(exec::KernelOp kernel, unsigned operand,
+                    unsigned result) const;
+  bool isInPlace(mlir::Value value, unsigned a, unsigned b) const;
   void shareInPlace(exec::KernelOp kernel);
   void shareAssembled(exec::AssembleOp assemble);
   bool tryAssemble(exec::AssembleOp assemble, unsigned part, const Expr &shift);

@@ -1,6 +1,4 @@
 // RUN: cinch-opt %s -split-input-file -plan-memory -verify-plan | FileCheck %s
-// XFAIL: *
-// A known defect: the carried value gets a copy that it does not need.
 
 // A loop-carried value keeps one place; values that trade places need copies.
 func.func private @k(%x: tensor<4xf32>, %d: tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel_body} {
