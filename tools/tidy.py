@@ -19,7 +19,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TIDY = "clang-tidy-22"
+TIDY, CLANG = "clang-tidy-22", "clang++-22"
 FOLDERS = ("dialects/", "lib/", "passes/", "runtime/", "tools/", "python/")
 # What g++ takes and clang does not, and its precompiled header.
 DROPPED = ("-fpch-preprocess", "-Winvalid-pch")
@@ -47,10 +47,25 @@ def commands(build):
             kept += extra
             # GCC's own std::stable_sort uses what C++17 deprecates.
             kept.append("-Wno-deprecated-declarations")
-            if "-include" in words:
-                kept += ["-include", os.path.join(ROOT, "cmake", "Pch.h")]
-            found[path] = (entry["directory"], kept)
+            found[path] = (entry["directory"], kept, "-include" in words)
     return found
+
+
+def precompile(sources, build):
+    """Adds clang's precompiled form of cmake/Pch.h to the sources that use it:
+    parsing the MLIR headers is a third of the time of a check."""
+    header, compiled = os.path.join(ROOT, "cmake", "Pch.h"), {}
+    for path, (directory, flags, uses_header) in sources.items():
+        if uses_header:
+            key = hashlib.sha256(" ".join(flags).encode()).hexdigest()[:16]
+            target = os.path.join(build, "tidy", f"{key}.pch")
+            if target not in compiled:
+                compiled[target] = subprocess.run(
+                    [CLANG, *flags, "-x", "c++-header", header, "-o", target],
+                    cwd=directory).returncode == 0
+            flags = [*flags, *(["-include-pch", target] if compiled[target]
+                               else ["-include", header])]
+        sources[path] = (directory, flags)
 
 
 def newest_first(paths):
@@ -111,10 +126,12 @@ def main():
 
     sources = commands(arguments.build)
     wanted = {os.path.relpath(os.path.abspath(f), ROOT) for f in arguments.files}
-    order = newest_first(p for p in sources if not wanted or p in wanted)
+    sources = {p: s for p, s in sources.items() if not wanted or p in wanted}
+    order = newest_first(sources)
     shared = shared_key()
     cache = os.path.join(arguments.build, "tidy")
     os.makedirs(cache, exist_ok=True)
+    precompile(sources, os.path.abspath(arguments.build))
     deadline = time.monotonic() + arguments.seconds
 
     def work(path):

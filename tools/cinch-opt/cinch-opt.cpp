@@ -12,8 +12,7 @@
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Support/Timing.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -25,62 +24,77 @@ namespace cl = llvm::cl;
 
 enum ExitCode { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };
 
-/// Writes `module` in the form that the name of `output` asks for.
-static int writeModule(ModuleOp module, StringRef output, bool isBytecode) {
-  bool isWritten = true;
-  auto print = [&](llvm::raw_ostream &os) {
-    if (output.ends_with(".onnx"))
-      isWritten = succeeded(cinch::exportOnnx(module, os));
-    else if (isBytecode || output.ends_with(".mlirbc"))
-      isWritten = succeeded(writeBytecodeToFile(module, os));
-    else
-      module->print(os), os << "\n";
-    return llvm::Error::success();
-  };
-  if (output == "-") {
-    llvm::cantFail(print(llvm::outs()));
-    return isWritten ? Done : Failed;
+static int fail(const llvm::Twine &message) {
+  llvm::errs() << "cinch-opt: " << message << "\n";
+  return Failed;
+}
+
+/// Reads `input` as what MlirOptMain takes: a model becomes bytecode, its
+/// weights stay in their files.
+static int read(StringRef input, DialectRegistry &registry,
+                std::unique_ptr<llvm::MemoryBuffer> &buffer) {
+  if (!input.ends_with(".onnx")) {
+    std::string error;
+    buffer = openInputFile(input, &error);
+    return buffer ? Done : fail(error);
   }
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler handler(sources, &context);
+  cinch::ImportResult imported = cinch::importOnnx(input, context);
+  if (imported.status == cinch::ImportStatus::unsupported)
+    return Unsupported;
+  if (!imported.module)
+    return Failed;
+  std::string bytecode;
+  llvm::raw_string_ostream os(bytecode);
+  if (failed(writeBytecodeToFile(*imported.module, os)))
+    return Failed;
+  buffer = llvm::MemoryBuffer::getMemBufferCopy(bytecode, input);
+  return Done;
+}
+
+/// Writes what MlirOptMain printed, as a model where `output` asks for one.
+static int write(StringRef text, StringRef output, DialectRegistry &registry) {
+  if (output == "-") {
+    llvm::outs() << text;
+    return Done;
+  }
+  bool isWritten = true;
   cinch::OutputFiles files;
-  llvm::Error error = files.write(output, print);
+  llvm::Error error = files.write(output, [&](llvm::raw_ostream &os) {
+    if (output.ends_with(".onnx")) {
+      MLIRContext context(registry);
+      llvm::SourceMgr sources;
+      SourceMgrDiagnosticHandler handler(sources, &context);
+      auto module = parseSourceString<ModuleOp>(text, &context);
+      isWritten = module && succeeded(cinch::exportOnnx(*module, os));
+    } else {
+      os << text;
+    }
+    return llvm::Error::success();
+  });
   if (!error && !isWritten)
     return Failed;
   if (!error)
     error = files.commit();
-  if (!error)
-    return Done;
-  llvm::errs() << "cinch-opt: " << llvm::toString(std::move(error)) << "\n";
-  return Failed;
+  return error ? fail(llvm::toString(std::move(error))) : Done;
 }
 
-/// The way of MlirOptMain where a side of it is a .onnx file.
+/// The way of MlirOptMain where a side of it is a model.
 static int runOnOnnx(StringRef input, StringRef output,
                      DialectRegistry &registry) {
   MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
-  MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
-  OwningOpRef<ModuleOp> module;
-  if (input.ends_with(".onnx")) {
-    cinch::ImportResult imported = cinch::importOnnx(input, context);
-    if (imported.status == cinch::ImportStatus::unsupported)
-      return Unsupported;
-    module = std::move(imported.module);
-  } else {
-    module = parseSourceFile<ModuleOp>(input, sources, ParserConfig(&context));
-  }
-  if (!module)
+  if (output.ends_with(".onnx"))
+    config.emitBytecode(true);
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  if (int status = read(input, registry, buffer))
+    return status;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (failed(MlirOptMain(os, std::move(buffer), registry, config)))
     return Failed;
-  PassManager passes(&context, ModuleOp::getOperationName());
-  DefaultTimingManager timing;
-  applyDefaultTimingManagerCLOptions(timing);
-  TimingScope scope = timing.getRootScope();
-  passes.enableVerifier(config.shouldVerifyPasses());
-  passes.enableTiming(scope);
-  if (failed(applyPassManagerCLOptions(passes)) ||
-      failed(config.setupPassPipeline(passes)) || failed(passes.run(*module)))
-    return Failed;
-  return writeModule(*module, output, config.shouldEmitBytecode());
+  return write(text, output, registry);
 }
 
 int main(int argc, char **argv) {
