@@ -1,6 +1,7 @@
 //===- Resize.cpp - rules: Resize and Upsample ----------------------------===//
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace cinch;
@@ -88,7 +89,7 @@ static std::optional<Ints> keepRatio(Node &node, const Ints &sizes,
     result.push_back(*extent);
   }
   for (int64_t &extent : result)
-    extent = static_cast<int64_t>(static_cast<double>(extent) * best + 0.5);
+    extent = std::llround(static_cast<double>(extent) * best);
   return result;
 }
 

@@ -78,7 +78,7 @@ llvm::Error cinch::linkSharedLibrary(llvm::StringRef object,
   if (std::error_code error =
           llvm::sys::fs::createTemporaryFile("cinch-link", "txt", messages))
     return makeError("cannot create a temporary file: " + error.message());
-  llvm::scope_exit cleanUp([&] { llvm::sys::fs::remove(messages); });
+  llvm::scope_exit cleanUp([&] { (void)llvm::sys::fs::remove(messages); });
   std::string error;
   llvm::StringRef messagesPath(messages);
   int status = llvm::sys::ExecuteAndWait(

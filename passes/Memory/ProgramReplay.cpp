@@ -145,7 +145,7 @@ LogicalResult ProgramReplay::visitKernel(exec::KernelOp kernel) {
     for (auto [index, input] : llvm::enumerate(kernel.getInputs())) {
       bool isAllowed =
           llvm::any_of(kernel.getInPlace().getAsRange<DenseI64ArrayAttr>(),
-                       [&](DenseI64ArrayAttr pair) {
+                       [&, index = index](DenseI64ArrayAttr pair) {
                          return pair[0] == static_cast<int64_t>(index) &&
                                 pair[1] == result.getResultNumber();
                        });

@@ -225,6 +225,7 @@ bool writeOutputs(const std::string &path,
                   const std::vector<NamedTensor> &outputs, std::string &error) {
   if (endsWith(path, ".npz")) {
     std::vector<std::pair<std::string, const Tensor *>> tensors;
+    tensors.reserve(outputs.size());
     for (const NamedTensor &output : outputs)
       tensors.push_back({output.name, &output.tensor});
     return writeNpz(path, tensors, error);

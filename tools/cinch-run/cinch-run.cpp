@@ -115,6 +115,7 @@ static bool open(const Options &options, Handles &handles) {
 static bool compareOutputs(const Options &options, const Buffers &buffers,
                            Statistics &statistics, std::string &error) {
   std::vector<std::string> names;
+  names.reserve(buffers.outputs.size());
   for (const NamedTensor &output : buffers.outputs)
     names.push_back(output.name);
   std::vector<Tensor> expected;

@@ -137,7 +137,8 @@ void PackWeights::dropUnusable() {
     for (auto &[key, packed] : candidates) {
       bool isTransposed = false;
       auto &calls = users[key.first.getValue()];
-      if (calls.empty() || !llvm::all_of(calls, [&](exec::KernelOp call) {
+      if (calls.empty() ||
+          !llvm::all_of(calls, [&, &packed = packed](auto call) {
             return canPack(call.getInputs()[packed.argument]
                                .getDefiningOp<exec::WeightOp>(),
                            isTransposed);
