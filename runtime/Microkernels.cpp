@@ -33,15 +33,18 @@ Microkernels::~Microkernels() {
 
 /// Returns LIBXSMM's function for `kernel`, or null.
 static void *dispatch(const cinch_microkernel_v1 &kernel) {
+  bool isTransposed = kernel.transpose_a == 1;
   bool isSane = kernel.m > 0 && kernel.n > 0 && kernel.k > 0 &&
-                kernel.lda >= kernel.k && kernel.ldb >= kernel.n &&
-                kernel.ldc >= kernel.n &&
-                (kernel.beta == 0 || kernel.beta == 1);
+                kernel.lda >= (isTransposed ? kernel.m : kernel.k) &&
+                kernel.ldb >= kernel.n && kernel.ldc >= kernel.n &&
+                (kernel.beta == 0 || kernel.beta == 1) &&
+                (kernel.transpose_a == 0 || isTransposed);
   if (!isSane)
     return nullptr;
   libxsmm_blasint lda = kernel.ldb, ldb = kernel.lda, ldc = kernel.ldc;
   float alpha = 1, beta = static_cast<float>(kernel.beta);
-  int flags = LIBXSMM_GEMM_FLAG_NONE, prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
+  int flags = isTransposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+  int prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
   libxsmm_smmfunction function =
       libxsmm_smmdispatch(kernel.n, kernel.m, kernel.k, &lda, &ldb, &ldc,
                           &alpha, &beta, &flags, &prefetch);
@@ -74,9 +77,9 @@ cinch_status_t Microkernels::make(const char *path,
     if (!function)
       return fail(CINCH_ERROR_CPU,
                   "%s: LIBXSMM makes no microkernel m=%d n=%d k=%d lda=%d "
-                  "ldb=%d ldc=%d beta=%d on this CPU",
+                  "ldb=%d ldc=%d beta=%d transpose_a=%d on this CPU",
                   path, kernel.m, kernel.n, kernel.k, kernel.lda, kernel.ldb,
-                  kernel.ldc, kernel.beta);
+                  kernel.ldc, kernel.beta, kernel.transpose_a);
     uint8_t *entry = static_cast<uint8_t *>(code) + index * entryStride;
     memcpy(entry, entryCode, sizeof(entryCode));
     memcpy(entry + addressAt, &function, sizeof(function));

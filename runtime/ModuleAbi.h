@@ -74,9 +74,10 @@ typedef struct cinch_host_v1 {
 
 /// A single precision GEMM microkernel to be made when the model is loaded:
 /// C[m,n] (+)= A[m,k] * B[k,n], all row-major with the given row strides in
-/// elements; beta is 0 or 1. Called as fn(A, B, C).
+/// elements; beta is 0 or 1. `transpose_a` 1: A is stored as [k,m]. Called as
+/// fn(A, B, C).
 typedef struct cinch_microkernel_v1 {
-  int32_t m, n, k, lda, ldb, ldc, beta, reserved;
+  int32_t m, n, k, lda, ldb, ldc, beta, transpose_a;
 } cinch_microkernel_v1;
 typedef void (*cinch_microkernel_fn)(const float *a, const float *b, float *c);
 

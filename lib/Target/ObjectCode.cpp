@@ -31,11 +31,8 @@ static llvm::Constant *addMicrokernels(llvm::Module &module,
   if (!list || list.empty())
     return llvm::ConstantPointerNull::get(pointer);
   llvm::SmallVector<uint32_t> words;
-  for (auto shape : list.getAsRange<mlir::DenseI32ArrayAttr>()) {
-    for (int32_t number : shape.asArrayRef())
-      words.push_back(number);
-    words.resize(llvm::alignTo(words.size(), 8)); // the reserved word
-  }
+  for (auto shape : list.getAsRange<mlir::DenseI32ArrayAttr>())
+    llvm::append_range(words, shape.asArrayRef());
   static_assert(sizeof(cinch_microkernel_v1) == 8 * sizeof(uint32_t));
   return addConstant(module, llvm::ConstantDataArray::get(context, words),
                      "cinch_microkernels");

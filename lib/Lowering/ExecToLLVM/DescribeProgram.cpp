@@ -56,7 +56,7 @@ DictionaryAttr DescribeProgramPass::describe(exec::KernelOp kernel,
   if (ops.empty())
     ops = kernel.getCallee().str();
   auto bodyKind = body->getAttrOfType<StringAttr>("exec.kind");
-  bool isLibrary = bodyKind && bodyKind.getValue() == "contraction";
+  bool isLibrary = (bodyKind == "contraction" || bodyKind == "attention");
   Expr bytes(0);
   for (Value value : kernel.getInputs())
     bytes = bytes + program.getBytes(value);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Contractions.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/OperandAccess.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -53,17 +54,6 @@ LogicalResult cinch::form::contract(KernelBody &body, Operation *op,
   return success();
 }
 
-/// An operand of a matmul, seen through a transpose that is part of the kernel.
-static std::pair<Tensor, SmallVector<int64_t>>
-seeThroughTranspose(KernelBody &body, Value value) {
-  auto transpose = value.getDefiningOp<graph::TransposeOp>();
-  if (transpose && !body.isDefined(value))
-    return {body.tensor(transpose.getInput()),
-            llvm::to_vector(transpose.getPermutation())};
-  Tensor tensor = body.tensor(value);
-  return {tensor, llvm::to_vector(llvm::seq<int64_t>(0, tensor.rank()))};
-}
-
 static LogicalResult lowerMatmul(Operation *operation, KernelBody &body) {
   auto op = cast<graph::MatmulOp>(operation);
   auto resultDims = body.dims(op.getResult());
@@ -106,12 +96,15 @@ static LogicalResult lowerMatmul(Operation *operation, KernelBody &body) {
     return emitUnsupported(op)
            << "batch dimensions that may or may not be 1 at run time: "
            << graph::toString(lhsDims) << " and " << graph::toString(rhsDims);
-  auto getOperand = [&](Value value, ArrayRef<AffineExpr> axes) {
-    auto [tensor, permutation] = seeThroughTranspose(body, value);
-    SmallVector<AffineExpr> results(axes.size());
-    for (auto [axis, source] : llvm::enumerate(permutation))
-      results[source] = axes[axis];
-    return Operand{tensor, AffineMap::get(inner + 1, 0, results, context)};
+  // Movement in front that is part of the kernel is in the indexing.
+  auto getOperand = [&](Value value, SmallVector<AffineExpr> axes) {
+    while (!body.isDefined(value) && !ShapeTable::splat(value)) {
+      Operation *movement = value.getDefiningOp();
+      axes = *getReadAxes(movement, axes, body.getShapes());
+      value = movement->getOperand(0);
+    }
+    return Operand{body.tensor(value),
+                   AffineMap::get(inner + 1, 0, axes, context)};
   };
   Operand lhs = getOperand(op.getLhs(), *lhsAxes),
           rhs = getOperand(op.getRhs(), *rhsAxes);

@@ -8,7 +8,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/FormGroups.h"
+#include "lib/Lowering/GraphToExec/AttentionGroups.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/OperandAccess.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -28,7 +30,7 @@ struct Cluster {
   Operation *contraction = nullptr;
   /// Number of trailing axes that row statistics reduce; 0: none yet.
   size_t rowAxes = 0;
-  bool hasMovement = false, hasReduction = false;
+  bool hasMovement = false, hasReduction = false, isAttention = false;
 
   Operation *root() const { return ops.front(); }
 };
@@ -41,11 +43,14 @@ public:
   void run(Block &block);
   /// Clusters by root, in reverse program order.
   std::vector<Cluster> clusters;
+  /// Movement that matmuls read through.
+  DenseSet<Operation *> readThrough;
 
 private:
   ArrayRef<Expr> dims(Value value) const { return shapes.get(value).dims; }
   ArrayRef<Expr> dims(Operation *op) const { return dims(op->getResult(0)); }
   void markEpilogues(Block &block);
+  void markMatmuls(Block &block);
   bool mayJoin(Operation *op, const Lowering &lowering,
                const Cluster &cluster) const;
   bool mayJoinContraction(Operation *op, const Lowering &lowering,
@@ -59,6 +64,10 @@ private:
   DenseMap<Operation *, size_t> clusterOf;
   /// Operations that should end a contraction kernel rather than join others.
   DenseSet<Operation *> epilogues;
+  /// Matmuls that end an attention.
+  DenseSet<Operation *> attentions;
+  /// The matmul whose kernel an operation is part of in any case.
+  DenseMap<Operation *, Operation *> parts;
 };
 
 } // namespace
@@ -124,6 +133,27 @@ void Grouping::markEpilogues(Block &block) {
   }
 }
 
+void Grouping::markMatmuls(Block &block) {
+  for (auto matmul : block.getOps<graph::MatmulOp>()) {
+    if (!live.contains(matmul))
+      continue;
+    SmallVector<Operation *> attention = findAttention(matmul, shapes, live);
+    for (Operation *op : attention)
+      if (op != matmul)
+        parts[op] = matmul;
+    if (!attention.empty())
+      attentions.insert(matmul);
+  }
+  for (auto matmul : block.getOps<graph::MatmulOp>())
+    if (live.contains(matmul))
+      for (OpOperand &operand : matmul->getOpOperands())
+        for (Operation *op : findReadThrough(operand, shapes, live)) {
+          Operation *whole = parts.lookup(matmul);
+          parts[op] = whole ? whole : matmul;
+          readThrough.insert(op);
+        }
+}
+
 std::optional<size_t> Grouping::findCommonCluster(Operation *op) const {
   std::optional<size_t> common;
   for (OpOperand &use : op->getUses()) {
@@ -187,18 +217,25 @@ bool Grouping::isRowStatistic(Operation *op, const Cluster &cluster) const {
   return dims(op).size() == space.size();
 }
 
+/// True for a transpose that moves whole rows.
+static bool isRowTranspose(Operation *op) {
+  auto transpose = dyn_cast<graph::TransposeOp>(op);
+  return transpose &&
+         transpose.getPermutation().back() ==
+             static_cast<int64_t>(transpose.getPermutation().size()) - 1;
+}
+
 bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
                                   const Cluster &cluster) const {
-  if (auto transpose = dyn_cast<graph::TransposeOp>(op))
-    return isa<graph::MatmulOp>(cluster.contraction) &&
-           llvm::all_of(op->getUsers(), [&](Operation *user) {
-             return user == cluster.contraction;
-           });
+  auto isContraction = [&](Operation *user) {
+    return user == cluster.contraction ||
+           (cluster.isAttention && isa<graph::MatmulOp>(user));
+  };
   if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
     return false;
-  // Only what the epilogue reads beside the product.
+  // Only what the epilogue (or the scores) read beside the product.
   return llvm::none_of(op->getUsers(), [&](Operation *user) {
-    return user == cluster.contraction || isa<graph::TransposeOp>(user);
+    return isContraction(user) || isa<graph::TransposeOp>(user);
   });
 }
 
@@ -215,6 +252,8 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   case OpClass::Opaque:
     return false;
   case OpClass::Contraction:
+    if (isRowTranspose(cluster.root()) && cluster.ops.size() == 1)
+      return isa<graph::MatmulOp>(op);
     return !cluster.hasMovement && !cluster.hasReduction &&
            root->opClass == OpClass::Elementwise &&
            dims(op) == dims(cluster.root());
@@ -244,9 +283,16 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
 
 void Grouping::run(Block &block) {
   markEpilogues(block);
+  markMatmuls(block);
   const LoweringTable &table = LoweringTable::get();
   for (Operation &operation : llvm::reverse(block)) {
     Operation *op = &operation;
+    if (Operation *whole = parts.lookup(op)) {
+      size_t number = clusterOf.lookup(whole);
+      clusters[number].ops.push_back(op);
+      clusterOf[op] = number;
+      continue;
+    }
     if (!live.contains(op) || getPlace(op, shapes) != Place::Kernel)
       continue;
     const Lowering *lowering = table.find(op);
@@ -266,6 +312,7 @@ void Grouping::run(Block &block) {
       continue;
     if (lowering->opClass == OpClass::Contraction)
       cluster.contraction = op;
+    cluster.isAttention |= attentions.contains(op);
     cluster.hasMovement |=
         lowering->opClass == OpClass::Movement && !cluster.contraction;
     if (lowering->opClass == OpClass::Reduction) {
@@ -282,8 +329,8 @@ std::vector<Group> cinch::form::formGroups(Block &block,
                                            const DenseSet<Operation *> &live,
                                            bool fuse) {
   std::vector<Cluster> clusters;
+  Grouping grouping(shapes, live);
   if (fuse) {
-    Grouping grouping(shapes, live);
     grouping.run(block);
     clusters = std::move(grouping.clusters);
   } else {
@@ -294,6 +341,10 @@ std::vector<Group> cinch::form::formGroups(Block &block,
   std::vector<Group> groups;
   for (Cluster &cluster : llvm::reverse(clusters)) {
     Group group;
+    group.isAttention = cluster.isAttention;
+    for (Operation *op : cluster.ops)
+      if (grouping.readThrough.contains(op))
+        group.readThrough.insert(op);
     group.ops.assign(cluster.ops.rbegin(), cluster.ops.rend());
     group.results.assign(cluster.root()->result_begin(),
                          cluster.root()->result_end());

@@ -4,6 +4,7 @@
 
 #include "lib/Lowering/GraphToExec/ShapeTable.h"
 #include "mlir/IR/Block.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include <vector>
 
 namespace cinch::form {
@@ -32,6 +33,10 @@ struct Group {
   llvm::SmallVector<mlir::Value>
       inputs; ///< read from outside, constants that are one number excepted
   llvm::SmallVector<mlir::Value> results; ///< of the root
+  bool isAttention = false;
+  /// Operations that a matmul of the group reads through: they are not
+  /// computed.
+  llvm::SmallPtrSet<mlir::Operation *, 4> readThrough;
 };
 
 /// The kernels of `block`, nested blocks excluded, ordered by their roots.

@@ -15,7 +15,7 @@ using graph::Dims;
 using plan::Expr;
 
 /// How a body may be lowered; see the description of form-kernels.
-enum class KernelKind { Generic, Contraction, Loops };
+enum class KernelKind { Generic, Contraction, Attention, Loops };
 
 /// A tensor inside a body: a value, or one number everywhere.
 struct Tensor {

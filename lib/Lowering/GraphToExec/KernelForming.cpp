@@ -56,6 +56,8 @@ static StringRef getKindName(KernelKind kind) {
     return "generic";
   case KernelKind::Contraction:
     return "contraction";
+  case KernelKind::Attention:
+    return "attention";
   case KernelKind::Loops:
     return "loops";
   }
@@ -66,7 +68,6 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   const LoweringTable &table = LoweringTable::get();
   Operation *root = group.ops.back();
   KernelBody body(root->getLoc(), shapes, group.inputs, group.results);
-  SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
   SmallVector<Attribute> names;
   Expr flops(0);
   Builder builder(root->getContext());
@@ -83,11 +84,7 @@ LogicalResult ProgramWriter::formKernel(Group group) {
       resultDims.push_back(shapes.get(result).dims);
     if (auto cost = dyn_cast<graph::CostInterface>(op))
       flops = flops + cost.getFlops(operandDims, resultDims);
-    // A transpose in front of a matmul becomes part of its indexing.
-    if (isa<graph::TransposeOp>(op) && op != root &&
-        llvm::all_of(op->getUsers(), [&](Operation *user) {
-          return isa<graph::MatmulOp>(user) && members.contains(user);
-        }))
+    if (group.readThrough.contains(op))
       continue;
     body.setLoc(op->getLoc());
     const Lowering *lowering = table.find(op);
@@ -102,7 +99,7 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   }
   FormedKernel kernel;
   kernel.scalars.assign(body.getScalars().begin(), body.getScalars().end());
-  KernelKind kind = body.kind;
+  KernelKind kind = group.isAttention ? KernelKind::Attention : body.kind;
   kernel.body = body.finish();
   kernel.body->setAttr(exec::kernelBodyAttrName, builder.getUnitAttr());
   kernel.body->setAttr("exec.kind", builder.getStringAttr(getKindName(kind)));

@@ -26,6 +26,8 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
       use, and reductions whose results are used once per row (softmax, layer
       normalization) or returned.
     - `contraction`: a matmul or convolution, and what follows it element by element.
+    - `attention`: two matmuls with a softmax along the scores between them, scale
+      and mask in front of it, and what follows element by element.
     - `loops`: destinations updated by loops in order (scatter, top_k, cum_sum).
 
     Reshapes become `exec.view`, outermost concatenations `exec.assemble`, constants

@@ -24,8 +24,7 @@ AffineMap cinch::getSimplifiedMap(linalg::LinalgOp op, OpOperand *operand) {
   return AffineMap::get(map.getNumDims(), 0, results, context);
 }
 
-/// True if the region of `op` adds the product of its two inputs to its output.
-static bool isMultiplyAdd(linalg::GenericOp op) {
+bool cinch::isMultiplyAdd(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
     return false;
   Block *body = op.getBlock();
@@ -45,8 +44,7 @@ static bool isMultiplyAdd(linalg::GenericOp op) {
          (mul.getLhs() == b && mul.getRhs() == a);
 }
 
-/// True if `op` accumulates on zeros.
-static bool startsAtZero(linalg::GenericOp op) {
+bool cinch::startsAtZero(linalg::GenericOp op) {
   auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   if (!fill)
     return false;
@@ -68,8 +66,7 @@ static std::optional<int64_t> getSize(ArrayRef<int64_t> ranges,
   return size;
 }
 
-/// The stride in elements of axis `axis` of `type`, if it is static.
-static std::optional<int64_t> getStride(RankedTensorType type, size_t axis) {
+std::optional<int64_t> cinch::getStride(RankedTensorType type, size_t axis) {
   int64_t stride = 1;
   for (int64_t size : type.getShape().drop_front(axis + 1)) {
     if (ShapedType::isDynamic(size))
@@ -79,8 +76,7 @@ static std::optional<int64_t> getStride(RankedTensorType type, size_t axis) {
   return stride;
 }
 
-/// The axis of `map` that is loop `loop` itself, where no other axis uses it.
-static std::optional<size_t> findAxis(AffineMap map, unsigned loop) {
+std::optional<size_t> cinch::findAxis(AffineMap map, unsigned loop) {
   std::optional<size_t> found;
   for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
     if (!expr.isFunctionOfDim(loop))

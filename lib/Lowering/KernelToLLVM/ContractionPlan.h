@@ -44,6 +44,15 @@ struct ContractionPlan {
 mlir::AffineMap getSimplifiedMap(mlir::linalg::LinalgOp op,
                                  mlir::OpOperand *operand);
 
+/// True if the region of `op` adds the product of its two inputs to its output.
+bool isMultiplyAdd(mlir::linalg::GenericOp op);
+/// True if `op` accumulates on zeros.
+bool startsAtZero(mlir::linalg::GenericOp op);
+/// The stride in elements of axis `axis` of `type`, if it is static.
+std::optional<int64_t> getStride(mlir::RankedTensorType type, size_t axis);
+/// The axis of `map` that is loop `loop` itself, where no other axis uses it.
+std::optional<size_t> findAxis(mlir::AffineMap map, unsigned loop);
+
 } // namespace cinch
 
 #endif // CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONPLAN_H

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/ContractionEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+#include "lib/Lowering/KernelToLLVM/MicrokernelCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -48,7 +49,6 @@ void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
                                   Value isFullDepth, Value a, Value b,
                                   Value c) {
   Location loc = emitter.loc;
-  Type i64 = builder.getI64Type();
   auto position = [&](int64_t n, int64_t k) -> Value {
     MicrokernelTable::Shape shape = {
         static_cast<int32_t>(m),
@@ -57,7 +57,8 @@ void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
         static_cast<int32_t>(plan.lhsStride.value_or(plan.blockDepth)),
         static_cast<int32_t>(plan.rhsStride.value_or(plan.blockColumns)),
         static_cast<int32_t>(plan.blockColumns),
-        1};
+        /*beta=*/1,
+        /*transpose_a=*/0};
     return arith::ConstantIntOp::create(builder, loc,
                                         microkernels.getPosition(shape), 64);
   };
@@ -76,15 +77,7 @@ void ContractionEmitter::callOnce(int64_t m, Value isFullColumns,
   if (lastColumns != 0)
     number = arith::SelectOp::create(builder, loc, isFullColumns, number,
                                      ofColumns(lastColumns));
-  auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
-  Value entry = LLVM::GEPOp::create(builder, loc, pointer, i64,
-                                    emitter.frame.microkernels,
-                                    ArrayRef<LLVM::GEPArg>{number});
-  Value function = LLVM::LoadOp::create(builder, loc, pointer, entry);
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
-                                  {pointer, pointer, pointer});
-  LLVM::CallOp::create(builder, loc, type, ValueRange{function, a, b, c});
+  callMicrokernel(emitter, number, a, b, c);
 }
 
 void ContractionEmitter::call(Value rows, Value columns, Value depth, Value a,
@@ -96,14 +89,6 @@ void ContractionEmitter::call(Value rows, Value columns, Value depth, Value a,
   };
   Value isFullColumns = isEqual(columns, plan.blockColumns);
   Value isFullDepth = isEqual(depth, plan.blockDepth);
-  auto advance = [&](Value base, Value row, int64_t stride) -> Value {
-    Value offset = arith::IndexCastOp::create(
-        builder, loc, builder.getI64Type(),
-        arith::MulIOp::create(builder, loc, row, emitter.constant(stride)));
-    return LLVM::GEPOp::create(
-        builder, loc, LLVM::LLVMPointerType::get(builder.getContext()),
-        builder.getF32Type(), base, ArrayRef<LLVM::GEPArg>{offset});
-  };
   if (plan.numRows) {
     int64_t last = *plan.numRows % plan.callRows;
     if (last == 0) {
@@ -119,21 +104,12 @@ void ContractionEmitter::call(Value rows, Value columns, Value depth, Value a,
     callOnce(last, isFullColumns, isFullDepth, a, b, c);
     return;
   }
-  // Any number of rows: its binary digits, from the highest.
-  for (int64_t m = plan.callRows; m > 0; m /= 2) {
-    Value digit =
-        arith::AndIOp::create(builder, loc, rows, emitter.constant(m));
-    Value isSet = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                        digit, emitter.constant(0));
-    Value done =
-        arith::AndIOp::create(builder, loc, rows, emitter.constant(-2 * m));
-    auto choice = scf::IfOp::create(builder, loc, isSet, /*withElse=*/false);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(choice.thenBlock());
-    callOnce(m, isFullColumns, isFullDepth,
-             advance(a, done, plan.lhsStride.value_or(plan.blockDepth)), b,
-             advance(c, done, plan.blockColumns));
-  }
+  forDigits(emitter, rows, plan.callRows, [&](int64_t m, Value done) {
+    callOnce(
+        m, isFullColumns, isFullDepth,
+        advance(emitter, a, done, plan.lhsStride.value_or(plan.blockDepth)), b,
+        advance(emitter, c, done, plan.blockColumns));
+  });
 }
 
 LogicalResult ContractionEmitter::emitEpilogue(Value firstRow, Value rows,

@@ -100,16 +100,19 @@ private:
                               ArrayRef<bool> shared,
                               MicrokernelTable &microkernels) {
     auto kind = body->getAttrOfType<StringAttr>("exec.kind");
-    if (!kind || !llvm::is_contained({"generic", "contraction", "loops"},
-                                     kind.getValue()))
-      return body.emitOpError(
-          "expected exec.kind of \"generic\", \"contraction\" or \"loops\"");
+    if (!kind ||
+        !llvm::is_contained({"generic", "contraction", "attention", "loops"},
+                            kind.getValue()))
+      return body.emitOpError("expected exec.kind of \"generic\", "
+                              "\"contraction\", \"attention\" or \"loops\"");
     if (!body.getBody().hasOneBlock())
       return body.emitOpError("expected one block in a kernel body");
     if (kind == "loops")
       return emitBufferizedKernel(builder, body, shared);
     if (kind == "contraction" && !reference)
       return emitContraction(builder, body, shared, microkernels);
+    if (kind == "attention" && !reference)
+      return emitAttention(builder, body, shared, microkernels);
     return emitKernelLoops(builder, body, shared, reference);
   }
 

@@ -17,7 +17,7 @@ def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
     ```
     `args` are the words of runtime/ModuleAbi.h. Requires: every function marked
     `exec.kernel_body` follows the grammar of its `exec.kind` ("generic",
-    "contraction" or "loops"; see docs/architecture). Afterwards no
+    "contraction", "attention" or "loops"; see docs/architecture). Afterwards no
     `exec.kernel_body` is left, the uses of @k are unchanged, and the module
     attribute `exec.microkernels` lists what contractions call.
 

@@ -1,6 +1,6 @@
 // RUN: cinch-opt %s -lower-kernels -split-input-file -verify-diagnostics
 
-// expected-error @below {{expected exec.kind of "generic", "contraction" or "loops"}}
+// expected-error @below {{expected exec.kind of "generic", "contraction", "attention" or "loops"}}
 func.func private @unknown(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel_body} {
   return %x : tensor<4xf32>
 }

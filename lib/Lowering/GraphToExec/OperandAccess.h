@@ -1,0 +1,35 @@
+//===- OperandAccess.h - movement as indexing -----------------------------===//
+//
+// Transposes, repetitions and reshapes in front of a matmul need not be made:
+// the matmul reads where they would have read.
+//
+//===----------------------------------------------------------------------===//
+#ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_OPERANDACCESS_H
+#define CINCH_LIB_LOWERING_GRAPHTOEXEC_OPERANDACCESS_H
+
+#include "lib/Lowering/GraphToExec/ShapeTable.h"
+#include "mlir/IR/AffineExpr.h"
+
+namespace cinch::form {
+
+/// Where `op` reads its first operand for the element of its result at `axes`;
+/// nullopt if it moves elements in a way that affine expressions do not say.
+std::optional<llvm::SmallVector<mlir::AffineExpr>>
+getReadAxes(mlir::Operation *op, llvm::ArrayRef<mlir::AffineExpr> axes,
+            const ShapeTable &shapes);
+
+/// The operations in front of `operand` that its owner can read through, the
+/// nearest first: each is read by the next alone, and the last is one that
+/// would have moved data.
+llvm::SmallVector<mlir::Operation *>
+findReadThrough(mlir::OpOperand &operand, const ShapeTable &shapes,
+                const llvm::DenseSet<mlir::Operation *> &live);
+
+/// The number of operations in `live`, or outside the dialect, that read the
+/// elements of `value`.
+unsigned countReaders(mlir::Value value,
+                      const llvm::DenseSet<mlir::Operation *> &live);
+
+} // namespace cinch::form
+
+#endif // CINCH_LIB_LOWERING_GRAPHTOEXEC_OPERANDACCESS_H

@@ -1,0 +1,213 @@
+//===- AttentionBlocks.cpp - one block of queries and one of keys ---------===//
+//
+// Scores are computed as keys times transposed queries, [key, row]: keys and
+// values are then read where they are, and the softmax along the keys is a
+// loop over rows, which vectorizes without reductions.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/AttentionEmitter.h"
+#include "lib/Lowering/KernelToLLVM/MicrokernelCalls.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace cinch;
+
+LogicalResult AttentionEmitter::forRange(Value count, bool isParallel,
+                                         Body body) {
+  OpBuilder::InsertionGuard guard(builder);
+  scf::ForOp loop =
+      emitter.makeLoop(emitter.constant(0), count, emitter.constant(1));
+  if (isParallel)
+    emitter.markParallel(loop);
+  return body(loop.getInductionVar());
+}
+
+LogicalResult AttentionEmitter::forBlock(Value numLines, Body body) {
+  return forRange(numLines, /*isParallel=*/false, [&](Value line) {
+    localKey = line;
+    return forRange(rows, /*isParallel=*/true, [&](Value local) {
+      localRow = local;
+      return body(at(line, blockRows, local));
+    });
+  });
+}
+
+void AttentionEmitter::fill(Value buffer, int64_t count, double value) {
+  (void)forRange(emitter.constant(count), /*isParallel=*/true, [&](Value at) {
+    emitter.store(number(value), buffer, at);
+    return success();
+  });
+}
+
+void AttentionEmitter::call(int64_t m, int64_t n, int64_t k, int64_t lda,
+                            int64_t ldb, int64_t ldc, bool accumulate,
+                            bool transposed, Value a, Value b, Value c) {
+  MicrokernelTable::Shape shape;
+  for (auto [to, from] :
+       llvm::zip(shape, std::array<int64_t, 8>{m, n, k, lda, ldb, ldc,
+                                               accumulate, transposed}))
+    to = static_cast<int32_t>(from);
+  Value position = arith::ConstantIntOp::create(
+      builder, emitter.loc, microkernels.getPosition(shape), 64);
+  callMicrokernel(emitter, position, a, b, c);
+}
+
+LogicalResult AttentionEmitter::packQueries() {
+  fill(queries, plan.headSize * blockRows, 0); // rows beyond the last
+  return forRange(rows, /*isParallel=*/false, [&](Value local) {
+    scoreLoops[row] = emitter.add(firstRow, local);
+    return forRange(
+        emitter.constant(plan.headSize), /*isParallel=*/true,
+        [&](Value depth) -> LogicalResult {
+          scoreLoops[last] = depth;
+          OpOperand *operand = plan.getQueries();
+          Value value = emitter.element(
+              operand->get(),
+              emitter.apply(plan.scores.getMatchingIndexingMap(operand),
+                            scoreLoops));
+          if (!value)
+            return failure();
+          emitter.store(value, queries, at(depth, blockRows, local));
+          return success();
+        });
+  });
+}
+
+LogicalResult AttentionEmitter::packRows(OpOperand *operand,
+                                         linalg::GenericOp op,
+                                         SmallVector<Value> &loops,
+                                         unsigned along, unsigned inner,
+                                         int64_t width, Value panel) {
+  return forRange(keys, /*isParallel=*/false, [&](Value local) {
+    loops[along] = emitter.add(firstKey, local);
+    return forRange(
+        emitter.constant(width), /*isParallel=*/true,
+        [&](Value column) -> LogicalResult {
+          loops[inner] = column;
+          Value value = emitter.element(
+              operand->get(),
+              emitter.apply(op.getMatchingIndexingMap(operand), loops));
+          if (!value)
+            return failure();
+          emitter.store(value, panel, at(local, width, column));
+          return success();
+        });
+  });
+}
+
+LogicalResult AttentionEmitter::multiplyKeys() {
+  Value a = keyPanel;
+  int64_t stride = plan.keyStride.value_or(plan.headSize);
+  scoreLoops[middle] = firstKey;
+  if (!plan.keyStride) {
+    if (failed(packRows(plan.getKeys(), plan.scores, scoreLoops, middle, last,
+                        plan.headSize, keyPanel)))
+      return failure();
+  } else {
+    scoreLoops[last] = emitter.constant(0);
+    OpOperand *operand = plan.getKeys();
+    a = emitter.address(
+        cast<BlockArgument>(operand->get()).getArgNumber(),
+        emitter.apply(plan.scores.getMatchingIndexingMap(operand), scoreLoops));
+  }
+  forDigits(emitter, keys, plan.blockKeys, [&](int64_t count, Value done) {
+    call(count, blockRows, plan.headSize, stride, blockRows, blockRows,
+         /*accumulate=*/false, /*transposed=*/false,
+         advance(emitter, a, done, stride), queries,
+         advance(emitter, weights, done, blockRows));
+  });
+  return success();
+}
+
+LogicalResult AttentionEmitter::computeLogits() {
+  emitter.redirect(plan.scores->getResult(0), [this](ArrayRef<Value>) {
+    return load(weights, at(localKey, blockRows, localRow));
+  });
+  (void)forRange(rows, /*isParallel=*/true, [&](Value local) {
+    emitter.store(load(largest, local), next, local);
+    return success();
+  });
+  LogicalResult result = forBlock(keys, [&](Value place) -> LogicalResult {
+    SmallVector<Value> indices(ArrayRef<Value>(scoreLoops).take_front(row));
+    indices.push_back(emitter.add(firstRow, localRow));
+    indices.push_back(emitter.add(firstKey, localKey));
+    Value logit = emitter.element(plan.logits, indices);
+    if (!logit)
+      return failure();
+    emitter.store(logit, weights, place);
+    Value old = load(next, localRow);
+    emitter.store(select(arith::CmpFPredicate::OGT, logit, old, logit, old),
+                  next, localRow);
+    return success();
+  });
+  emitter.endRedirect(plan.scores->getResult(0));
+  return result;
+}
+
+LogicalResult AttentionEmitter::correct() {
+  double infinity = std::numeric_limits<double>::infinity();
+  return forRange(rows, /*isParallel=*/false, [&](Value local) {
+    Value grown = load(next, local);
+    // A row that is masked so far: its exponentials are all 0.
+    Value shift = select(arith::CmpFPredicate::OEQ, grown, number(-infinity),
+                         number(0), grown);
+    Value factor = math::ExpOp::create(
+        builder, emitter.loc, make<arith::SubFOp>(load(largest, local), shift));
+    emitter.store(grown, largest, local);
+    emitter.store(shift, next, local);
+    emitter.store(make<arith::MulFOp>(load(total, local), factor), total,
+                  local);
+    return forRange(emitter.constant(plan.valueSize), /*isParallel=*/true,
+                    [&](Value column) {
+                      Value place = at(local, plan.valueSize, column);
+                      emitter.store(
+                          make<arith::MulFOp>(load(sums, place), factor), sums,
+                          place);
+                      return success();
+                    });
+  });
+}
+
+LogicalResult AttentionEmitter::exponentiate() {
+  return forBlock(keys, [&](Value place) {
+    Value power = math::ExpOp::create(
+        builder, emitter.loc,
+        make<arith::SubFOp>(load(weights, place), load(next, localRow)));
+    emitter.store(power, weights, place);
+    emitter.store(make<arith::AddFOp>(load(total, localRow), power), total,
+                  localRow);
+    return success();
+  });
+}
+
+LogicalResult AttentionEmitter::multiplyValues() {
+  Value b = valuePanel;
+  int64_t stride = plan.valueStride.value_or(plan.valueSize);
+  productLoops[last] = firstKey;
+  if (!plan.valueStride) {
+    if (failed(packRows(plan.getValues(), plan.product, productLoops, last,
+                        middle, plan.valueSize, valuePanel)))
+      return failure();
+  } else {
+    productLoops[middle] = emitter.constant(0);
+    OpOperand *operand = plan.getValues();
+    b = emitter.address(
+        cast<BlockArgument>(operand->get()).getArgNumber(),
+        emitter.apply(plan.product.getMatchingIndexingMap(operand),
+                      productLoops));
+  }
+  forDigits(emitter, keys, plan.blockKeys, [&](int64_t count, Value done) {
+    call(blockRows, plan.valueSize, count, blockRows, stride, plan.valueSize,
+         /*accumulate=*/true, /*transposed=*/true,
+         advance(emitter, weights, done, blockRows),
+         advance(emitter, b, done, stride), sums);
+  });
+  return success();
+}
+
+LogicalResult AttentionEmitter::emitBlock() {
+  return success(succeeded(multiplyKeys()) && succeeded(computeLogits()) &&
+                 succeeded(correct()) && succeeded(exponentiate()) &&
+                 succeeded(multiplyValues()));
+}

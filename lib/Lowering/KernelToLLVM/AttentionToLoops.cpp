@@ -1,0 +1,176 @@
+//===- AttentionToLoops.cpp - attention over microkernels -----------------===//
+//
+// A tile is a block of rows (queries) of one batch entry. It walks the keys in
+// blocks and keeps, per row, the largest logit so far, the sum of exponentials
+// and the weighted values; each block corrects them when the largest logit
+// grows (Milakov and Gimelshein, "Online normalizer calculation for softmax",
+// 2018; Dao et al., "FlashAttention", 2022, algorithm 1). The scores of a block
+// are on the stack only.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToLLVM/AttentionEmitter.h"
+#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+
+using namespace mlir;
+using namespace cinch;
+
+/// Runs over the elements of the block, rows inside.
+
+Value AttentionEmitter::makeSpace() {
+  scoreSizes = emitter.loopSizes(plan.scores);
+  productSizes = emitter.loopSizes(plan.product);
+  if (scoreSizes.empty() || productSizes.empty())
+    return nullptr;
+  numRows = scoreSizes[row];
+  numKeys = scoreSizes[middle];
+  rowTiles = emitter.ceilDiv(numRows, emitter.constant(plan.blockRows.back()));
+  Value tiles = rowTiles;
+  for (unsigned loop = 0; loop < plan.numBatch; ++loop)
+    tiles = emitter.mul(tiles, productSizes[loop]);
+  return tiles;
+}
+
+/// operand[firstKey + k, c] -> panel[k, c].
+
+/// weights[k, r] = sum over depth of keys[k, depth] * queries[depth, r].
+
+/// Replaces scores by logits; next[r] becomes the largest so far.
+
+/// Scales what was summed up so far to the new largest logits.
+
+/// sums[r, c] += sum over keys of weights[k, r] * values[k, c].
+
+/// Divides by the sums of exponentials, and what follows element by element.
+
+LogicalResult AttentionEmitter::emitResults() {
+  (void)forRange(rows, /*isParallel=*/true, [&](Value local) {
+    emitter.store(make<arith::DivFOp>(number(1), load(total, local)), total,
+                  local);
+    return success();
+  });
+  Value result = plan.product->getResult(0);
+  emitter.redirect(result, [this](ArrayRef<Value>) {
+    Value sum = load(sums, at(localRow, plan.valueSize, localColumn));
+    return make<arith::MulFOp>(sum, load(total, localRow));
+  });
+  SmallVector<Value> indices(schedule.rank);
+  auto set = [&](unsigned loop, Value value) {
+    productLoops[loop] = value;
+    indices[plan.dimOfLoop[loop]] = value;
+  };
+  for (unsigned loop = 0; loop < row; ++loop)
+    set(loop, productLoops[loop]);
+  LogicalResult emitted = forRange(rows, /*isParallel=*/false, [&](Value r) {
+    localRow = r;
+    set(row, emitter.add(firstRow, r));
+    return forRange(emitter.constant(plan.valueSize), /*isParallel=*/true,
+                    [&](Value column) {
+                      localColumn = column;
+                      set(middle, column);
+                      return emitRoots(schedule, emitter, indices);
+                    });
+  });
+  emitter.endRedirect(result);
+  return emitted;
+}
+
+LogicalResult AttentionEmitter::emitTile(int64_t size) {
+  Type f32 = builder.getF32Type();
+  blockRows = size;
+  queries = emitter.allocateStack(f32, plan.headSize * size);
+  weights = emitter.allocateStack(f32, plan.blockKeys * size);
+  sums = emitter.allocateStack(f32, size * plan.valueSize);
+  largest = emitter.allocateStack(f32, size);
+  next = emitter.allocateStack(f32, size);
+  total = emitter.allocateStack(f32, size);
+  if (!plan.keyStride)
+    keyPanel = emitter.allocateStack(f32, plan.blockKeys * plan.headSize);
+  if (!plan.valueStride)
+    valuePanel = emitter.allocateStack(f32, plan.blockKeys * plan.valueSize);
+
+  rows = emitter.min(emitter.sub(numRows, firstRow), emitter.constant(size));
+  if (failed(packQueries()))
+    return failure();
+  fill(sums, size * plan.valueSize, 0);
+  fill(largest, size, -std::numeric_limits<double>::infinity());
+  fill(total, size, 0);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    Value step = emitter.constant(plan.blockKeys);
+    scf::ForOp blocks = emitter.makeLoop(emitter.constant(0), numKeys, step);
+    firstKey = blocks.getInductionVar();
+    keys = emitter.min(emitter.sub(numKeys, firstKey), step);
+    if (failed(emitBlock()))
+      return failure();
+  }
+  return emitResults();
+}
+
+LogicalResult AttentionEmitter::emitTiles() {
+  Value zero = emitter.constant(0);
+  scoreLoops.assign(plan.scores.getNumLoops(), zero);
+  productLoops.assign(plan.product.getNumLoops(), zero);
+  scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end,
+                                      emitter.constant(1));
+  Value rest = tiles.getInductionVar();
+  firstRow = emitter.mul(emitter.rem(rest, rowTiles),
+                         emitter.constant(plan.blockRows.back()));
+  rest = emitter.floorDiv(rest, rowTiles);
+  for (unsigned loop = row; loop-- > 0;) {
+    Value index = loop ? emitter.rem(rest, productSizes[loop]) : rest;
+    scoreLoops[loop] = productLoops[loop] = index;
+    if (loop)
+      rest = emitter.floorDiv(rest, productSizes[loop]);
+  }
+  if (plan.blockRows.size() == 1)
+    return emitTile(plan.blockRows.front());
+  int64_t few = plan.blockRows.front();
+  Value isFew =
+      arith::CmpIOp::create(builder, emitter.loc, arith::CmpIPredicate::sle,
+                            numRows, emitter.constant(few));
+  auto choice =
+      scf::IfOp::create(builder, emitter.loc, isFew, /*withElse=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(choice.thenBlock());
+  if (failed(emitTile(few)))
+    return failure();
+  builder.setInsertionPointToStart(choice.elseBlock());
+  return emitTile(plan.blockRows.back());
+}
+
+/// A tile of less than about 256 thousand operations is not worth a thread.
+static int64_t getGrain(const AttentionPlan &plan) {
+  int64_t rows = std::min(plan.numRows.value_or(16), plan.blockRows.back());
+  int64_t work =
+      2 * rows * plan.numKeys.value_or(128) * (plan.headSize + plan.valueSize);
+  return std::max<int64_t>(1, 262144 / std::max<int64_t>(work, 1));
+}
+
+FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
+                                        ArrayRef<bool> shared,
+                                        MicrokernelTable &microkernels) {
+  FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
+  if (failed(schedule))
+    return failure();
+  std::optional<AttentionPlan> plan = AttentionPlan::compute(*schedule);
+  if (!plan)
+    return body.emitOpError(
+        "expected a softmax between two contractions in an attention kernel");
+  OpBuilder::InsertionGuard guard(builder);
+  KernelFunctions functions(builder, body, shared);
+  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
+  {
+    ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
+    AttentionEmitter attention(*schedule, *plan, emitter, microkernels);
+    if (!attention.makeSpace() || failed(attention.emitTiles()))
+      return failure();
+  }
+  builder.restoreInsertionPoint(point);
+  ElementEmitter emitter(builder, functions.beginTiles(), /*fast=*/true);
+  Value tiles =
+      AttentionEmitter(*schedule, *plan, emitter, microkernels).makeSpace();
+  if (!tiles)
+    return failure();
+  functions.endTiles(tiles);
+  return getGrain(*plan);
+}
