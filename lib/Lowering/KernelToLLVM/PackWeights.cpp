@@ -138,7 +138,7 @@ void PackWeights::dropUnusable() {
       bool isTransposed = false;
       auto &calls = users[key.first.getValue()];
       if (calls.empty() ||
-          !llvm::all_of(calls, [&, &packed = packed](auto call) {
+          !llvm::all_of(calls, [&, &packed = packed](exec::KernelOp call) {
             return canPack(call.getInputs()[packed.argument]
                                .getDefiningOp<exec::WeightOp>(),
                            isTransposed);
