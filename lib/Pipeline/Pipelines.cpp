@@ -27,6 +27,8 @@ void cinch::addExecPasses(OpPassManager &passes,
                           const PipelineOptions &options) {
   // -- graph to exec: afterwards everything that is stored is a value
   // ------------
+  if (!options.isReference)
+    passes.addNestedPass<func::FuncOp>(graph::createExpandConvTransposePass());
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));

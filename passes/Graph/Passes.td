@@ -62,6 +62,25 @@ def ExpandRecurrentPass : Pass<"expand-recurrent", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ExpandConvTransposePass : Pass<"expand-conv-transpose", "::mlir::func::FuncOp"> {
+  let summary = "Turns strided transposed convolutions into convolutions";
+  let description = [{
+    ```mlir
+    %y = graph.conv_transpose %x by %w {strides = [2, 2], …} : tensor<1x8x5x7xf32> by tensor<8x3x2x2xf32> -> tensor<1x3x10x14xf32>
+    // becomes
+    %p = graph.conv %x by %w1 {strides = [1, 1], …} : tensor<1x8x5x7xf32> by tensor<12x8x1x1xf32> -> tensor<1x12x5x7xf32>
+    %y = graph.depth_to_space %p {block = 2, column_row} : tensor<1x12x5x7xf32> -> tensor<1x3x10x14xf32>
+    ```
+    One convolution computes all stride * stride phases of the output; its filter is
+    rearranged now. Where the kernel is not a multiple of the stride, or padding cuts the
+    output, the filter gets zeros and a slice follows. Left as they are: one spatial
+    dimension or three, groups, dilation, other strides than s x s with s > 1, other elements
+    than f32, filters that are not constant.
+    Source: Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016.
+  }];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 def VerifyNamesPass : Pass<"verify-names", "::mlir::func::FuncOp"> {
   let summary = "Fails unless every value has a unique name";
   let description = [{

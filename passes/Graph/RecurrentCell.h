@@ -2,7 +2,7 @@
 #ifndef CINCH_PASSES_GRAPH_RECURRENTCELL_H
 #define CINCH_PASSES_GRAPH_RECURRENTCELL_H
 
-#include "passes/Graph/Recurrence.h"
+#include "passes/Graph/NamedBuilder.h"
 #include <optional>
 
 namespace cinch::graph {

@@ -1,5 +1,5 @@
-//===- Recurrence.cpp - building the loop of a recurrent operation --------===//
-#include "passes/Graph/Recurrence.h"
+//===- NamedBuilder.cpp - building named graph operations -----------------===//
+#include "passes/Graph/NamedBuilder.h"
 #include "dialects/Graph/Constants.h"
 
 using namespace mlir;

@@ -1,6 +1,6 @@
-//===- Recurrence.h - building the loop of a recurrent operation ----------===//
-#ifndef CINCH_PASSES_GRAPH_RECURRENCE_H
-#define CINCH_PASSES_GRAPH_RECURRENCE_H
+//===- NamedBuilder.h - building named graph operations -------------------===//
+#ifndef CINCH_PASSES_GRAPH_NAMEDBUILDER_H
+#define CINCH_PASSES_GRAPH_NAMEDBUILDER_H
 
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/ShapeInference.h"
@@ -80,4 +80,4 @@ private:
 
 } // namespace cinch::graph
 
-#endif // CINCH_PASSES_GRAPH_RECURRENCE_H
+#endif // CINCH_PASSES_GRAPH_NAMEDBUILDER_H
