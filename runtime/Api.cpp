@@ -40,23 +40,39 @@ static cinch_status_t nullArgument(const char *name) {
   return fail(CINCH_ERROR_INVALID_ARGUMENT, "%s is null", name);
 }
 
-cinch_status_t cinch_model_load(const char *path,
+/// Makes a model of `source`, a path or a linked module.
+template <typename T>
+static cinch_status_t loadModel(const T &source,
                                 const cinch_model_options_t *options,
                                 cinch_model_t **out_model) {
-  if (!path || !out_model)
-    return nullArgument(path ? "out_model" : "path");
   cinch_model_options_t known;
   CINCH_RETURN_IF_ERROR(readOptions(options, known));
   auto *model = new (std::nothrow) cinch_model_t();
   if (!model)
     return fail(CINCH_ERROR_OUT_OF_MEMORY, "no memory for a model");
-  cinch_status_t status = model->load(path, known);
+  cinch_status_t status = model->load(source, known);
   if (status != CINCH_OK) {
     model->release();
     return status;
   }
   *out_model = model;
   return CINCH_OK;
+}
+
+cinch_status_t cinch_model_load(const char *path,
+                                const cinch_model_options_t *options,
+                                cinch_model_t **out_model) {
+  if (!path || !out_model)
+    return nullArgument(path ? "out_model" : "path");
+  return loadModel(std::string(path), options, out_model);
+}
+
+cinch_status_t cinch_model_from_module(const cinch_module_t *module,
+                                       const cinch_model_options_t *options,
+                                       cinch_model_t **out_model) {
+  if (!module || !out_model)
+    return nullArgument(module ? "out_model" : "module");
+  return loadModel(*module, options, out_model);
 }
 
 void cinch_model_release(cinch_model_t *model) {

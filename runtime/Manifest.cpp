@@ -266,11 +266,13 @@ bool Parser::parseWeights(const JsonValue &value) {
   if (value.IsNull())
     return true;
   JsonObject object(value, "manifest.weights");
-  if (!object.getString("file", manifest.weightsFile) ||
+  auto file = value.FindMember("file");
+  bool isEmbedded = file != value.MemberEnd() && file->value.IsNull();
+  if ((!isEmbedded && !object.getString("file", manifest.weightsFile)) ||
       !object.getInt("bytes", manifest.weightsBytes, 0, INT64_MAX) ||
       !object.getString("checksum", manifest.weightsChecksum))
     return take(object);
-  if (manifest.weightsFile.empty() ||
+  if ((manifest.weightsFile.empty() && !isEmbedded) ||
       manifest.weightsFile.find('/') != std::string::npos) {
     object.setError("file", "expected a file name without a folder");
     return take(object);

@@ -51,7 +51,8 @@ struct Manifest {
   std::optional<plan::Plan> plan; ///< absent: planned for every size
   int64_t alignment = 64;
   bool hasWeights = false;
-  std::string weightsFile, weightsChecksum;
+  std::string weightsFile; ///< empty: embedded
+  std::string weightsChecksum;
   int64_t weightsBytes = 0;
   std::vector<Kernel> kernels;
 

@@ -6,9 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/Model.h"
 
-#include "runtime/ElfNote.h"
-
 #include <chrono>
+#include <cinttypes>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <mutex>
@@ -68,7 +67,7 @@ cinch_status_t cinch_model_t::openLibrary(const MappedFile &file) {
     return fail(CINCH_ERROR_BUSY, "%s: was replaced while it was being loaded",
                 path.c_str());
   module =
-      static_cast<const cinch_module_v1 *>(dlsym(library, CINCH_MODULE_SYMBOL));
+      static_cast<const cinch_module_t *>(dlsym(library, CINCH_MODULE_SYMBOL));
   if (!module)
     return fail(CINCH_ERROR_FORMAT, "%s: has no symbol '%s'", path.c_str(),
                 CINCH_MODULE_SYMBOL);
@@ -77,9 +76,16 @@ cinch_status_t cinch_model_t::openLibrary(const MappedFile &file) {
                 "%s: its note and its code disagree on "
                 "the module ABI",
                 path.c_str());
+  return checkModule();
+}
+
+/// Checks that a module of this version has all that it refers to.
+cinch_status_t cinch_model_t::checkModule() const {
   if (!module->entry || !module->manifest || module->manifest_bytes < 0 ||
+      !module->note || module->note_bytes < 0 ||
       module->microkernel_count < 0 ||
-      (module->microkernel_count && !module->microkernels))
+      (module->microkernel_count && !module->microkernels) ||
+      module->weights_bytes < 0 || (module->weights_bytes && !module->weights))
     return fail(CINCH_ERROR_FORMAT, "%s: incomplete module", path.c_str());
   return CINCH_OK;
 }
@@ -112,6 +118,12 @@ static cinch_status_t resolvePath(const std::string &path, std::string &out) {
   return CINCH_OK;
 }
 
+static int64_t microsecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now() - start)
+      .count();
+}
+
 cinch_status_t cinch_model_t::load(const std::string &modelPath,
                                    const cinch_model_options_t &options) {
   auto start = std::chrono::steady_clock::now();
@@ -125,6 +137,35 @@ cinch_status_t cinch_model_t::load(const std::string &modelPath,
   CINCH_RETURN_IF_ERROR(parseNote(name, descriptor, note));
   CINCH_RETURN_IF_ERROR(checkMachine(name, note));
   CINCH_RETURN_IF_ERROR(openLibrary(file));
+  CINCH_RETURN_IF_ERROR(loadContents(note, options));
+  loadMicroseconds = microsecondsSince(start);
+  return CINCH_OK;
+}
+
+cinch_status_t cinch_model_t::load(const cinch_module_t &linked,
+                                   const cinch_model_options_t &options) {
+  auto start = std::chrono::steady_clock::now();
+  path = "linked module";
+  module = &linked;
+  if (module->abi_version != CINCH_MODULE_ABI_VERSION)
+    return fail(CINCH_ERROR_VERSION,
+                "%s: compiled for module ABI %" PRId64
+                ", but this runtime has %d: compile the model again",
+                path.c_str(), module->abi_version, CINCH_MODULE_ABI_VERSION);
+  CINCH_RETURN_IF_ERROR(checkModule());
+  Note note;
+  CINCH_RETURN_IF_ERROR(parseNote(
+      path.c_str(), std::string_view(module->note, module->note_bytes), note));
+  CINCH_RETURN_IF_ERROR(checkMachine(path.c_str(), note));
+  CINCH_RETURN_IF_ERROR(loadContents(note, options));
+  loadMicroseconds = microsecondsSince(start);
+  return CINCH_OK;
+}
+
+cinch_status_t
+cinch_model_t::loadContents(const Note &note,
+                            const cinch_model_options_t &options) {
+  const char *name = path.c_str();
   CINCH_RETURN_IF_ERROR(manifest.parse(
       name, std::string_view(module->manifest, module->manifest_bytes)));
   if (manifest.target != note.target ||
@@ -132,18 +173,40 @@ cinch_status_t cinch_model_t::load(const std::string &modelPath,
       manifest.weightsBytes != note.weightsBytes)
     return fail(CINCH_ERROR_FORMAT, "%s: its note and its manifest disagree",
                 name);
-  if (manifest.hasWeights) {
-    std::string weightsPath =
-        options.weights_path
-            ? std::string(options.weights_path)
-            : path.substr(0, path.rfind('/') + 1) + manifest.weightsFile;
-    CINCH_RETURN_IF_ERROR(
-        weights.load(weightsPath, manifest, options.verify_weights != 0));
+  CINCH_RETURN_IF_ERROR(loadWeights(options));
+  return microkernels.make(name, module->microkernels,
+                           module->microkernel_count);
+}
+
+cinch_status_t
+cinch_model_t::loadWeights(const cinch_model_options_t &options) {
+  const char *name = path.c_str();
+  bool isEmbedded = manifest.hasWeights && manifest.weightsFile.empty();
+  if (isEmbedded != (module->weights != nullptr))
+    return fail(CINCH_ERROR_FORMAT,
+                "%s: its manifest and its code disagree on where the weights "
+                "are",
+                name);
+  if (!manifest.hasWeights)
+    return CINCH_OK;
+  bool verifies = options.verify_weights != 0;
+  if (isEmbedded) {
+    if (options.weights_path)
+      return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                  "%s: has its weights inside, so it takes no weights_path",
+                  name);
+    return weights.use(
+        path + " (its weights)", static_cast<const uint8_t *>(module->weights),
+        static_cast<uint64_t>(module->weights_bytes), manifest, verifies);
   }
-  CINCH_RETURN_IF_ERROR(
-      microkernels.make(name, module->microkernels, module->microkernel_count));
-  loadMicroseconds = std::chrono::duration_cast<std::chrono::microseconds>(
-                         std::chrono::steady_clock::now() - start)
-                         .count();
-  return CINCH_OK;
+  if (options.weights_path)
+    return weights.load(options.weights_path, manifest, verifies);
+  if (!library)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "%s: its weights are in a file ('%s' when it was compiled): "
+                "give its path as weights_path",
+                name, manifest.weightsFile.c_str());
+  return weights.load(path.substr(0, path.rfind('/') + 1) +
+                          manifest.weightsFile,
+                      manifest, verifies);
 }

@@ -2,6 +2,7 @@
 #ifndef CINCH_RUNTIME_MODEL_H
 #define CINCH_RUNTIME_MODEL_H
 
+#include "runtime/ElfNote.h"
 #include "runtime/Manifest.h"
 #include "runtime/Microkernels.h"
 #include "runtime/ModuleAbi.h"
@@ -20,16 +21,23 @@ struct cinch_model_t {
 
   cinch_status_t load(const std::string &modelPath,
                       const cinch_model_options_t &options);
+  /// `linked` outlives the model.
+  cinch_status_t load(const cinch_module_t &linked,
+                      const cinch_model_options_t &options);
 
-  std::string path;
+  std::string path; ///< resolved; of a linked module, what messages call it
   cinch::rt::Manifest manifest;
   cinch::rt::Weights weights;
   cinch::rt::Microkernels microkernels;
-  const cinch_module_v1 *module = nullptr;
+  const cinch_module_t *module = nullptr;
   int64_t loadMicroseconds = 0;
 
 private:
   cinch_status_t openLibrary(const cinch::rt::MappedFile &file);
+  cinch_status_t checkModule() const;
+  cinch_status_t loadContents(const cinch::rt::Note &note,
+                              const cinch_model_options_t &options);
+  cinch_status_t loadWeights(const cinch_model_options_t &options);
 
   void *library = nullptr;
   bool isRegistered = false; ///< in the table of open libraries

@@ -1,10 +1,11 @@
 //===- ModuleAbi.h - contract between generated code and the runtime ------===//
 //
-// A compiled model exports one object, `cinch_module`, of type
-// `cinch_module_v1`. Generated code calls nothing by name: everything it needs
-// arrives through `cinch_host_v1`. Both sides include this header; the compiler
-// mirrors the field order in lib/Lowering/ExecToLLVM. Any change of layout or
-// meaning raises CINCH_MODULE_ABI_VERSION.
+// A compiled model is one object of type `cinch_module_t`: a shared library
+// exports it as `cinch_module`, an object file under a name of its own.
+// Generated code calls nothing by name: everything it needs arrives through
+// `cinch_host_v1`. Both sides include this header; the compiler mirrors the
+// field order in lib/Lowering/ExecToLLVM and lib/Target/ObjectCode.cpp. Any
+// change of layout or meaning raises CINCH_MODULE_ABI_VERSION.
 //
 //===----------------------------------------------------------------------===//
 #ifndef CINCH_RUNTIME_MODULEABI_H
@@ -16,7 +17,7 @@
 extern "C" {
 #endif
 
-#define CINCH_MODULE_ABI_VERSION 1
+#define CINCH_MODULE_ABI_VERSION 2
 #define CINCH_MODULE_SYMBOL "cinch_module"
 /// ELF note: owner name and type. Its descriptor is a JSON object with the keys
 /// "abi", "target", "cpu", "features" (array of names as in
@@ -84,14 +85,22 @@ typedef void (*cinch_microkernel_fn)(const float *a, const float *b, float *c);
 /// The entry program. Returns 0, or what `fail` returned.
 typedef int32_t (*cinch_entry_fn)(cinch_frame_v1 *frame);
 
-typedef struct cinch_module_v1 {
+/// `abi_version` comes first in every version.
+struct cinch_module_t {
   int64_t abi_version;
   cinch_entry_fn entry;
   const char *manifest; ///< JSON text, see docs/formats.md; not NUL-terminated
   int64_t manifest_bytes;
   const cinch_microkernel_v1 *microkernels;
   int64_t microkernel_count;
-} cinch_module_v1;
+  const char *note; ///< descriptor of the ELF note; not NUL-terminated
+  int64_t note_bytes;
+  /// The weights as a .safetensors file in memory, aligned to 64; null: there
+  /// are none, or they are in a file.
+  const void *weights;
+  int64_t weights_bytes;
+};
+typedef struct cinch_module_t cinch_module_t;
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-//===- Weights.cpp - a mapped .safetensors file ---------------------------===//
+//===- Weights.cpp - the .safetensors file of a model ---------------------===//
 #include "runtime/Weights.h"
 
 #include "runtime/Checksum.h"
@@ -87,21 +87,26 @@ static std::string recordedChecksum(const JsonValue &header) {
 cinch_status_t Weights::load(const std::string &path, const Manifest &manifest,
                              bool verify) {
   CINCH_RETURN_IF_ERROR(file.open(path));
+  return use(path, file.data(), file.size(), manifest, verify);
+}
+
+cinch_status_t Weights::use(const std::string &path, const uint8_t *bytes,
+                            uint64_t fileBytes, const Manifest &manifest,
+                            bool verify) {
   uint64_t headerBytes = 0;
-  if (file.size() < sizeof(headerBytes))
+  if (fileBytes < sizeof(headerBytes))
     return damaged(path, "no header");
-  memcpy(&headerBytes, file.data(), sizeof(headerBytes));
+  memcpy(&headerBytes, bytes, sizeof(headerBytes));
   if (headerBytes > maxHeaderBytes ||
-      headerBytes > file.size() - sizeof(headerBytes))
+      headerBytes > fileBytes - sizeof(headerBytes))
     return damaged(path, "the header runs past the end");
   uint64_t start = sizeof(headerBytes) + headerBytes;
-  uint64_t size = file.size() - start;
+  uint64_t size = fileBytes - start;
 
   JsonDocument header;
   std::string error;
-  std::string_view text(reinterpret_cast<const char *>(file.data()) +
-                            sizeof(headerBytes),
-                        headerBytes);
+  std::string_view text(
+      reinterpret_cast<const char *>(bytes) + sizeof(headerBytes), headerBytes);
   if (!parseJson(text, header, error))
     return damaged(path, "header is not JSON: " + error);
   if (!header.IsObject())
@@ -127,7 +132,7 @@ cinch_status_t Weights::load(const std::string &path, const Manifest &manifest,
   if (covered != size)
     return damaged(path, "bytes after the last tensor");
 
-  if (start % 64 != 0)
+  if (reinterpret_cast<uintptr_t>(bytes + start) % 64 != 0)
     return fail(CINCH_ERROR_WEIGHTS,
                 "%s: the data section is not aligned to 64 bytes",
                 path.c_str());
@@ -144,13 +149,13 @@ cinch_status_t Weights::load(const std::string &path, const Manifest &manifest,
                 manifest.weightsChecksum.c_str());
   if (verify) {
     Checksum checksum;
-    checksum.update(file.data() + start, size);
+    checksum.update(bytes + start, size);
     if (checksum.str() != recorded)
       return fail(CINCH_ERROR_WEIGHTS,
                   "%s: damaged data (checksum '%s', expected '%s')",
                   path.c_str(), checksum.str().c_str(), recorded.c_str());
   }
-  data = file.data() + start;
+  data = bytes + start;
   dataBytes = static_cast<int64_t>(size);
   return CINCH_OK;
 }

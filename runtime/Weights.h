@@ -1,4 +1,4 @@
-//===- Weights.h - a mapped .safetensors file -----------------------------===//
+//===- Weights.h - the .safetensors file of a model -----------------------===//
 #ifndef CINCH_RUNTIME_WEIGHTS_H
 #define CINCH_RUNTIME_WEIGHTS_H
 
@@ -7,7 +7,8 @@
 
 namespace cinch::rt {
 
-/// The weights of a model, mapped read-only and shared between processes.
+/// The weights of a model, read-only and shared between processes: a mapped
+/// file, or a section of the mapped model.
 class Weights {
 public:
   /// Maps `path` and checks its header (sizes, offsets, overlaps, holes) and
@@ -15,6 +16,10 @@ public:
   /// reads all bytes and compares their checksum (runtime/Checksum.h).
   cinch_status_t load(const std::string &path, const Manifest &manifest,
                       bool verify);
+  /// The same for a file that lies in memory, `bytes[fileBytes]`, which
+  /// outlives this object. `path` is for messages.
+  cinch_status_t use(const std::string &path, const uint8_t *bytes,
+                     uint64_t fileBytes, const Manifest &manifest, bool verify);
   /// Start of the data section, aligned to 64 bytes; null without weights.
   const uint8_t *base() const { return data; }
   int64_t bytes() const { return dataBytes; }

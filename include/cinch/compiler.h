@@ -1,11 +1,10 @@
-/*===- cinch/compiler.h - compile a model
-----------------------------------===*\
-|*                                                                            *|
-|* The compiler as a C library (libcinch): what `cinch-compile` does, for *|
-|* programs. Option structures start with `struct_size`: set it to sizeof of *|
-|* the structure and the rest to zero (or use CINCH_COMPILE_OPTIONS_INIT). *|
-|*                                                                            *|
-\*===----------------------------------------------------------------------===*/
+/* cinch/compiler.h - compile a model
+ *
+ * The compiler as a C library (libcinch): what `cinch-compile` does, for
+ * programs. Option structures start with `struct_size`: set it to sizeof of the
+ * structure and the rest to zero (or use CINCH_COMPILE_OPTIONS_INIT).
+ *
+ */
 #ifndef CINCH_COMPILER_H
 #define CINCH_COMPILER_H
 
@@ -66,15 +65,17 @@ typedef struct cinch_compile_options_t {
   size_t struct_size;
   const char *target; /**< null: "cpu" */
   const char *cpu;    /**< null: "native"; or a name such as "x86-64-v3" */
-  const char
-      *pipeline;      /**< null: "default"; or "reference", or passes as text */
-  const char *report; /**< null: none; a .txt or .json file */
+  /** null: "default"; or "reference", or passes as text */
+  const char *pipeline;
+  const char *report;            /**< null: none; a .txt or .json file */
   const cinch_dim_bound_t *dims; /**< [dim_count] */
   size_t dim_count;
   int64_t memory_budget_bytes; /**< of arena and weights; 0: no budget */
   cinch_emit_t emit;
   cinch_diagnostic_fn diagnose; /**< null: messages are dropped */
   void *user;                   /**< first argument of `diagnose` */
+  /** Nonzero: put the weights into the shared library or object itself. */
+  int32_t embed_weights;
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT {sizeof(cinch_compile_options_t)}

@@ -1,7 +1,8 @@
 /* cinch/runtime.h - run a compiled model
  *
- * A compiled model is `model.so` plus `model.safetensors`. Loading it executes
- * code from the file: treat a model as you treat a program. See
+ * A compiled model is `model.so` plus `model.safetensors`, one file with both,
+ * or an object that is linked into the program. Loading a file executes code
+ * from it: treat a model as you treat a program. See
  * docs/runtime.md for the rules on threads, fork() and replacing files.
  *
  * Every function that can fail returns a `cinch_status_t`; on failure
@@ -100,7 +101,9 @@ CINCH_API int32_t cinch_get_threads(void);
 
 typedef struct cinch_model_options_t {
   size_t struct_size;
-  /** Weights file; null: the one named in the model, in the model's folder. */
+  /** Weights file; null: the one named in the model, in the model's folder. A
+   *  linked model without embedded weights needs it; a model with embedded
+   *  weights refuses it. */
   const char *weights_path;
   /** Nonzero: read all weights and compare their checksum. Zero compares the
    *  sizes and the recorded checksums only. */
@@ -114,6 +117,18 @@ typedef struct cinch_model_options_t {
 CINCH_API cinch_status_t cinch_model_load(const char *path,
                                           const cinch_model_options_t *options,
                                           cinch_model_t **out_model);
+/** A compiled model that is linked into the program. The header that
+ *  `cinch-compile --emit=obj` writes declares the object. */
+typedef struct cinch_module_t cinch_module_t;
+
+/** Makes a model of `module`, which must live as long as the model. `options`
+ *  may be null. Version, CPU features, manifest and weights are checked as
+ *  `cinch_model_load` checks them, with the same statuses. May be called
+ * several times for one module. Release the model with `cinch_model_release`.
+ */
+CINCH_API cinch_status_t cinch_model_from_module(
+    const cinch_module_t *module, const cinch_model_options_t *options,
+    cinch_model_t **out_model);
 /** Releases the caller's hold on `model` (null is allowed). It is unloaded when
  *  its last session is released too. */
 CINCH_API void cinch_model_release(cinch_model_t *model);
@@ -125,11 +140,11 @@ typedef struct cinch_model_info_t {
   const char *cpu;      /**< such as "x86-64-v3" */
   const char *producer; /**< such as "cinch 0.1.0" */
   int32_t input_count, output_count, symbol_count, kernel_count;
-  int64_t weights_bytes; /**< data section of the weights file */
+  int64_t weights_bytes; /**< data section of the weights */
   /** Arena bytes guaranteed for every size within the bounds; -1 if a
    *  dimension has no bound. */
   int64_t guaranteed_peak_bytes;
-  int64_t load_us; /**< time that `cinch_model_load` took, microseconds */
+  int64_t load_us; /**< time that loading took, microseconds */
 } cinch_model_info_t;
 
 CINCH_API cinch_status_t cinch_model_get_info(const cinch_model_t *model,

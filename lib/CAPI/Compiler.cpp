@@ -2,6 +2,9 @@
 #include "cinch/compiler.h"
 #include "lib/Pipeline/Compile.h"
 #include "lib/Pipeline/Register.h"
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 using namespace cinch;
 
@@ -12,12 +15,17 @@ const char *cinch_compiler_version(void) {
   return version.c_str();
 }
 
+/// Bytes of the options in the first release, which every program has.
+static constexpr size_t firstOptionsBytes =
+    offsetof(cinch_compile_options_t, embed_weights);
+
 /// Checks what C callers can get wrong; returns what is wrong, or "".
 static std::string check(const char *input, const char *output,
                          const cinch_compile_options_t &options) {
   if (!input || !output)
     return "cinch_compile: input and output must not be null";
-  if (options.struct_size != sizeof(cinch_compile_options_t))
+  if (options.struct_size < firstOptionsBytes ||
+      options.struct_size > sizeof(cinch_compile_options_t))
     return "cinch_compile: options.struct_size is not that of this version";
   if (options.dim_count && !options.dims)
     return "cinch_compile: options.dims is null";
@@ -48,6 +56,7 @@ static CompileOptions convert(const char *input, const char *output,
     result.report = options.report;
   result.budgetBytes = options.memory_budget_bytes;
   result.emit = static_cast<Emit>(options.emit);
+  result.embedsWeights = options.embed_weights != 0;
   for (size_t i = 0; i < options.dim_count; ++i) {
     const cinch_dim_bound_t &dim = options.dims[i];
     DimBound bound;
@@ -63,8 +72,9 @@ static CompileOptions convert(const char *input, const char *output,
 cinch_compile_status_t cinch_compile(const char *input, const char *output,
                                      const cinch_compile_options_t *given) {
   cinch_compile_options_t options = CINCH_COMPILE_OPTIONS_INIT;
-  if (given)
-    options = *given;
+  if (given) // a program may have been built with fewer members, or more
+    memcpy(&options, given,
+           std::clamp(given->struct_size, firstOptionsBytes, sizeof(options)));
   auto diagnose = [&](Severity severity, llvm::StringRef message) {
     if (options.diagnose)
       options.diagnose(options.user, static_cast<cinch_severity_t>(severity),

@@ -5,16 +5,11 @@
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Register.h"
 #include "lib/Pipeline/Report.h"
-#include "lib/Target/Files.h"
-#include "lib/Target/Link.h"
+#include "lib/Target/Binary.h"
 #include "lib/Target/Machine.h"
-#include "lib/Target/Manifest.h"
-#include "lib/Target/ObjectCode.h"
-#include "lib/Target/Weights.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include <mutex>
@@ -54,8 +49,8 @@ private:
   Status runPasses(PassManager &passes);
   Status transform();
   Status writeText(llvm::function_ref<void(llvm::raw_ostream &)> print);
-  Status writeBinary(const Machine &machine);
-  Status writeObjectFile(llvm::Module &module, const Machine &machine);
+  Status writeCompiled(const Machine &machine);
+  void enter(StringRef phase);
   Status writeReport(const Machine *machine);
   Status finish() {
     if (llvm::Error error = files.commit())
@@ -138,6 +133,10 @@ Status Compilation::checkOptions() {
     return fail("expected a .txt or .json report, but got '" + options.report +
                     "'",
                 Status::WrongUsage);
+  if (options.embedsWeights && options.emit != Emit::So &&
+      options.emit != Emit::Obj)
+    return fail("weights can be embedded in a shared library or an object only",
+                Status::WrongUsage);
   if (options.output.empty()) {
     static constexpr StringRef extensions[] = {".so",   ".o",    ".ll",
                                                ".mlir", ".mlir", ".onnx"};
@@ -148,7 +147,32 @@ Status Compilation::checkOptions() {
       return fail("the output would replace the input; name another with -o",
                   Status::WrongUsage);
   }
+  for (const std::string &file : {options.output, options.report})
+    if (llvm::Error error = checkPlace(file)) // before the long work
+      return fail(std::move(error));
   return Status::Done;
+}
+
+/// The phases of a compilation to a shared library, with their shares of its
+/// time, measured on the models of test/models.
+static constexpr struct {
+  llvm::StringLiteral name;
+  double share;
+} phases[] = {{"import", 0.03},        {"simplify", 0.02},
+              {"plan memory", 0.10},   {"lower", 0.15},
+              {"read weights", 0.02},  {"optimize", 0.40},
+              {"generate code", 0.25}, {"write", 0.03}};
+
+void Compilation::enter(StringRef phase) {
+  if (!options.progress)
+    return;
+  double done = 0;
+  for (const auto &entry : phases) {
+    if (entry.name == phase)
+      return options.progress(phase, done);
+    done += entry.share;
+  }
+  llvm_unreachable("a phase that has no share");
 }
 
 Status Compilation::loadText() {
@@ -187,6 +211,7 @@ Status Compilation::setBounds() {
 }
 
 Status Compilation::load() {
+  enter("import");
   if (path::extension(options.input) != ".onnx") {
     Status status = loadText();
     return status == Status::Done ? setBounds() : status;
@@ -230,12 +255,15 @@ Status Compilation::transform() {
   }
   if (options.emit == Emit::Mlir)
     return Status::Done;
+  enter("simplify");
   Status status = runPhase(addGraphPasses);
   if (status != Status::Done || options.emit == Emit::Onnx)
     return status;
+  enter("plan memory");
   status = runPhase(addExecPasses);
   if (status != Status::Done || options.emit == Emit::Exec)
     return status;
+  enter("lower");
   return runPhase(addLoweringPasses);
 }
 
@@ -263,77 +291,19 @@ Status Compilation::writeReport(const Machine *machine) {
   return error ? fail(std::move(error)) : Status::Done;
 }
 
-/// The C header beside an object.
-static void writeHeader(llvm::raw_ostream &os, StringRef model) {
-  os << "/* Compiled model " << model
-     << ": link this object with libcinch_rt. */\n"
-     << "#pragma once\n"
-     << "#include <cinch/runtime.h>\n"
-     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
-     << "struct cinch_module_v1;\n"
-     << "extern const struct cinch_module_v1 cinch_module;\n"
-     << "#ifdef __cplusplus\n}\n#endif\n";
-}
-
-Status Compilation::writeObjectFile(llvm::Module &llvmModule,
-                                    const Machine &machine) {
-  llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream objectStream(object);
-  if (llvm::Error error = writeObject(llvmModule, machine, objectStream))
-    return fail(std::move(error));
-  auto write = [&](llvm::raw_ostream &os) {
-    os.write(object.data(), object.size());
-    return llvm::Error::success();
-  };
-  if (options.emit == Emit::Obj) {
-    if (llvm::Error error = files.write(options.output, write))
-      return fail(std::move(error));
-    llvm::SmallString<128> header(options.output);
-    path::replace_extension(header, ".h");
-    llvm::Error error = files.write(header, [&](llvm::raw_ostream &os) {
-      writeHeader(os, path::stem(options.input));
-      return llvm::Error::success();
-    });
-    return error ? fail(std::move(error)) : Status::Done;
-  }
-  llvm::Expected<std::string> temporary =
-      files.writeTemporary(options.output, write);
-  if (!temporary)
-    return fail(temporary.takeError());
-  llvm::Expected<std::string> library = files.reserve(options.output);
-  if (!library)
-    return fail(library.takeError());
-  if (llvm::Error error = linkSharedLibrary(*temporary, *library))
+Status Compilation::writeCompiled(const Machine &machine) {
+  BinaryOptions binary;
+  binary.form = options.emit == Emit::So    ? BinaryForm::SharedLibrary
+                : options.emit == Emit::Obj ? BinaryForm::Object
+                                            : BinaryForm::LLVMText;
+  binary.output = options.output;
+  binary.model = path::stem(options.input).str();
+  binary.producer = "cinch " + getVersion().str();
+  binary.embedsWeights = options.embedsWeights;
+  binary.enterPhase = [this](StringRef phase) { enter(phase); };
+  if (llvm::Error error = writeBinary(*module, machine, binary, files))
     return fail(std::move(error));
   return Status::Done;
-}
-
-Status Compilation::writeBinary(const Machine &machine) {
-  llvm::Expected<WeightsFile> weights = WeightsFile::create(*module);
-  if (!weights)
-    return fail(weights.takeError());
-  llvm::SmallString<128> weightsPath(options.output);
-  path::replace_extension(weightsPath, ".safetensors");
-  ManifestInfo info;
-  info.model = path::stem(options.input).str();
-  info.producer = "cinch " + getVersion().str();
-  info.weightsName = path::filename(weightsPath).str();
-  std::string manifest = makeManifest(*module, info, machine, *weights);
-  llvm::LLVMContext llvmContext;
-  llvm::Expected<std::unique_ptr<llvm::Module>> llvmModule = makeLLVMModule(
-      *module, llvmContext, machine, manifest, makeNote(machine, *weights));
-  if (!llvmModule)
-    return fail(llvmModule.takeError());
-  if (options.emit == Emit::Llvm)
-    return writeText(
-        [&](llvm::raw_ostream &os) { (*llvmModule)->print(os, nullptr); });
-  if (weights->getBytes() > 0)
-    if (llvm::Error error =
-            files.write(weightsPath, [&](llvm::raw_ostream &os) {
-              return weights->write(os);
-            }))
-      return fail(std::move(error));
-  return writeObjectFile(**llvmModule, machine);
 }
 
 Status Compilation::run() {
@@ -361,7 +331,7 @@ Status Compilation::run() {
     break;
   }
   default:
-    status = writeBinary(*machine);
+    status = writeCompiled(*machine);
   }
   if (status == Status::Done)
     status = writeReport(&*machine);

@@ -27,6 +27,10 @@ struct CompileOptions {
   std::vector<DimBound> dims;
   int64_t budgetBytes = 0; ///< of arena and weights; 0: no budget
   Emit emit = Emit::So;
+  bool embedsWeights = false; ///< in the output of So or Obj
+  /// Called when a phase begins, with the share of the time that is over, from
+  /// 0 to 1, as it is for most models.
+  std::function<void(llvm::StringRef phase, double share)> progress;
 };
 
 enum class Severity { Error, Warning, Remark, Note };

@@ -1,6 +1,10 @@
 //===- Files.cpp - output files, all or nothing ---------------------------===//
 #include "lib/Target/Files.h"
-#include <sys/stat.h>
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/Errno.h"
+#include "llvm/Support/Path.h"
+#include <csignal>
+#include <unistd.h>
 
 using namespace cinch;
 using llvm::sys::fs::TempFile;
@@ -8,6 +12,21 @@ using llvm::sys::fs::TempFile;
 static llvm::Error makeError(llvm::StringRef path, const llvm::Twine &what) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                  "cannot write '" + path + "': " + what);
+}
+
+llvm::Error cinch::checkPlace(llvm::StringRef path) {
+  if (path.empty())
+    return llvm::Error::success();
+  if (llvm::sys::fs::is_directory(path))
+    return makeError(path, "is a directory");
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  if (folder.empty())
+    folder = ".";
+  if (!llvm::sys::fs::is_directory(folder))
+    return makeError(path, "'" + folder + "' is not a directory");
+  if (access(folder.str().c_str(), W_OK))
+    return makeError(path, llvm::sys::StrError());
+  return llvm::Error::success();
 }
 
 OutputFiles::~OutputFiles() {
@@ -70,13 +89,26 @@ OutputFiles::writeTemporary(llvm::StringRef besidePath, Writer writer) {
 }
 
 llvm::Error OutputFiles::commit() {
+  for (const Pending &pending : files)
+    if (llvm::Error error = checkPlace(pending.path))
+      return error;
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP})
+    sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  llvm::scope_exit unblock(
+      [&] { pthread_sigmask(SIG_SETMASK, &before, nullptr); });
+  std::vector<llvm::StringRef> done;
   for (Pending &pending : files) {
     if (pending.path.empty())
       continue;
-    if (llvm::sys::fs::is_directory(pending.path))
-      return makeError(pending.path, "is a directory");
-    if (llvm::Error error = pending.file.keep(pending.path))
+    if (llvm::Error error = pending.file.keep(pending.path)) {
+      for (llvm::StringRef path : done)
+        llvm::sys::fs::remove(path);
       return makeError(pending.path, llvm::toString(std::move(error)));
+    }
+    done.push_back(pending.path);
   }
   return llvm::Error::success();
 }

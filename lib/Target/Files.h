@@ -10,9 +10,14 @@
 
 namespace cinch {
 
+/// Refuses a `path` that no file can be written to: a folder, or a place in a
+/// folder that is missing or cannot be written. An empty path is good.
+llvm::Error checkPlace(llvm::StringRef path);
+
 /// Files that appear together under their names once `commit` is called, and
 /// not at all before or otherwise. Each is written beside its place under a
-/// temporary name, which is removed on failure and on a signal.
+/// temporary name (`PATH.XXXXXXXX.tmp`), which is removed on failure and on a
+/// signal; only SIGKILL and a crash of the machine leave it.
 class OutputFiles {
 public:
   using Writer = llvm::function_ref<llvm::Error(llvm::raw_ostream &)>;
@@ -27,7 +32,9 @@ public:
   /// Makes a temporary file that is removed in the end; returns its name.
   llvm::Expected<std::string> writeTemporary(llvm::StringRef besidePath,
                                              Writer writer);
-  /// Renames all files to their places, in the order of their creation.
+  /// Renames all files to their places, in the order of their creation. If one
+  /// cannot be renamed, those before it are removed. SIGINT, SIGTERM and SIGHUP
+  /// wait until all is done.
   llvm::Error commit();
 
 private:

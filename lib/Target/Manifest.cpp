@@ -93,7 +93,10 @@ std::string cinch::makeManifest(ModuleOp module, const ManifestInfo &info,
       json.attribute("weights", nullptr);
     else
       json.attributeObject("weights", [&] {
-        json.attribute("file", info.weightsName);
+        if (info.weightsName.empty())
+          json.attribute("file", nullptr);
+        else
+          json.attribute("file", info.weightsName);
         json.attribute("bytes", weights.getBytes());
         json.attribute("checksum", weights.getChecksum());
       });

@@ -11,7 +11,7 @@ namespace cinch {
 struct ManifestInfo {
   std::string model;       ///< name, for people
   std::string producer;    ///< such as "cinch 0.1.0"
-  std::string weightsName; ///< file name without a folder
+  std::string weightsName; ///< file name without a folder; empty: embedded
 };
 
 /// The manifest of a module with the attributes of plan-memory and

@@ -38,31 +38,51 @@ static llvm::Constant *addMicrokernels(llvm::Module &module,
                      "cinch_microkernels");
 }
 
-/// Defines `cinch_module`, of type cinch_module_v1.
+/// The weights, which another object file defines; null if not embedded.
+static llvm::Constant *addWeights(llvm::Module &module,
+                                  llvm::StringRef symbol) {
+  llvm::LLVMContext &context = module.getContext();
+  if (symbol.empty())
+    return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0));
+  auto *weights = new llvm::GlobalVariable(
+      module, llvm::Type::getInt8Ty(context), /*isConstant=*/true,
+      llvm::GlobalValue::ExternalLinkage, /*Initializer=*/nullptr, symbol);
+  weights->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return weights;
+}
+
+/// Defines the model's object, of type cinch_module_t. `note` points to the
+/// descriptor of the note.
 static void addModuleObject(llvm::Module &module, llvm::Function *entry,
-                            llvm::StringRef manifest,
+                            const ModuleContents &contents,
+                            llvm::Constant *note,
                             mlir::ArrayAttr microkernels) {
   llvm::LLVMContext &context = module.getContext();
   auto *i64 = llvm::Type::getInt64Ty(context);
   auto number = [&](int64_t value) {
     return llvm::ConstantInt::get(i64, value);
   };
-  llvm::Constant *text = addConstant(
-      module,
-      llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false),
-      "cinch_manifest");
+  llvm::Constant *text =
+      addConstant(module,
+                  llvm::ConstantDataArray::getString(context, contents.manifest,
+                                                     /*AddNull=*/false),
+                  "cinch_manifest");
   int64_t count = microkernels ? microkernels.size() : 0;
   llvm::Constant *value = llvm::ConstantStruct::getAnon(
-      {number(CINCH_MODULE_ABI_VERSION), entry, text, number(manifest.size()),
-       addMicrokernels(module, microkernels), number(count)});
-  llvm::GlobalVariable *object =
-      addConstant(module, value, CINCH_MODULE_SYMBOL);
+      {number(CINCH_MODULE_ABI_VERSION), entry, text,
+       number(contents.manifest.size()), addMicrokernels(module, microkernels),
+       number(count), note, number(contents.note.size()),
+       addWeights(module, contents.weightsSymbol),
+       number(contents.weightsBytes)});
+  llvm::GlobalVariable *object = addConstant(module, value, contents.symbol);
   object->setLinkage(llvm::GlobalValue::ExternalLinkage);
   object->setAlignment(llvm::Align(8));
 }
 
-/// Adds the ELF note; the section's name makes it one.
-static void addNote(llvm::Module &module, llvm::StringRef descriptor) {
+/// Adds the ELF note (the section's name makes it one); returns the address of
+/// its descriptor.
+static llvm::Constant *addNote(llvm::Module &module,
+                               llvm::StringRef descriptor) {
   std::string bytes;
   auto addWord = [&](uint32_t word) {
     char text[4];
@@ -76,6 +96,7 @@ static void addNote(llvm::Module &module, llvm::StringRef descriptor) {
   addWord(CINCH_NOTE_TYPE);
   bytes += owner;
   pad();
+  int64_t offset = bytes.size();
   bytes += descriptor;
   pad();
   llvm::GlobalVariable *note =
@@ -86,15 +107,19 @@ static void addNote(llvm::Module &module, llvm::StringRef descriptor) {
   note->setSection(CINCH_NOTE_SECTION);
   note->setAlignment(llvm::Align(4));
   llvm::appendToUsed(module, {note});
+  llvm::LLVMContext &context = module.getContext();
+  return llvm::ConstantExpr::getGetElementPtr(
+      llvm::Type::getInt8Ty(context), note,
+      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), offset));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
+void cinch::optimize(llvm::Module &module, const Machine &machine) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = true;
   tuning.SLPVectorization = true;
   tuning.LoopInterleaving = true;
   tuning.LoopUnrolling = true;
-  llvm::PassBuilder builder(&target, tuning);
+  llvm::PassBuilder builder(machine.target.get(), tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -110,8 +135,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
 cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
-                      const Machine &machine, llvm::StringRef manifest,
-                      llvm::StringRef note) {
+                      const Machine &machine, const ModuleContents &contents) {
   std::unique_ptr<llvm::Module> module =
       mlir::translateModuleToLLVMIR(source, context, "cinch");
   if (!module)
@@ -128,10 +152,9 @@ cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
     if (!function.isDeclaration())
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
   }
-  addModuleObject(*module, entry, manifest,
+  llvm::Constant *note = addNote(*module, contents.note);
+  addModuleObject(*module, entry, contents, note,
                   source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"));
-  addNote(*module, note);
-  optimize(*module, *machine.target);
   return module;
 }
 

@@ -9,14 +9,26 @@
 
 namespace cinch {
 
-/// Translates a lowered module to LLVM IR, adds the object that the runtime
-/// looks for (`cinch_module`, runtime/ModuleAbi.h) with `manifest`, and the ELF
-/// note with the descriptor `note`, and optimizes it (O3) for `machine`.
-/// Everything but `cinch_module` is internal.
+/// What the object of a compiled model (runtime/ModuleAbi.h) holds besides
+/// code.
+struct ModuleContents {
+  std::string symbol; ///< name of the object
+  std::string manifest;
+  std::string note; ///< descriptor of the ELF note
+  /// Symbol of the weights, a .safetensors file that another object file
+  /// defines, and its bytes; empty: not embedded.
+  std::string weightsSymbol;
+  int64_t weightsBytes = 0;
+};
+
+/// Translates a lowered module to LLVM IR and adds the ELF note and the object
+/// that the runtime looks for. Everything but that object is internal.
 llvm::Expected<std::unique_ptr<llvm::Module>>
 makeLLVMModule(mlir::ModuleOp module, llvm::LLVMContext &context,
-               const Machine &machine, llvm::StringRef manifest,
-               llvm::StringRef note);
+               const Machine &machine, const ModuleContents &contents);
+
+/// Optimizes `module` (O3) for `machine`.
+void optimize(llvm::Module &module, const Machine &machine);
 
 /// Writes `module` as an object file.
 llvm::Error writeObject(llvm::Module &module, const Machine &machine,

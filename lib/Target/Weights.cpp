@@ -116,7 +116,16 @@ llvm::Expected<WeightsFile> WeightsFile::create(ModuleOp module) {
     file.tensors.push_back({unique,
                             record.getAs<IntegerAttr>("offset").getInt(),
                             record.getAs<IntegerAttr>("bytes").getInt(),
-                            record.getAs<TypedAttr>("value")});
+                            record.getAs<TypedAttr>("value"),
+                            "",
+                            {}});
+    if (auto layout = record.getAs<StringAttr>("layout")) {
+      Tensor &tensor = file.tensors.back();
+      tensor.layout = layout.getValue().str();
+      llvm::append_range(
+          tensor.shape,
+          record.getAs<DenseI64ArrayAttr>("unpacked_shape").asArrayRef());
+    }
   }
   file.bytes = total.getInt();
   Checksum checksum;
@@ -126,7 +135,27 @@ llvm::Expected<WeightsFile> WeightsFile::create(ModuleOp module) {
   if (llvm::Error error = file.produce(add))
     return error;
   file.checksum = checksum.str();
+  file.header = file.makeHeader();
   return file;
+}
+
+/// The packed tensors as JSON: {name: {"layout": …, "shape": […]}}.
+std::string WeightsFile::makeLayouts() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::json::OStream json(os);
+  json.object([&] {
+    for (const Tensor &tensor : tensors)
+      if (!tensor.layout.empty())
+        json.attributeObject(tensor.name, [&] {
+          json.attribute("layout", tensor.layout);
+          json.attributeArray("shape", [&] {
+            for (int64_t dim : tensor.shape)
+              json.value(dim);
+          });
+        });
+  });
+  return text;
 }
 
 std::string WeightsFile::makeHeader() const {
@@ -157,7 +186,7 @@ std::string WeightsFile::makeHeader() const {
   json.object([&] {
     json.attributeObject("__metadata__", [&] {
       json.attribute("cinch_checksum", checksum);
-      json.attribute("cinch_layout", "row-major");
+      json.attribute("cinch_layouts", makeLayouts());
     });
     for (const Tensor &tensor : tensors) {
       pad(tensor.offset);
@@ -176,7 +205,6 @@ std::string WeightsFile::makeHeader() const {
 }
 
 llvm::Error WeightsFile::write(llvm::raw_ostream &os) const {
-  std::string header = makeHeader();
   char length[8];
   llvm::support::endian::write64le(length, header.size());
   os.write(length, sizeof(length));

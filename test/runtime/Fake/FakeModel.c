@@ -13,8 +13,11 @@
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
+#ifndef MODULE_NAME
+#define MODULE_NAME cinch_module
+#endif
 #ifndef NOTE_ABI
-#define NOTE_ABI 1
+#define NOTE_ABI 2
 #endif
 #ifdef OTHER_CPU
 #define FEATURES "\"sse2\",\"quantum\",\"warp\""
@@ -44,7 +47,7 @@
 #endif
 
 static const char manifest[] =
-    "{\"abi\":1,\"model\":\"fake\",\"target\":\"cpu\",\"cpu\":\"x86-64\","
+    "{\"abi\":2,\"model\":\"fake\",\"target\":\"cpu\",\"cpu\":\"x86-64\","
     "\"producer\":\"hand\","
     "\"symbols\":[{\"name\":\"batch\",\"min\":1,\"max\":" BATCH_MAX
     ",\"input\":0,\"axis\":0}],"
@@ -150,6 +153,14 @@ static int32_t run(cinch_frame_v1 *frame) {
 static const cinch_microkernel_v1 microkernels[] = {
     {1, 4, 4, 4, 4, MICROKERNEL_LDC, 0, 0}};
 
-__attribute__((visibility("default"))) const cinch_module_v1 cinch_module = {
-    CINCH_MODULE_ABI_VERSION, run,          manifest,
-    sizeof(manifest) - 1,     microkernels, 1};
+__attribute__((visibility("default")))
+const cinch_module_t MODULE_NAME = {CINCH_MODULE_ABI_VERSION,
+                                    run,
+                                    manifest,
+                                    sizeof(manifest) - 1,
+                                    microkernels,
+                                    1,
+                                    NOTE,
+                                    sizeof(NOTE) - 1,
+                                    0,
+                                    0};

@@ -59,8 +59,8 @@ TEST_F(LoadTest, RefusesWhatIsNotAModel) {
                CINCH_ERROR_IO, "cannot be found");
   EXPECT_FAILS(cinch_model_load(weightsPath().c_str(), nullptr, &model),
                CINCH_ERROR_FORMAT, "not ELF");
-  EXPECT_FAILS(cinch_model_load("/proc/self/exe", nullptr, &model),
-               CINCH_ERROR_FORMAT, "without a Cinch note");
+  EXPECT_FAILS(cinch_model_load("/bin/sh", nullptr, &model), CINCH_ERROR_FORMAT,
+               "without a Cinch note");
   EXPECT_FAILS(cinch_model_load(folder.c_str(), nullptr, &model),
                CINCH_ERROR_IO, "not a regular file");
   EXPECT_FAILS(cinch_model_load(nullptr, nullptr, &model),
@@ -69,7 +69,7 @@ TEST_F(LoadTest, RefusesWhatIsNotAModel) {
 }
 
 TEST_F(LoadTest, RefusesOtherMachines) {
-  EXPECT_FAILS(load("other_abi"), CINCH_ERROR_VERSION, "module ABI 2");
+  EXPECT_FAILS(load("other_abi"), CINCH_ERROR_VERSION, "module ABI 3");
   EXPECT_FAILS(load("other_cpu"), CINCH_ERROR_CPU, "lacks: quantum, warp");
 }
 
@@ -94,7 +94,7 @@ TEST_F(LoadTest, RefusesEveryTruncation) {
 // Flips in the headers and the note: a status or a model that loads, no crash.
 TEST_F(LoadTest, SurvivesFlippedHeaders) {
   std::string path = copyModel("dynamic"), bytes = readAll(path);
-  size_t note = bytes.find("{\"abi\":1,\"target\"");
+  size_t note = bytes.find("{\"abi\":2,\"target\"");
   ASSERT_NE(note, std::string::npos);
   int refused = 0, tried = 0;
   auto flip = [&](size_t at, int bit) {
