@@ -46,7 +46,8 @@ def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
 
     Afterwards every exec and scf operation with tensor results has `slots`
     (`exec.slots` on scf, `exec.arg_slots` for block arguments), and the module has
-    `exec.slots` (name, bytes, first, last), `exec.weights`, `exec.weight_bytes` and,
+    `exec.slots` (name, bytes, first, last), `exec.weights` (name, offset,
+    bytes, value and, if packed, layout and unpacked_shape), `exec.weight_bytes` and,
     where the sizes are bounded, `exec.plan` (offsets, peak, lower_bound, method).
     Counts: `exec.plan_report` = slots, shared (values that share a slot), copies
     (inserted).

@@ -151,12 +151,16 @@ void PlanMemoryPass::writeWeights(const Program &program) {
       continue;
     int64_t bytes = *program.getBytes(value).asConstant();
     weightOffsets[seen.size() - 1] = std::to_string(offset);
-    records.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("bytes", builder.getI64IntegerAttr(bytes)),
-         builder.getNamedAttr("name",
-                              builder.getStringAttr(program.getName(value))),
-         builder.getNamedAttr("offset", builder.getI64IntegerAttr(offset)),
-         builder.getNamedAttr("value", weight.getValue())}));
+    SmallVector<NamedAttribute> fields = {
+        builder.getNamedAttr("bytes", builder.getI64IntegerAttr(bytes)),
+        builder.getNamedAttr("name",
+                             builder.getStringAttr(program.getName(value))),
+        builder.getNamedAttr("offset", builder.getI64IntegerAttr(offset)),
+        builder.getNamedAttr("value", weight.getValue())};
+    for (StringRef field : {"layout", "unpacked_shape"}) // of packed weights
+      if (Attribute attr = weight->getAttr(("exec." + field).str()))
+        fields.push_back(builder.getNamedAttr(field, attr));
+    records.push_back(builder.getDictionaryAttr(fields));
     offset = llvm::alignTo(offset + bytes, 64);
   }
   getOperation()->setAttr("exec.weights", builder.getArrayAttr(records));

@@ -207,9 +207,7 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight,
                   builder.getDenseI64ArrayAttr(type.getShape()));
   packed->setAttr(
       "exec.layout",
-      builder.getStringAttr((isTransposed ? "blocks of rows of the transpose, "
-                                          : "blocks of columns, ") +
-                            Twine(block) + " each"));
+      builder.getStringAttr(isTransposed ? "row-blocks" : "column-blocks"));
   weight->replaceAllUsesWith(packed);
   weight->erase();
   return success();

@@ -50,9 +50,9 @@ def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
     %w = exec.weight #graph.weight<…> : tensor<384x1536xf32>
     // becomes
     %w = exec.weight #graph.weight<"<computed:0>", …> : tensor<24x384x64xf32>
-        {exec.unpacked_shape = array<i64: 384, 1536>, exec.layout = "…"}
+        {exec.unpacked_shape = array<i64: 384, 1536>, exec.layout = "column-blocks"}
     ```
-    for weights [K, N] or [N, K] whose every use is B of a contraction kernel whose
+    for weights [K, N] (`column-blocks`) or [N, K] (`row-blocks`) whose every use is B of a contraction kernel whose
     every call has such a weight: [ceil(N / nb)][K][nb], zero padded. The kernel's
     argument takes the packed type; a generic marked `exec.unpack` in its body shows
     it as the matrix that it was, so that every lowering stays right. Others are

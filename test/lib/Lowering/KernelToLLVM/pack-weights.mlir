@@ -20,7 +20,7 @@ func.func private @matmul(%a: tensor<?x2xf32>, %b: tensor<6x2xf32>, %out: tensor
 }
 // CHECK-LABEL: func.func @main
 // CHECK: exec.weight #graph.weight<"<computed:0>", 0, 48, 0> : tensor<1x2x6xf32>
-// CHECK-SAME: exec.unpacked_shape = array<i64: 6, 2>
+// CHECK-SAME: exec.layout = "row-blocks", exec.unpacked_shape = array<i64: 6, 2>
 // CHECK: exec.kernel @matmul
 // CHECK-SAME: (tensor<?x2xf32>, tensor<1x2x6xf32>) -> tensor<?x6xf32>
 func.func @main(%x: tensor<?x2xf32>) -> tensor<?x6xf32> attributes {graph.entry} {
