@@ -1,12 +1,33 @@
 //===- cinch-compile.cpp - model in, binary out ---------------------------===//
 #include "lib/Pipeline/Compile.h"
 #include "lib/Pipeline/Register.h"
+#include "tools/Common/Progress.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace cinch;
 namespace cl = llvm::cl;
+
+static constexpr char overview[] =
+    R"(Compiles a model to native code with a memory plan.
+
+examples:
+  cinch-compile model.onnx                    model.so and model.safetensors
+  cinch-compile model.onnx -o m.so --dim batch=1 --dim seq=1..512
+                                              one batch, up to 512 tokens
+  cinch-compile model.onnx --memory-budget=64MiB --report=report.txt
+                                              fail if it needs more; say why
+  cinch-compile model.onnx --embed-weights    one file
+  cinch-compile model.onnx --emit=obj -o m.o  m.o, m.h, m.safetensors to link in
+
+While it works, files are called NAME.XXXXXXXX.tmp; they get their names when
+all of them are complete, and are removed on failure and on a signal.
+
+exit status: 0 done, 1 failed (model, budget, files), 2 wrong usage, 77 the
+model is valid but something in it is not supported
+)";
 
 static cl::OptionCategory category("cinch-compile options");
 static cl::opt<std::string> input(cl::Positional, cl::Required,
@@ -49,7 +70,12 @@ static cl::opt<Emit>
 static cl::opt<std::string>
     report("report", cl::value_desc("file.txt|file.json"),
            cl::desc("Write kernels and memory timeline"), cl::cat(category));
-static cl::opt<bool> quiet("quiet", cl::desc("Print errors only"),
+static cl::opt<bool>
+    embedWeights("embed-weights",
+                 cl::desc("Put the weights into the .so or .o itself"),
+                 cl::cat(category));
+static cl::opt<bool> quiet("quiet",
+                           cl::desc("Print errors only, and no progress"),
                            cl::cat(category));
 
 static int usageError(const llvm::Twine &message) {
@@ -91,11 +117,15 @@ static std::optional<DimBound> parseDim(llvm::StringRef text) {
   return bound;
 }
 
+static std::optional<tools::Progress> progress;
+
 static void print(Severity severity, llvm::StringRef message) {
   static constexpr llvm::StringLiteral names[] = {"error", "warning", "remark",
                                                   "note"};
   if (quiet && severity != Severity::Error && severity != Severity::Note)
     return;
+  if (progress)
+    progress->clear();
   llvm::errs() << "cinch-compile: " << names[static_cast<int>(severity)] << ": "
                << message << "\n";
 }
@@ -106,8 +136,7 @@ int main(int argc, char **argv) {
     os << "cinch-compile " << getVersion() << "\n";
   });
   cl::HideUnrelatedOptions(category);
-  if (!cl::ParseCommandLineOptions(
-          argc, argv, "Compiles a model to native code\n", &llvm::errs()))
+  if (!cl::ParseCommandLineOptions(argc, argv, overview, &llvm::errs()))
     return static_cast<int>(Status::WrongUsage);
   CompileOptions options;
   options.input = input;
@@ -117,6 +146,7 @@ int main(int argc, char **argv) {
   options.pipeline = pipeline;
   options.report = report;
   options.emit = emit;
+  options.embedsWeights = embedWeights;
   for (const std::string &text : dims) {
     std::optional<DimBound> bound = parseDim(text);
     if (!bound)
@@ -132,5 +162,14 @@ int main(int argc, char **argv) {
           budget + "'");
     options.budgetBytes = *size;
   }
-  return static_cast<int>(compile(options, print));
+  if (!quiet)
+    progress.emplace("compiling " +
+                     llvm::sys::path::filename(options.input).str());
+  options.progress = [](llvm::StringRef phase, double share) {
+    if (progress)
+      progress->update(share, phase.str());
+  };
+  Status status = compile(options, print);
+  progress.reset();
+  return static_cast<int>(status);
 }
