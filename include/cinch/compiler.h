@@ -78,7 +78,19 @@ typedef struct cinch_compile_options_t {
   int32_t embed_weights;
 } cinch_compile_options_t;
 
-#define CINCH_COMPILE_OPTIONS_INIT {sizeof(cinch_compile_options_t)}
+#define CINCH_COMPILE_OPTIONS_INIT                                             \
+  {sizeof(cinch_compile_options_t),                                            \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
+   0,                                                                          \
+   CINCH_EMIT_SO,                                                              \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0}
 
 /** Returns CINCH_COMPILER_ABI_VERSION of the library. */
 CINCH_COMPILER_API int32_t cinch_compiler_abi_version(void);

@@ -158,10 +158,10 @@ Status Compilation::checkOptions() {
 static constexpr struct {
   llvm::StringLiteral name;
   double share;
-} phases[] = {{"import", 0.03},        {"simplify", 0.02},
-              {"plan memory", 0.10},   {"lower", 0.15},
-              {"read weights", 0.02},  {"optimize", 0.40},
-              {"generate code", 0.25}, {"write", 0.03}};
+} phases[] = {{"import", 0.005},       {"simplify", 0.005},
+              {"plan memory", 0.01},   {"lower", 0.05},
+              {"read weights", 0.01},  {"optimize", 0.48},
+              {"generate code", 0.42}, {"write", 0.02}};
 
 void Compilation::enter(StringRef phase) {
   if (!options.progress)
