@@ -230,7 +230,8 @@ bool writeOutputs(const std::string &path,
       tensors.push_back({output.name, &output.tensor});
     return writeNpz(path, tensors, error);
   }
-  if (!isFolder(path) && mkdir(path.c_str(), 0777)) {
+  bool isNew = !isFolder(path);
+  if (isNew && mkdir(path.c_str(), 0777)) {
     error = path + ": " + strerror(errno);
     return false;
   }
@@ -239,8 +240,14 @@ bool writeOutputs(const std::string &path,
     std::string header = makeTensorProtoHeader(tensor, outputs[index].name);
     Bytes data(reinterpret_cast<const char *>(tensor.data.data()),
                tensor.data.size());
-    if (!writeFile(protoPath(path, "output", index), {header, data}, error))
-      return false;
+    if (writeFile(protoPath(path, "output", index), {header, data}, error))
+      continue;
+    // All or nothing.
+    while (index-- > 0)
+      unlink(protoPath(path, "output", index).c_str());
+    if (isNew)
+      rmdir(path.c_str());
+    return false;
   }
   return true;
 }

@@ -11,6 +11,15 @@ namespace cinch::run {
 const char *const usage =
     R"(cinch-run MODEL.so [options]: runs a compiled model.
 
+Examples:
+  cinch-run m.so --benchmark=100               random inputs, 100 timed runs
+  cinch-run m.so --dim=batch=1 --dim=seq=128 --measure-memory
+                                               at these sizes; check the memory
+  cinch-run m.so --inputs=in.npz --outputs=out.npz
+  cinch-run m.so --inputs=test_data_set_0 --expect=test_data_set_0
+                                               as an ONNX test case
+  cinch-run m.so --input=x=@x.npy --json=statistics.json --quiet
+
 Inputs: one of the following; random ones if there are none.
   --inputs=PATH         an .npz keyed by input name, or a folder with input_0.pb,
                         input_1.pb, ... in the order of the graph
@@ -34,7 +43,7 @@ Run:
   --profile             print the time of every kernel
   --measure-memory      two more runs that measure the arena from outside
   --json=FILE           write statistics
-  --quiet               print nothing but errors
+  --quiet               print nothing but errors, and no progress
   --version --help
 
 Exit status: 0 done, 1 failed (model, input, mismatch), 2 wrong usage.

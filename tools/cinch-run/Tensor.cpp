@@ -2,6 +2,7 @@
 #include "tools/cinch-run/Tensor.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -90,6 +91,15 @@ bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
   struct stat status;
   bool isSpecial = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
   std::string temporary = path + ".XXXXXX";
+  // A signal waits until the file has its name or is gone. Not where writing
+  // may take forever.
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP})
+    sigaddset(&signals, signal);
+  if (isSpecial)
+    sigemptyset(&signals);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
   int descriptor = isSpecial ? open(path.c_str(), O_WRONLY | O_CLOEXEC)
                              : mkstemp(temporary.data());
   mode_t mask = umask(0);
@@ -105,12 +115,13 @@ bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
     isWritten = false;
     reason = errno;
   }
-  if (isWritten)
-    return true;
-  error = path + ": " + strerror(reason);
-  if (descriptor >= 0 && !isSpecial)
-    unlink(temporary.c_str());
-  return false;
+  if (!isWritten) {
+    error = path + ": " + strerror(reason);
+    if (descriptor >= 0 && !isSpecial)
+      unlink(temporary.c_str());
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return isWritten;
 }
 
 } // namespace cinch::run

@@ -1,9 +1,11 @@
 //===- cinch-run.cpp - runs a compiled model ------------------------------===//
+#include "tools/Common/Progress.h"
 #include "tools/cinch-run/Report.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 
 using namespace cinch::run;
 
@@ -32,8 +34,6 @@ static int reportError(const std::string &message) {
   fprintf(stderr, "cinch-run: %s\n", message.c_str());
   return 1;
 }
-
-static int reportLastError() { return reportError(cinch_last_error()); }
 
 static cinch_tensor_t makeView(Tensor &tensor) {
   cinch_tensor_t view = {};
@@ -128,29 +128,56 @@ static bool compareOutputs(const Options &options, const Buffers &buffers,
   return true;
 }
 
-static int run(const Options &options) {
-  Handles handles;
+/// Tells how many runs are over. A measurement counts as the three runs that it
+/// takes about as long as.
+class RunProgress {
+public:
+  explicit RunProgress(const Options &options)
+      : total(1 + options.benchmarkRuns + (options.measureMemory ? 3 : 0)) {
+    if (!options.quiet)
+      line.emplace("running " +
+                   options.model.substr(options.model.rfind('/') + 1));
+  }
+  void begin(int64_t runsOver, const std::string &phase) {
+    if (line)
+      line->update(static_cast<double>(runsOver) / total, phase);
+  }
+
+private:
+  int64_t total;
+  std::optional<cinch::tools::Progress> line;
+};
+
+/// Loads the model and makes all runs; on failure sets `error`.
+static bool runAll(const Options &options, Handles &handles, Buffers &buffers,
+                   Statistics &statistics, std::string &error) {
+  RunProgress progress(options);
+  auto failed = [&] {
+    error = cinch_last_error();
+    return false;
+  };
+  progress.begin(0, "load");
   if (!open(options, handles))
-    return reportLastError();
-  Statistics statistics;
+    return failed();
   statistics.model.struct_size = sizeof(statistics.model);
   cinch_model_get_info(handles.model, &statistics.model);
-  Buffers buffers;
-  std::string error;
   if (!makeInputs(handles.model, options, buffers.inputs, error) ||
       !makeBuffers(handles.model, statistics.model.output_count, buffers,
                    error))
-    return reportError(error);
+    return false;
 
+  progress.begin(0, "first run");
   statistics.firstRunMs = runOnce(handles.session, buffers);
   if (statistics.firstRunMs < 0)
-    return reportLastError();
+    return failed();
   std::vector<double> &times = statistics.timing.runs;
   times.reserve(options.benchmarkRuns);
   for (int64_t index = 0; index < options.benchmarkRuns; ++index) {
+    progress.begin(1 + index, "run " + std::to_string(index + 1) + " of " +
+                                  std::to_string(options.benchmarkRuns));
     times.push_back(runOnce(handles.session, buffers));
     if (times.back() < 0)
-      return reportLastError();
+      return failed();
   }
   std::sort(times.begin(), times.end());
   statistics.counters.struct_size = sizeof(statistics.counters);
@@ -159,18 +186,27 @@ static int run(const Options &options) {
   if (cinch_session_get_counters(handles.session, &statistics.counters) ||
       cinch_session_get_memory(handles.session, buffers.inputShapes.data(),
                                inputCount, &statistics.memory))
-    return reportLastError();
-  if (options.measureMemory) {
-    cinch_measurement_t measurement = {};
-    measurement.struct_size = sizeof(measurement);
-    if (cinch_session_measure_memory(handles.session, buffers.inputViews.data(),
-                                     inputCount, buffers.outputViews.data(),
-                                     statistics.model.output_count,
-                                     &measurement))
-      return reportLastError();
-    statistics.measurement = measurement;
-  }
+    return failed();
+  if (!options.measureMemory)
+    return true;
+  progress.begin(1 + options.benchmarkRuns, "measure memory");
+  cinch_measurement_t measurement = {};
+  measurement.struct_size = sizeof(measurement);
+  if (cinch_session_measure_memory(handles.session, buffers.inputViews.data(),
+                                   inputCount, buffers.outputViews.data(),
+                                   statistics.model.output_count, &measurement))
+    return failed();
+  statistics.measurement = measurement;
+  return true;
+}
 
+static int run(const Options &options) {
+  Handles handles;
+  Buffers buffers;
+  Statistics statistics;
+  std::string error;
+  if (!runAll(options, handles, buffers, statistics, error))
+    return reportError(error);
   if (!options.expect.empty() &&
       !compareOutputs(options, buffers, statistics, error))
     return reportError(error);
