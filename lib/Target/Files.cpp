@@ -14,11 +14,22 @@ static llvm::Error makeError(llvm::StringRef path, const llvm::Twine &what) {
                                  "cannot write '" + path + "': " + what);
 }
 
+/// A device, a pipe or a socket: it is written to, never replaced.
+static bool isSpecial(llvm::StringRef path) {
+  llvm::sys::fs::file_status status;
+  return !llvm::sys::fs::status(path, status) &&
+         llvm::sys::fs::exists(status) &&
+         !llvm::sys::fs::is_regular_file(status) &&
+         !llvm::sys::fs::is_directory(status);
+}
+
 llvm::Error cinch::checkPlace(llvm::StringRef path) {
   if (path.empty())
     return llvm::Error::success();
   if (llvm::sys::fs::is_directory(path))
     return makeError(path, "is a directory");
+  if (isSpecial(path))
+    return llvm::Error::success();
   llvm::StringRef folder = llvm::sys::path::parent_path(path);
   if (folder.empty())
     folder = ".";
@@ -43,9 +54,10 @@ llvm::Expected<TempFile> OutputFiles::create(llvm::StringRef path) {
   return file;
 }
 
-llvm::Error OutputFiles::fill(TempFile &file, llvm::StringRef path,
-                              Writer writer) {
-  llvm::raw_fd_ostream os(file.FD, /*shouldClose=*/false);
+/// Lets `writer` write to the open file of `path`.
+static llvm::Error fill(int descriptor, llvm::StringRef path,
+                        OutputFiles::Writer writer) {
+  llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/false);
   llvm::Error error = writer(os);
   os.flush();
   if (os.has_error()) {
@@ -58,15 +70,26 @@ llvm::Error OutputFiles::fill(TempFile &file, llvm::StringRef path,
 }
 
 llvm::Error OutputFiles::write(llvm::StringRef path, Writer writer) {
+  if (isSpecial(path)) {
+    int descriptor;
+    if (std::error_code error = llvm::sys::fs::openFileForWrite(
+            path, descriptor, llvm::sys::fs::CD_OpenExisting))
+      return makeError(path, error.message());
+    llvm::Error error = fill(descriptor, path, writer);
+    ::close(descriptor);
+    return error;
+  }
   llvm::Expected<TempFile> file = create(path);
   if (!file)
     return file.takeError();
-  llvm::Error error = fill(*file, path, writer);
+  llvm::Error error = fill(file->FD, path, writer);
   files.push_back({std::move(*file), path.str()});
   return error;
 }
 
 llvm::Expected<std::string> OutputFiles::reserve(llvm::StringRef path) {
+  if (isSpecial(path))
+    return makeError(path, "is not a regular file");
   llvm::Expected<TempFile> file = create(path);
   if (!file)
     return file.takeError();
@@ -80,7 +103,7 @@ OutputFiles::writeTemporary(llvm::StringRef besidePath, Writer writer) {
   llvm::Expected<TempFile> file = create(besidePath);
   if (!file)
     return file.takeError();
-  llvm::Error error = fill(*file, besidePath, writer);
+  llvm::Error error = fill(file->FD, besidePath, writer);
   std::string name = file->TmpName;
   files.push_back({std::move(*file), ""});
   if (error)

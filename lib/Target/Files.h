@@ -24,7 +24,8 @@ public:
 
   ~OutputFiles();
   /// Writes a file that will be `path`. An error names the file and the cause
-  /// (a full disk, a folder that cannot be written).
+  /// (a full disk, a folder that cannot be written). A device or a pipe is
+  /// written to at once.
   llvm::Error write(llvm::StringRef path, Writer writer);
   /// Makes an empty temporary file that will be `path` for another program to
   /// write; returns its name.
@@ -43,8 +44,6 @@ private:
     std::string path; ///< empty: a temporary file
   };
   llvm::Expected<llvm::sys::fs::TempFile> create(llvm::StringRef path);
-  llvm::Error fill(llvm::sys::fs::TempFile &file, llvm::StringRef path,
-                   Writer writer);
 
   std::vector<Pending> files;
 };
