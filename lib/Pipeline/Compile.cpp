@@ -10,6 +10,7 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include <mutex>
@@ -133,6 +134,11 @@ Status Compilation::checkOptions() {
     return fail("expected a .txt or .json report, but got '" + options.report +
                     "'",
                 Status::WrongUsage);
+  llvm::StringSet<> names;
+  for (const DimBound &bound : options.dims)
+    if (!names.insert(bound.name).second)
+      return fail("dimension '" + bound.name + "' is given twice",
+                  Status::WrongUsage);
   if (options.embedsWeights && options.emit != Emit::So &&
       options.emit != Emit::Obj)
     return fail("weights can be embedded in a shared library or an object only",

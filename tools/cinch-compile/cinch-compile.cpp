@@ -147,6 +147,9 @@ int main(int argc, char **argv) {
   options.report = report;
   options.emit = emit;
   options.embedsWeights = embedWeights;
+  for (const cl::opt<std::string> *option : {&output, &report, &pipeline, &cpu})
+    if (option->getNumOccurrences() && option->empty())
+      return usageError("-" + option->ArgStr + ": expected a value");
   for (const std::string &text : dims) {
     std::optional<DimBound> bound = parseDim(text);
     if (!bound)
@@ -154,7 +157,7 @@ int main(int argc, char **argv) {
                         text + "'");
     options.dims.push_back(*bound);
   }
-  if (!budget.empty()) {
+  if (budget.getNumOccurrences()) {
     std::optional<int64_t> size = parseSize(budget);
     if (!size)
       return usageError(

@@ -12,6 +12,7 @@
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/CommandLine.h"
@@ -21,6 +22,19 @@
 
 using namespace mlir;
 namespace cl = llvm::cl;
+
+static constexpr char overview[] =
+    R"(mlir-opt with the dialects and passes of Cinch; reads and writes .onnx too.
+
+examples:
+  cinch-opt model.onnx                              the imported graph
+  cinch-opt model.onnx -graph-simplify -o out.onnx  simplified, as ONNX again
+  cinch-opt model.onnx -cinch-graph -cinch-exec     the program with its plan
+  cinch-opt program.mlir --pass-pipeline='builtin.module(plan-memory)'
+
+exit status: 0 done, 1 failed (input, pass), 2 wrong usage, 77 the model is
+valid but something in it is not supported
+)";
 
 enum ExitCode { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };
 
@@ -81,6 +95,16 @@ static int write(StringRef text, StringRef output, DialectRegistry &registry) {
   return error ? fail(llvm::toString(std::move(error))) : Done;
 }
 
+/// Whether the command line names a pipeline that can be built; if not, says
+/// why.
+static bool isPipelineValid() {
+  MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  PassManager passes(&context, ModuleOp::getOperationName(),
+                     PassManager::Nesting::Implicit);
+  return succeeded(config.setupPassPipeline(passes));
+}
+
 /// The way of MlirOptMain where a side of it is a model.
 static int runOnOnnx(StringRef input, StringRef output,
                      DialectRegistry &registry) {
@@ -105,14 +129,15 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   cinch::registerDialects(registry);
   cinch::registerPasses();
-  std::string help =
-      registerCLIOptions("Cinch's modular optimizer driver", registry);
+  std::string help = registerCLIOptions(overview, registry);
   cl::opt<std::string> input(cl::Positional, cl::desc("<input file>"),
                              cl::init("-"));
   cl::opt<std::string> output("o", cl::desc("Output file"),
                               cl::value_desc("file"), cl::init("-"));
   // With an error stream, a wrong command line is returned instead of exit(1).
   if (!cl::ParseCommandLineOptions(argc, argv, help, &llvm::errs()))
+    return WrongUsage;
+  if (!isPipelineValid())
     return WrongUsage;
   if (StringRef(input).ends_with(".onnx") ||
       StringRef(output).ends_with(".onnx"))
