@@ -102,6 +102,18 @@ def test_help_has_options_and_examples(tool, texts):
         assert text in done.output
 
 
+@pytest.mark.parametrize("passes", [
+    [], ["-graph-simplify"], ["-cinch-graph"], ["-pass-pipeline=builtin.module(cinch-graph)"]],
+    ids=" ".join)
+def test_cinch_opt_from_onnx_to_onnx(passes, tmp_path):
+    """The examples of the help."""
+    harness.check(harness.run("cinch-opt", harness.model_path("gen_qdq_cnn"), *passes,
+                              "-o", tmp_path / "out.onnx"), "cinch-opt")
+    inputs, want = expected("gen_qdq_cnn")
+    got = harness.run_onnxruntime(str(tmp_path / "out.onnx"), inputs)
+    assert harness.relative_error(got, want) <= 1e-4
+
+
 @pytest.mark.parametrize("arguments", [
     ["cinch-opt", "--pass-pipeline=no-such"], ["cinch-opt", "--no-such-pass"],
     ["cinch-opt", "--pass-pipeline=builtin.module(no-such)"], ["cinch-opt", "a", "b"],
