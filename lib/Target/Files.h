@@ -35,7 +35,7 @@ public:
                                              Writer writer);
   /// Renames all files to their places, in the order of their creation. If one
   /// cannot be renamed, those before it are removed. SIGINT, SIGTERM and SIGHUP
-  /// wait until all is done.
+  /// wait on this thread until all is done.
   llvm::Error commit();
 
 private:

@@ -86,22 +86,55 @@ static bool writeAll(int descriptor, const std::vector<Bytes> &pieces) {
   return true;
 }
 
+namespace {
+
+/// The name of a file beside `path` that is removed if SIGINT, SIGTERM or
+/// SIGHUP end the process meanwhile, whichever thread the signal meets. One at
+/// a time.
+class TemporaryName {
+public:
+  explicit TemporaryName(const std::string &path) {
+    if (path.size() + 8 <= sizeof(text))
+      memcpy(text, (path + ".XXXXXX").c_str(), path.size() + 8);
+    struct sigaction action = {};
+    action.sa_handler = removeAndEnd;
+    for (size_t index = 0; index < 3; ++index) {
+      sigaction(signals[index], nullptr, &before[index]);
+      if (before[index].sa_handler != SIG_IGN) // as nohup sets it
+        sigaction(signals[index], &action, nullptr);
+    }
+  }
+  ~TemporaryName() {
+    for (size_t index = 0; index < 3; ++index)
+      sigaction(signals[index], &before[index], nullptr);
+    text[0] = '\0';
+  }
+  /// For mkstemp, which refuses the empty name of a path that is too long.
+  char *name() { return text; }
+
+private:
+  static void removeAndEnd(int number) {
+    unlink(text);
+    signal(number, SIG_DFL);
+    raise(number);
+  }
+
+  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+  static char text[4096];
+  struct sigaction before[3];
+};
+
+char TemporaryName::text[4096];
+
+} // namespace
+
 bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
                std::string &error) {
   struct stat status;
   bool isSpecial = stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-  std::string temporary = path + ".XXXXXX";
-  // A signal waits until the file has its name or is gone. Not where writing
-  // may take forever.
-  sigset_t signals, before;
-  sigemptyset(&signals);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP})
-    sigaddset(&signals, signal);
-  if (isSpecial)
-    sigemptyset(&signals);
-  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  TemporaryName temporary(path);
   int descriptor = isSpecial ? open(path.c_str(), O_WRONLY | O_CLOEXEC)
-                             : mkstemp(temporary.data());
+                             : mkstemp(temporary.name());
   mode_t mask = umask(0);
   umask(mask);
   bool isWritten = descriptor >= 0 && writeAll(descriptor, pieces) &&
@@ -111,16 +144,15 @@ bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
     isWritten = false;
     reason = errno;
   }
-  if (isWritten && !isSpecial && rename(temporary.c_str(), path.c_str())) {
+  if (isWritten && !isSpecial && rename(temporary.name(), path.c_str())) {
     isWritten = false;
     reason = errno;
   }
   if (!isWritten) {
     error = path + ": " + strerror(reason);
     if (descriptor >= 0 && !isSpecial)
-      unlink(temporary.c_str());
+      unlink(temporary.name());
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return isWritten;
 }
 
