@@ -128,7 +128,7 @@ llvm::Error OutputFiles::commit() {
       continue;
     if (llvm::Error error = pending.file.keep(pending.path)) {
       for (llvm::StringRef path : done)
-        llvm::sys::fs::remove(path);
+        llvm::consumeError(llvm::errorCodeToError(llvm::sys::fs::remove(path)));
       return makeError(pending.path, llvm::toString(std::move(error)));
     }
     done.push_back(pending.path);

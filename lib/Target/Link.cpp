@@ -83,6 +83,7 @@ static llvm::Error runLinker(std::vector<std::string> args) {
                      "'; install lld-22, or set CINCH_LLD to an ld.lld");
   args.insert(args.begin(), linker);
   std::vector<char *> words; // made here: a child may not allocate
+  words.reserve(args.size() + 1);
   for (std::string &arg : args)
     words.push_back(arg.data());
   words.push_back(nullptr);
@@ -132,7 +133,7 @@ llvm::Error cinch::linkSharedLibrary(llvm::ArrayRef<std::string> objects,
   if (objects.size() == 1)
     args.push_back("--no-rosegment");
   llvm::append_range(args, objects);
-  for (std::string library :
+  for (const std::string &library :
        {findLoadedLibrary("libm.so"), findLoadedLibrary("libc.so")})
     if (!library.empty())
       args.push_back(library);
