@@ -37,9 +37,13 @@ enum {
 /// A kernel: computes the tiles [begin, end) of its tile space. `args` holds,
 /// in the order of the kernel function's arguments, one word per tensor (its
 /// address) followed by one word per dynamic dimension of it, and one word per
-/// index scalar. Tensors are contiguous, row-major. `microkernels` is the
-/// module's table of resolved microkernels. A kernel may be called from several
-/// threads at once on disjoint ranges; it allocates nothing and cannot fail.
+/// index scalar; then, for a kernel with assertions, the address of the run's
+/// fault word (uint32_t, all ones at first, owned by the entry program) and the
+/// number of the kernel's first assertion: one that does not hold lowers the
+/// word to its number, atomically. Tensors are contiguous, row-major.
+/// `microkernels` is the module's table of resolved microkernels. A kernel may
+/// be called from several threads at once on disjoint ranges; it allocates
+/// nothing, and where it fails it still writes all of its results.
 typedef void (*cinch_kernel_fn)(const int64_t *args, void *const *microkernels,
                                 int64_t begin, int64_t end);
 

@@ -25,6 +25,8 @@ namespace cinch::exec {
 inline constexpr llvm::StringLiteral kernelBodyAttrName = "exec.kernel_body";
 /// Type attribute of lowered kernels: the type that their body had.
 inline constexpr llvm::StringLiteral signatureAttrName = "exec.signature";
+/// On a cf.assert of a kernel body: its number among those of the body.
+inline constexpr llvm::StringLiteral faultAttrName = "exec.fault";
 } // namespace cinch::exec
 
 #endif // CINCH_DIALECTS_EXEC_EXEC_H

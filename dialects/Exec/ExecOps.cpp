@@ -61,8 +61,29 @@ LogicalResult KernelOp::verify() {
   return success();
 }
 
+void KernelOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  if (!getFaults().empty())
+    effects.emplace_back(MemoryEffects::Write::get());
+}
+
 LogicalResult KernelOp::verifySymbolUses(SymbolTableCollection &symbols) {
   Operation *body = symbols.lookupNearestSymbolFrom(*this, getCalleeAttr());
+  int64_t numFaults = getFaults().size();
+  WalkResult asserts = WalkResult::advance();
+  if (body)
+    asserts = body->walk([&](Operation *inner) -> WalkResult {
+      auto number = inner->getAttrOfType<IntegerAttr>(faultAttrName);
+      if (!number || number.getInt() < numFaults)
+        return WalkResult::advance();
+      emitOpError() << "expected a message for assertion " << number.getInt()
+                    << " of " << getCalleeAttr() << ", but faults has "
+                    << numFaults;
+      return WalkResult::interrupt();
+    });
+  if (asserts.wasInterrupted())
+    return failure();
   FunctionType type;
   if (auto function = dyn_cast_or_null<func::FuncOp>(body);
       function && function->hasAttr(kernelBodyAttrName))

@@ -16,13 +16,18 @@ def Exec_PairsAttr : TypedArrayAttrBase<DenseI64ArrayAttr, "array of [operand, r
 
 class Exec_Op<string mnemonic, list<Trait> traits = []> : Op<ExecDialect, mnemonic, traits>;
 
-def Exec_KernelOp : Exec_Op<"kernel", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Exec_KernelOp : Exec_Op<"kernel", [AlwaysSpeculatable,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Runs a kernel over all of its tiles";
   let description = [{
     Calls the kernel body `callee` with `inputs`, the values of `scalars`, and a
     destination per result. `in_place` lists which input may share its buffer with
     which result: the kernel reads no element of that input after it has written
-    the element of the result at the same place.
+    the element of the result at the same place. `faults` has one message per
+    `cf.assert` of the body, in the order of their `exec.fault` numbers: what the
+    run fails with where the assertion does not hold. A kernel that can fail is not
+    dead even if its results are.
 
     **Constraints**
     - C1: `callee` is a function with `exec.kernel_body` whose arguments are the
@@ -30,6 +35,7 @@ def Exec_KernelOp : Exec_Op<"kernel", [Pure, DeclareOpInterfaceMethods<SymbolUse
     - C2: `dims` has one entry per result, of its rank, and agrees with static dimensions.
     - C3: pairs of `in_place` name an existing operand and result of equal byte size.
     - C4: dims and scalars parse as expressions.
+    - C5: `faults` has a message for every assertion of the body.
 
     Example:
     ```mlir
@@ -39,7 +45,8 @@ def Exec_KernelOp : Exec_Op<"kernel", [Pure, DeclareOpInterfaceMethods<SymbolUse
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Exec_Tensor>:$inputs,
     DefaultValuedAttr<StrArrayAttr, "{}">:$scalars, Exec_DimsAttr:$dims,
-    DefaultValuedAttr<Exec_PairsAttr, "{}">:$in_place);
+    DefaultValuedAttr<Exec_PairsAttr, "{}">:$in_place,
+    DefaultValuedAttr<StrArrayAttr, "{}">:$faults);
   let results = (outs Variadic<Exec_Tensor>:$results);
   let assemblyFormat = [{
     $callee `(` $inputs `)` (`scalars` $scalars^)? attr-dict `:` functional-type($inputs, $results)

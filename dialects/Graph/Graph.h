@@ -21,6 +21,10 @@ template <typename ConcreteType>
 class Elementwise : public mlir::OpTrait::TraitBase<ConcreteType, Elementwise> {
 };
 
+/// The name of a value: that of its result (`names`), or of the argument of the
+/// entry; empty if it has none.
+std::string getValueName(mlir::Value value);
+
 } // namespace cinch::graph
 
 #include "dialects/Graph/GraphDialect.h.inc"

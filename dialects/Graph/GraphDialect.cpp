@@ -12,6 +12,23 @@ using namespace cinch::graph;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Graph/GraphAttrs.cpp.inc"
 
+std::string cinch::graph::getValueName(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (auto function =
+            dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()))
+      if (auto name = function.getArgAttrOfType<StringAttr>(
+              argument.getArgNumber(), "graph.name"))
+        return name.str();
+    return "";
+  }
+  auto names = value.getDefiningOp()->getAttrOfType<ArrayAttr>("names");
+  unsigned number = cast<OpResult>(value).getResultNumber();
+  auto name = names && number < names.size()
+                  ? dyn_cast<StringAttr>(names[number])
+                  : StringAttr();
+  return name ? name.str() : "";
+}
+
 void GraphDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST

@@ -8,6 +8,7 @@
 #ifndef CINCH_DIALECTS_GRAPH_SHAPE_H
 #define CINCH_DIALECTS_GRAPH_SHAPE_H
 
+#include "dialects/Graph/Unsupported.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
 #include "runtime/Plan/Expr.h"
@@ -49,6 +50,10 @@ struct ShapeContext {
   bool verifying = false;
 
   mlir::InFlightDiagnostic emitError() { return op->emitOpError(); }
+  /// The same where the operands may fit, but their shapes cannot be derived.
+  mlir::InFlightDiagnostic emitUnsupported() {
+    return markUnsupported(op->emitOpError());
+  }
 };
 
 /// Product of the dimensions.

@@ -39,7 +39,7 @@ static LogicalResult emitBranch(Region &region, onnx::NodeProto &node,
 
 static LogicalResult emitIf(scf::IfOp op, Emitter &emitter) {
   if (op.getElseRegion().empty())
-    return op.emitOpError("has no ONNX form without results");
+    return markUnsupported(op.emitOpError("has no ONNX form without results"));
   std::string condition = emitter.getName(op.getCondition());
   onnx::NodeProto &node = emitter.addNode("If", op, {condition});
   return success(
@@ -51,8 +51,8 @@ static LogicalResult emitIf(scf::IfOp op, Emitter &emitter) {
 static LogicalResult emitFor(scf::ForOp op, Emitter &emitter) {
   if (getConstantIntValue(op.getLowerBound()) != 0 ||
       getConstantIntValue(op.getStep()) != 1)
-    return op.emitOpError(
-        "has no ONNX form: expected a loop from 0 in steps of 1");
+    return markUnsupported(op.emitOpError(
+        "has no ONNX form: expected a loop from 0 in steps of 1"));
   SmallVector<std::string> inputs = {emitter.getName(op.getUpperBound()), ""};
   for (Value value : op.getInitArgs())
     inputs.push_back(emitter.getName(value));
@@ -91,7 +91,8 @@ static LogicalResult emitFor(scf::ForOp op, Emitter &emitter) {
 static LogicalResult emitExtract(tensor::ExtractOp op, Emitter &emitter) {
   auto type = op.getTensor().getType();
   if (!type.hasStaticShape() || type.getNumElements() != 1)
-    return op.emitOpError("has no ONNX form: expected a tensor of one element");
+    return markUnsupported(
+        op.emitOpError("has no ONNX form: expected a tensor of one element"));
   emitter.addNode("Reshape", op,
                   {emitter.getName(op.getTensor()), emitter.addConstant({})});
   return success();
@@ -106,7 +107,8 @@ static LogicalResult emitIndexCast(arith::IndexCastOp op, Emitter &emitter) {
 static LogicalResult emitArithConstant(arith::ConstantOp op, Emitter &emitter) {
   auto integer = dyn_cast<IntegerAttr>(op.getValue());
   if (!integer)
-    return op.emitOpError() << "has no ONNX form: " << op.getValue();
+    return markUnsupported(op.emitOpError())
+           << "has no ONNX form: " << op.getValue();
   std::string name =
       emitter.addConstant({integer.getValue().getSExtValue()}, /*scalar=*/true);
   if (integer.getType().isInteger(1))

@@ -52,7 +52,7 @@ LogicalResult Emitter::emitBlock(Block &block) {
   for (Operation &op : block.without_terminator()) {
     const Rule *rule = RuleTable::get().find(&op);
     if (!rule) {
-      op.emitOpError("has no ONNX form");
+      markUnsupported(op.emitOpError("has no ONNX form"));
       failedAny = true;
       continue;
     }
@@ -185,7 +185,7 @@ LogicalResult Emitter::addInitializer(Operation *op, Attribute value,
   auto type = cast<RankedTensorType>(cast<TypedAttr>(value).getType());
   int number = getElementTypeNumber(type.getElementType());
   if (!number)
-    return op->emitOpError()
+    return markUnsupported(op->emitOpError())
            << "has no ONNX form: element type " << type.getElementType();
   uint64_t bytes =
       llvm::divideCeil(static_cast<uint64_t>(type.getNumElements()) *
@@ -206,7 +206,8 @@ LogicalResult Emitter::addInitializer(Operation *op, Attribute value,
   }
   auto weight = dyn_cast<graph::WeightAttr>(value);
   if (!weight)
-    return op->emitOpError() << "has no ONNX form: value " << value;
+    return markUnsupported(op->emitOpError())
+           << "has no ONNX form: value " << value;
   auto data = op->getContext()
                   ->getLoadedDialect<graph::GraphDialect>()
                   ->getWeightFiles()

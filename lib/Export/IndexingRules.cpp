@@ -43,7 +43,8 @@ static LogicalResult emitGridSample(graph::GridSampleOp op, Emitter &emitter) {
   static const StringRef paddings[] = {"zeros", "reflection", "border", ""};
   StringRef padding = paddings[static_cast<unsigned>(op.getPadding())];
   if (padding.empty())
-    return op.emitOpError("has no ONNX form: GridSample cannot wrap");
+    return markUnsupported(
+        op.emitOpError("has no ONNX form: GridSample cannot wrap"));
   onnx::NodeProto &node =
       emitter.addNode("GridSample", op, emitter.getInputs(op));
   setAttribute(node, "mode", modes[static_cast<unsigned>(op.getMode())]);

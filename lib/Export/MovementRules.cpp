@@ -107,8 +107,8 @@ static LogicalResult emitResize(graph::ResizeOp op, Emitter &emitter) {
   static const StringRef nearest[] = {"round_prefer_floor", "round_prefer_ceil",
                                       "floor", "ceil"};
   if (op.getRoi())
-    return op.emitOpError(
-        "has no ONNX form here: a region of interest is not exported");
+    return markUnsupported(op.emitOpError(
+        "has no ONNX form here: a region of interest is not exported"));
   onnx::NodeProto &node =
       emitter.addNode("Resize", op,
                       {emitter.getName(op.getInput()), "",
@@ -145,7 +145,14 @@ static LogicalResult emitEye(graph::EyeOp op, Emitter &emitter) {
   return success();
 }
 
+/// ONNX has no assertion; the shapes that follow from it are in the model.
+static LogicalResult leaveOut(graph::ExpectOp op, Emitter &) {
+  op.emitRemark("is left out: ") << op.getMessage() << " is not checked";
+  return success();
+}
+
 void onnx_export::addMovementRules(RuleTable &table) {
+  table.add<graph::ExpectOp>(leaveOut);
   table.addDirect<graph::SizeOp>("Size");
   table.addDirect<graph::BroadcastOp>("Expand");
   table.addDirect<graph::TileOp>("Tile");

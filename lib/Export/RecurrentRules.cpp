@@ -41,7 +41,7 @@ emitCell(OpTy op, Emitter &emitter, StringRef type,
        op.getActivations().template getAsValueRange<StringAttr>()) {
     activations.push_back(getActivationName(activation));
     if (activations.back().empty())
-      return op.emitOpError()
+      return markUnsupported(op.emitOpError())
              << "has no ONNX form: activation '" << activation << "'";
   }
   onnx::NodeProto &node = emitter.addNode(type, op, inputs);

@@ -11,6 +11,30 @@ using namespace cinch::import;
 constexpr size_t maxNodes = 4'000'000;
 constexpr unsigned maxCallDepth = 64;
 
+namespace {
+/// The scope of the body of `function`, called by `node`.
+struct FunctionScope {
+  FunctionScope(const Node &node, const onnx::FunctionProto &function) {
+    for (const onnx::AttributeProto &attribute : function.attribute_proto())
+      attributes[attribute.name()] = &attribute;
+    for (const std::string &name : function.attribute())
+      attributes[name] = nullptr;
+    for (auto &entry : attributes)
+      if (const onnx::AttributeProto *given = node.attribute(entry.first()))
+        entry.second = given;
+    for (const auto &opset : function.opset_import())
+      opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] =
+          opset.version();
+    scope.prefix = node.importer.nodeName + "/";
+    scope.attributes = &attributes;
+    scope.opsets = &opsets;
+  }
+  llvm::StringMap<const onnx::AttributeProto *> attributes;
+  llvm::StringMap<int64_t> opsets;
+  Scope scope;
+};
+} // namespace
+
 bool Importer::importBody(const onnx::GraphProto &graph) {
   declareTypes(graph);
   bool ok = true;
@@ -87,6 +111,7 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
   Node node(*this, proto, schema, opset);
   auto fail = [&](const Problem &problem) {
     report(problem, &node);
+    checkBodies(node, nullptr);
     poisonOutputs(proto);
     return false;
   };
@@ -114,8 +139,12 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
       int64_t first = SchemaTable::get().getFirstOpset(proto.op_type());
       return fail(first ? Problem::invalid("operator exists from opset " +
                                            Twine(first) + " on")
-                        : Problem::invalid(
-                              "operator does not exist in domain 'ai.onnx'"));
+                        : Problem::notSupported(
+                              "operator does not exist in domain 'ai.onnx' up "
+                              "to opset " +
+                              Twine(SchemaTable::get().getNewestOpset()) +
+                              " (use operators that do, or add a function of "
+                              "this name to the model)"));
     }
     if (schema->deprecated && !rule)
       return fail(Problem::invalid("operator is deprecated since opset " +
@@ -132,10 +161,12 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
     if (!rule && !function) {
       StringRef reason = refusals.lookup(proto.op_type());
       return fail(Problem::notSupported(
-          reason.empty() ? "operator is not supported" : reason));
+          reason.empty() ? "operator is not supported (express it with others)"
+                         : reason));
     }
   }
   if (!checkSchema(node) || poisoned || !checkTypes(node)) {
+    checkBodies(node, isStandard ? nullptr : function);
     poisonOutputs(proto);
     return false;
   }
@@ -175,27 +206,25 @@ bool Importer::resolveInputs(Node &node, bool &poisoned) {
 
 bool Importer::runRule(Node &node, Rule rule) {
   std::string text;
+  bool onlyUnsupported = true;
   LogicalResult result = failure();
   {
     ScopedDiagnosticHandler handler(getContext(), [&](Diagnostic &diagnostic) {
       if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
         return failure();
+      onlyUnsupported &= isUnsupported(diagnostic);
       llvm::raw_string_ostream(text)
           << (text.empty() ? "" : "; ") << diagnostic;
       return success();
     });
     result = rule(node);
   }
-  if (!text.empty()) {
-    bool unsupported = text.find("depends on the value") != std::string::npos ||
-                       text.find("sign is known") != std::string::npos ||
-                       text.find("for a symbolic") != std::string::npos;
-    report(unsupported
+  if (!text.empty())
+    report(onlyUnsupported
                ? Problem::notSupported(
                      text + " (make it a constant or pin the dimension)")
                : Problem::invalid(text),
            &node);
-  }
   return succeeded(result);
 }
 
@@ -215,22 +244,8 @@ bool Importer::inlineFunction(Node &node, const onnx::FunctionProto &function,
            &node);
     return false;
   }
-  llvm::StringMap<const onnx::AttributeProto *> attributes;
-  for (const onnx::AttributeProto &attribute : function.attribute_proto())
-    attributes[attribute.name()] = &attribute;
-  for (const std::string &name : function.attribute())
-    attributes[name] = nullptr;
-  for (auto &entry : attributes)
-    if (const onnx::AttributeProto *given = node.attribute(entry.first()))
-      entry.second = given;
-  llvm::StringMap<int64_t> opsets;
-  for (const auto &opset : function.opset_import())
-    opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = opset.version();
-
-  Scope body;
-  body.prefix = nodeName + "/";
-  body.attributes = &attributes;
-  body.opsets = &opsets;
+  FunctionScope call(node, function);
+  Scope &body = call.scope;
   for (int i = 0; i < function.input_size(); ++i)
     body.entries[function.input(i)] = {node.in(i),
                                        /*optionalEmpty=*/!node.has(i)};
@@ -281,6 +296,45 @@ bool Importer::bindOutputs(Node &node) {
       return false;
   }
   return true;
+}
+
+/// A node that cannot be imported may hold others: what is wrong with these by
+/// themselves is found with inputs of which nothing is known.
+void Importer::checkBodies(const Node &node,
+                           const onnx::FunctionProto *function) {
+  auto check = [&](Scope &body, llvm::function_ref<void()> import) {
+    Scope *outer = std::exchange(scope, &body);
+    std::string name = nodeName;
+    ++callDepth;
+    if (callDepth < maxCallDepth)
+      import();
+    --callDepth;
+    nodeName = name;
+    scope = outer;
+  };
+  auto checkGraph = [&](const onnx::GraphProto &graph) {
+    Scope body;
+    body.outer = scope;
+    body.prefix = scope->prefix;
+    body.attributes = scope->attributes;
+    body.opsets = scope->opsets;
+    for (const onnx::ValueInfoProto &input : graph.input())
+      body.entries.try_emplace(input.name());
+    check(body, [&] { (void)importBody(graph); });
+  };
+  for (const onnx::AttributeProto &attribute : node.proto.attribute()) {
+    if (attribute.has_g())
+      checkGraph(attribute.g());
+    for (const onnx::GraphProto &graph : attribute.graphs())
+      checkGraph(graph);
+  }
+  if (!function)
+    return;
+  FunctionScope call(node, *function);
+  Scope &body = call.scope;
+  for (const std::string &input : function->input())
+    body.entries.try_emplace(input);
+  check(body, [&] { (void)importNodes(function->node()); });
 }
 
 void Importer::poisonOutputs(const onnx::NodeProto &proto) {

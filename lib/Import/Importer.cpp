@@ -69,15 +69,17 @@ ImportResult Importer::emitProblems() {
   for (const Problem &problem : problems)
     if (!problem.unsupported)
       emitError(location) << problem.message;
-  if (numInvalid)
-    return {ImportStatus::invalid, {}};
-  InFlightDiagnostic diagnostic = emitError(location);
-  diagnostic << "model is valid but uses what is not supported ("
-             << problems.size()
-             << (problems.size() == 1 ? " place)" : " places)");
-  for (const Problem &problem : problems)
-    diagnostic.attachNote() << problem.message;
-  return {ImportStatus::unsupported, {}};
+  size_t numUnsupported = problems.size() - numInvalid;
+  if (numUnsupported) {
+    InFlightDiagnostic diagnostic = emitError(location);
+    diagnostic << (numInvalid ? "model also uses" : "model is valid but uses")
+               << " what is not supported (" << numUnsupported
+               << (numUnsupported == 1 ? " place)" : " places)");
+    for (const Problem &problem : problems)
+      if (problem.unsupported)
+        diagnostic.attachNote() << problem.message;
+  }
+  return {numInvalid ? ImportStatus::invalid : ImportStatus::unsupported, {}};
 }
 
 //===-- Names

@@ -77,6 +77,7 @@ private:
   bool inlineFunction(Node &node, const onnx::FunctionProto &function,
                       bool isStandard);
   bool bindOutputs(Node &node);
+  void checkBodies(const Node &node, const onnx::FunctionProto *function);
   void poisonOutputs(const onnx::NodeProto &proto);
   bool define(StringRef name, Value value, const Node *node);
   void checkDeclared(StringRef name, Value value, const Node *node);

@@ -58,8 +58,10 @@ static LogicalResult importOneHot(Node &node) {
   if (known && known->size() == 1)
     depth = node.integer(static_cast<int64_t>(known->front()));
   else if (!node.constantInts(depth) && declared &&
-           axis < static_cast<int64_t>(declared->size()))
+           axis < static_cast<int64_t>(declared->size())) {
+    node.expect(depth, (*declared)[axis], "depth");
     depth = node.integer((*declared)[axis]);
+  }
   return node.result(node.make<graph::OneHotOp>(node.elem(values), indices,
                                                 depth, values, axis));
 }

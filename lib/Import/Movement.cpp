@@ -1,4 +1,5 @@
 //===- Movement.cpp - rules: constants, shapes, data movement -------------===//
+#include "lib/Import/Expectations.h"
 #include "lib/Import/Importer.h"
 #include "lib/Import/Node.h"
 #include "llvm/ADT/STLExtras.h"
@@ -52,7 +53,7 @@ static LogicalResult importConstantOfShape(Node &node) {
     return node.invalid("attribute value must have one element");
   Type element = dense ? dense.getElementType() : node.builder().getF32Type();
   auto scalarType = RankedTensorType::get({}, element);
-  Value shape = node.refineShape(node.in(0));
+  Value shape = takeDeclaredShape(node, node.in(0));
   if (std::optional<Ints> dims = node.constantInts(shape)) {
     if (!import::countElements(*dims))
       return node.invalid(
@@ -92,8 +93,9 @@ static LogicalResult importSize(Node &node) {
 }
 
 static LogicalResult importReshape(Node &node) {
-  Value input = node.in(0), shape = node.refineShape(node.in(1));
+  Value input = node.in(0);
   bool allowZero = node.getInt("allowzero", 0);
+  Value shape = takeDeclaredReshape(node, input, node.in(1), allowZero);
   return node.result(
       node.make<graph::ReshapeOp>(node.elem(input), input, shape, allowZero));
 }
@@ -109,17 +111,23 @@ static LogicalResult importFlatten(Node &node) {
 }
 
 /// Axes given as an input that is not known, to a declared static shape.
-static std::optional<Value> reshapeToDeclared(Node &node) {
+static std::optional<Value> reshapeToDeclared(Node &node, bool inserts) {
   std::optional<Ints> declared = node.declaredDims(0);
   if (node.opset < 13 || !node.has(1) || node.constantInts(node.in(1)) ||
-      !declared)
+      !declared || !node.type(node.in(0)).hasStaticShape())
     return std::nullopt;
+  ArrayRef<int64_t> own = node.type(node.in(0)).getShape();
+  if (inserts)
+    node.expectSqueezed(*declared, node.in(1), own, *declared);
+  else
+    node.expectSqueezed(own, node.in(1), *declared, *declared);
   return node.reshape(node.in(0), *declared);
 }
 
 static LogicalResult importSqueeze(Node &node) {
   Value input = node.in(0);
-  if (std::optional<Value> reshaped = reshapeToDeclared(node))
+  if (std::optional<Value> reshaped =
+          reshapeToDeclared(node, /*inserts=*/false))
     return node.result(*reshaped);
   bool ok;
   std::optional<Ints> axes = node.axes(1, 13, ok);
@@ -141,7 +149,7 @@ static LogicalResult importSqueeze(Node &node) {
 }
 
 static LogicalResult importUnsqueeze(Node &node) {
-  if (std::optional<Value> reshaped = reshapeToDeclared(node))
+  if (std::optional<Value> reshaped = reshapeToDeclared(node, /*inserts=*/true))
     return node.result(*reshaped);
   bool ok;
   std::optional<Ints> axes = node.axes(1, 13, ok);
@@ -171,7 +179,8 @@ static LogicalResult importTranspose(Node &node) {
 }
 
 static LogicalResult importExpand(Node &node) {
-  return node.result(node.broadcast(node.in(0), node.refineShape(node.in(1))));
+  Value shape = takeDeclaredExpand(node, node.in(0), node.in(1));
+  return node.result(node.broadcast(node.in(0), shape));
 }
 
 static LogicalResult importTile(Node &node) {
@@ -183,6 +192,8 @@ static LogicalResult importTile(Node &node) {
     Ints known;
     for (auto [out, in] : llvm::zip(*declared, node.type(input).getShape()))
       known.push_back(in == 0 ? 1 : out / in);
+    Value sizes = node.ints(node.type(input).getShape());
+    node.expect(node.mul(repeats, sizes), *declared, "the repeated shape");
     repeats = node.ints(known);
   }
   return node.result(
@@ -209,6 +220,12 @@ static LogicalResult importRange(Node &node) {
   };
   if (declared && declared->size() == 1 &&
       !(isKnown(node.in(0)) && isKnown(node.in(1)) && isKnown(node.in(2)))) {
+    // ceil((limit - start) / delta), at least 0
+    Type f64 = node.builder().getF64Type();
+    Value distance = node.cast(node.sub(node.in(1), node.in(0)), f64);
+    Value count = node.unary<graph::CeilOp>(
+        node.div(distance, node.cast(node.in(2), f64)));
+    node.expect(node.max(count, node.scalar(f64, 0)), *declared, "the length");
     Value steps = node.cast(countUp(node, node.integer(declared->front())),
                             node.elem(node.in(0)));
     return node.result(node.add(node.mul(steps, node.in(2)), node.in(0)));

@@ -191,13 +191,6 @@ std::optional<Ints> Node::declaredDims(int index) const {
   return result;
 }
 
-Value Node::refineShape(Value shape) {
-  if (isKnown(shape))
-    return shape;
-  std::optional<Ints> declared = declaredDims(0);
-  return declared ? ints(*declared) : shape;
-}
-
 //===-- Builders
 //-------------------------------------------------------------===//
 

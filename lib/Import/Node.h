@@ -87,9 +87,21 @@ public:
   std::optional<Ints> axes(size_t index, int64_t inputSince, bool &ok);
   /// Static dims that the model declares for output `index`.
   std::optional<Ints> declaredDims(int index) const;
-  /// `shape` with unknown contents: a constant from the declared dims of
-  /// output 0 if there are; else `shape`.
-  Value refineShape(Value shape);
+
+  // -- What is only declared. The run fails where the model computes something
+  // else: a shape that is taken from a declaration must pass one of these.
+  /// `actual`, an integer or float tensor of static size, has the elements
+  /// `expected`. The message names `what` and the numbers `shown`, by default
+  /// the expected ones.
+  void expect(Value actual, ArrayRef<int64_t> expected, StringRef what,
+              std::optional<ArrayRef<int64_t>> shown = std::nullopt);
+  /// `axes`, counted from the end if negative, are the axes `expected` of
+  /// `rank`.
+  void expectAxes(Value axes, ArrayRef<int64_t> expected, int64_t rank);
+  /// `larger` without the axes `axes`, all of dimension 1, is `smaller`; one of
+  /// them is `declared`.
+  void expectSqueezed(ArrayRef<int64_t> larger, Value axes,
+                      ArrayRef<int64_t> smaller, ArrayRef<int64_t> declared);
 
   // -- Builders --
   template <typename Op, typename... Args>

@@ -58,6 +58,7 @@ static std::optional<Axes> readAxes(Node &node, int64_t inputSince) {
     std::optional<Ints> deduced = deduceAxes(node.type(node.in(0)).getShape(),
                                              *declared, result.keepDims);
     if (deduced) {
+      node.expectAxes(node.in(1), *deduced, rank);
       result.axes = *deduced;
       return result;
     }
@@ -180,8 +181,10 @@ static LogicalResult importTopK(Node &node) {
     k = node.in(1);
     std::optional<Ints> declared = node.declaredDims(0);
     if (!node.constantInts(k) && declared &&
-        axis < static_cast<int64_t>(declared->size()))
+        axis < static_cast<int64_t>(declared->size())) {
+      node.expect(k, (*declared)[axis], "k");
       k = node.ints({(*declared)[axis]});
+    }
   }
   bool largest = node.getInt("largest", 1);
   SmallVector<Value> results = node.makeMany<graph::TopKOp>(

@@ -28,5 +28,6 @@ void import::addRefusals(llvm::StringMap<StringRef> &reasons) {
   for (StringRef name :
        {"MaxUnpool", "MaxRoiPool", "RoiAlign", "DeformConv", "Col2Im", "DFT",
         "STFT", "Det", "MelWeightMatrix", "LinearAttention", "CumProd"})
-    reasons[name] = "operator has no form in the graph dialect yet";
+    reasons[name] = "operator has no form in the graph dialect yet (express it "
+                    "with others)";
 }

@@ -154,6 +154,7 @@ static LogicalResult importResize(Node &node) {
       for (int64_t axis : how.axes)
         if (axis < static_cast<int64_t>(declared->size()))
           picked.push_back((*declared)[axis]);
+      node.expect(how.sizes, picked, "sizes");
       how.sizes = node.ints(picked);
     }
   }

@@ -70,6 +70,7 @@ static LogicalResult importSplit(Node &node) {
       if (static_cast<int64_t>(sizes.size()) != numOutputs &&
           !node.requireInts(1, "split"))
         return failure();
+      node.expect(node.in(1), sizes, "split");
     } else {
       sizes = *given;
     }
@@ -149,7 +150,6 @@ static LogicalResult importPad(Node &node) {
   if (*padMode != graph::PadMode::constant)
     value = {};
   std::optional<Ints> known = node.constantInts(pads);
-  std::optional<Ints> declared = node.declaredDims(0);
   if (known && llvm::all_of(*known, [](int64_t pad) { return pad == 0; }) &&
       known->size() == 2 * axes.size())
     return node.result(input);
@@ -171,6 +171,7 @@ static LogicalResult importCenterCropPad(Node &node) {
     sizes.emplace();
     for (int64_t axis : axes)
       sizes->push_back((*declared)[axis < 0 ? axis + rank : axis]);
+    node.expect(node.in(1), *sizes, "shape");
   }
   if (!sizes && !(sizes = node.requireInts(1, "shape")))
     return failure();

@@ -104,11 +104,9 @@ void Compilation::handle(Diagnostic &diagnostic) {
     else if (part.getSeverity() == DiagnosticSeverity::Note)
       severity = Severity::Note;
     std::string text = part.str();
-    if (severity == Severity::Error &&
-        StringRef(text).contains("unsupported: "))
-      hasUnsupported = true;
     diagnose(severity, describe(part.getLocation()) + text);
   };
+  hasUnsupported |= isUnsupported(diagnostic);
   tell(diagnostic);
   for (Diagnostic &note : diagnostic.getNotes())
     tell(note);

@@ -181,7 +181,7 @@ static void foldKnown(func::FuncOp function,
       return;
     }
     if (!isa_and_nonnull<GraphDialect>(op->getDialect()) ||
-        isa<ConstantOp>(op) || op->getNumResults() != 1)
+        isa<ConstantOp, ExpectOp>(op) || op->getNumResults() != 1)
       return;
     Value result = op->getResult(0);
     auto type = dyn_cast<RankedTensorType>(result.getType());

@@ -1,5 +1,6 @@
 //===- Program.cpp - steps, sizes and lifetimes of the entry program ------===//
 #include "passes/Memory/Program.h"
+#include "dialects/Graph/Unsupported.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -146,8 +147,8 @@ LogicalResult Program::setDims(Value value, Dims newDims) {
   if (!getElementBytes(type.getElementType())) {
     Operation *op =
         value.getDefiningOp() ? value.getDefiningOp() : entry.getOperation();
-    return op->emitError() << "unsupported: elements of " << type
-                           << " are not whole bytes";
+    return emitUnsupportedError(op)
+           << "elements of " << type << " are not whole bytes";
   }
   dims[value] = std::move(newDims);
   tensors.push_back(value);

@@ -1,4 +1,5 @@
 //===- Indexing.cpp - shape rules of gather, scatter and sampling ---------===//
+#include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/Ops/ShapeHelpers.h"
 
@@ -7,11 +8,56 @@ using namespace cinch;
 using namespace cinch::graph;
 using plan::Expr;
 
+/// Compares the indices, operand 1, with the axes of operand 0 that they mean:
+/// tuples of one index per axis of `axes`. An index that is known and out of
+/// range is an error; others are checked by the run. There is something to
+/// index if there are indices.
+static LogicalResult checkIndices(ShapeContext &context,
+                                  ArrayRef<int64_t> axes) {
+  const Dims &input = context.operands[0].dims;
+  const ValueShape &indices = context.operands[1];
+  for (int64_t axis : axes) {
+    Expr missing = isNonNegative(input[axis] - 1, context)
+                       ? Expr(0)
+                       : Expr::max(Expr(1) - input[axis], 0) *
+                             Expr::min(countElements(indices.dims), 1);
+    if (!requireEqual(missing, 0, context,
+                      "an axis that is indexed is not empty"))
+      return context.emitError()
+             << "expected an axis to index, but axis " << axis << " of "
+             << toString(input) << " is empty";
+  }
+  auto check = [&](size_t position, int64_t index) -> LogicalResult {
+    int64_t axis = axes[position % axes.size()];
+    int64_t size = input[axis].asConstant().value_or(INT64_MAX);
+    if (index >= -size && index < size)
+      return success();
+    return context.emitError() << "expected indices from " << -size << " to "
+                               << size - 1 << " of axis " << axis << " of "
+                               << toString(input) << ", but got " << index;
+  };
+  TypedAttr constant = getConstantValue(context.op->getOperand(1));
+  if (axes.empty())
+    return success();
+  if (constant && !(context.verifying && !isa<DenseElementsAttr>(constant))) {
+    auto elements = getIntegers(constant, INT64_MAX);
+    for (size_t i = 0; elements && i < elements->size(); ++i)
+      if (failed(check(i, (*elements)[i])))
+        return failure();
+  } else if (indices.contents) {
+    for (auto [i, element] : llvm::enumerate(*indices.contents))
+      if (auto index = element.asConstant(); index && failed(check(i, *index)))
+        return failure();
+  }
+  return success();
+}
+
 LogicalResult GatherOp::inferShapes(ShapeContext &context) {
   const Dims &input = context.operands[0].dims,
              &indices = context.operands[1].dims;
   size_t axis = getAxis();
-  if (failed(checkAxis(context, getAxis(), input.size()))) // C1
+  if (failed(checkAxis(context, getAxis(), input.size())) || // C1
+      failed(checkIndices(context, static_cast<int64_t>(axis))))
     return failure();
   Dims dims(input.begin(), input.begin() + axis);
   dims.append(indices.begin(), indices.end());
@@ -57,7 +103,8 @@ LogicalResult GatherElementsOp::inferShapes(ShapeContext &context) {
     return context.emitError()
            << "expected input and indices of one rank, but got "
            << toString(input) << " and " << toString(indices);
-  if (failed(checkAxis(context, getAxis(), input.size())))
+  if (failed(checkAxis(context, getAxis(), input.size())) ||
+      failed(checkIndices(context, static_cast<int64_t>(getAxis()))))
     return failure();
   return copyDims(context, 1);
 }
@@ -76,6 +123,10 @@ static std::optional<int64_t> getTupleLength(ShapeContext &context,
   return std::nullopt;
 }
 
+static SmallVector<int64_t> getRange(int64_t begin, int64_t end) {
+  return llvm::to_vector(llvm::seq<int64_t>(begin, end));
+}
+
 LogicalResult GatherNDOp::inferShapes(ShapeContext &context) {
   const Dims &input = context.operands[0].dims,
              &indices = context.operands[1].dims;
@@ -91,7 +142,8 @@ LogicalResult GatherNDOp::inferShapes(ShapeContext &context) {
              << "expected batch dimensions that agree, but got "
              << toString(input) << " at " << toString(indices); // C1
   auto length = getTupleLength(context, input.size() - batch);
-  if (!length)
+  if (!length ||
+      failed(checkIndices(context, getRange(batch, batch + *length))))
     return failure();
   Dims dims(indices.begin(), indices.end() - 1);
   dims.append(input.begin() + batch + *length, input.end());
@@ -119,7 +171,8 @@ LogicalResult ScatterElementsOp::inferShapes(ShapeContext &context) {
                                   "of the rank of the input, but got "
                                << toString(input) << ", " << toString(indices)
                                << " and " << toString(updates); // C1
-  if (failed(checkAxis(context, getAxis(), input.size())))
+  if (failed(checkAxis(context, getAxis(), input.size())) ||
+      failed(checkIndices(context, static_cast<int64_t>(getAxis()))))
     return failure();
   return copyDims(context);
 }
@@ -129,7 +182,7 @@ LogicalResult ScatterNDOp::inferShapes(ShapeContext &context) {
              &indices = context.operands[1].dims,
              &updates = context.operands[2].dims;
   auto length = getTupleLength(context, input.size());
-  if (!length)
+  if (!length || failed(checkIndices(context, getRange(0, *length))))
     return failure();
   Dims expected(indices.begin(), indices.end() - 1);
   expected.append(input.begin() + *length, input.end());

@@ -39,6 +39,18 @@ LogicalResult ShapeOp::inferShapes(ShapeContext &context) {
   return success();
 }
 
+LogicalResult ExpectOp::inferShapes(ShapeContext &context) {
+  const ValueShape &input = context.operands[0];
+  int64_t count = getExpected().size();
+  if (input.dims.size() != 1 || input.dims[0].asConstant() != count) // C1
+    return context.emitError()
+           << "expected a list of " << count << " elements, but got shape "
+           << toString(input.dims);
+  (void)setDims(context, input.dims);
+  setContents(context, Contents(getExpected().begin(), getExpected().end()));
+  return success();
+}
+
 LogicalResult SizeOp::inferShapes(ShapeContext &context) {
   setContents(context, Contents{countElements(context.operands[0].dims)});
   return success();

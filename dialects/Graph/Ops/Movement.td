@@ -34,6 +34,28 @@ def Graph_SizeOp : Graph_Op<"size"> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
+def Graph_ExpectOp : Op<GraphDialect, "expect", [AllTypesMatch<["input", "result"]>, MemoryEffects<[MemWrite]>,
+    DeclareOpInterfaceMethods<Graph_ShapeInterface>, DeclareOpInterfaceMethods<Graph_CostInterface>]> {
+  let summary = "Fails the run unless a list has the elements that were assumed";
+  let description = [{
+    What a model only declares, and the compiler relied on, is compared with what it
+    computes: the result is `input`, known to be `expected`. The run fails with
+    `message` otherwise. Not `Pure`: it stays without users. Created by the import;
+    gone after `form-kernels`. Export leaves it out, with a remark.
+
+    **Constraints**
+    - C1: `input` has as many elements as `expected`.
+
+    Example:
+    ```mlir
+    %s = graph.expect %shape is [2, 4] else "'y' is not [2, 4]" : tensor<2xi64>
+    ```
+  }];
+  let arguments = (ins Graph_ShapeTensor:$input, DenseI64ArrayAttr:$expected, StrAttr:$message);
+  let results = (outs Graph_ShapeTensor:$result);
+  let assemblyFormat = "$input `is` $expected `else` $message attr-dict `:` type($input)";
+}
+
 class Graph_Move<string mnemonic, string text, string more, dag extra, string format, list<Trait> traits = []>
     : Graph_Op<mnemonic, !listconcat([AllElementTypesMatch<["input", "result"]>], traits)> {
   let summary = text;

@@ -89,23 +89,16 @@ LogicalResult graph::useDeclaredDims(ShapeContext &context, unsigned operand) {
   for (auto [result, shape] :
        llvm::zip(context.op->getResults(), context.results)) {
     auto type = dyn_cast<RankedTensorType>(result.getType());
-    if (!type || (!type.hasStaticShape() && !context.verifying)) {
+    if (!type || !context.verifying) {
       Value source = context.op->getOperand(operand);
-      auto diagnostic = context.emitError()
-                        << "has a shape that depends on the value of ";
-      if (auto argument = dyn_cast<BlockArgument>(source)) {
-        if (auto function =
-                dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()))
-          if (auto name = function.getArgAttrOfType<StringAttr>(
-                  argument.getArgNumber(), "graph.name"))
-            return diagnostic << "input '" << name.getValue() << "'";
-      } else if (auto names = source.getDefiningOp()->getAttrOfType<ArrayAttr>(
-                     "names")) {
-        unsigned number = cast<OpResult>(source).getResultNumber();
-        if (number < names.size())
-          return diagnostic << names[number];
-      }
-      return diagnostic << "operand #" << operand;
+      std::string name = getValueName(source);
+      auto diagnostic =
+          context.emitUnsupported()
+          << "has a shape that depends on the value of "
+          << (isa<BlockArgument>(source) && !name.empty() ? "input " : "");
+      if (name.empty())
+        return diagnostic << "operand #" << operand;
+      return diagnostic << "'" << name << "'";
     }
     shape.dims.clear();
     for (int64_t dim : type.getShape())

@@ -31,8 +31,8 @@ llvm::LogicalResult checkAtLeast(ShapeContext &context, llvm::StringRef what,
                                  llvm::ArrayRef<int64_t> values, int64_t low);
 
 /// For a result shape that depends on the unknown contents of operand
-/// `operand`: takes the dims from the result type if it is static, in the
-/// verifier also if it is not; else emits an error.
+/// `operand`: in the verifier takes the dims from the result type; else emits
+/// an error that says which value is not known.
 llvm::LogicalResult useDeclaredDims(ShapeContext &context, unsigned operand);
 /// The contents of an operand that is a list of `size` integers; nullptr if
 /// unknown. Of another size (which the caller refuses) also nullptr.

@@ -86,7 +86,7 @@ LogicalResult SliceOp::inferShapes(ShapeContext &context) {
     auto start = clampPosition((*starts)[i], dim, startLow, high, context);
     auto end = clampPosition((*ends)[i], dim, low, high, context);
     if (!start || !end)
-      return context.emitError()
+      return context.emitUnsupported()
              << "expected a position whose sign is known, but got "
              << (start ? (*ends)[i] : (*starts)[i]).str() << " for axis "
              << axis << " of " << toString(context.operands[0].dims);
@@ -253,7 +253,8 @@ LogicalResult ResizeOp::inferShapes(ShapeContext &context) {
     Expr &dim = dims[getAxes()[i]];
     auto scaled = (*scales)[i] > 0 ? scaleDim(dim, (*scales)[i]) : std::nullopt;
     if (!scaled)
-      return context.emitError()
+      return ((*scales)[i] > 0 ? context.emitUnsupported()
+                               : context.emitError())
              << "expected a positive scale, a fraction of a power of two up to "
                 "1024 for a symbolic "
                 "dimension, but got "

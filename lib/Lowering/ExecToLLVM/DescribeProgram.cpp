@@ -1,4 +1,5 @@
 //===- DescribeProgram.cpp - signature and kernels of a program -----------===//
+#include "dialects/Graph/Unsupported.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "passes/Memory/Program.h"
 
@@ -117,8 +118,8 @@ LogicalResult DescribeProgramPass::writeSymbols(const Program &program) {
         if (input < 0 && dim.asSymbol() == symbol.name)
           input = argument.getArgNumber(), axis = index;
     if (input < 0)
-      return entry.emitOpError()
-             << "unsupported: size '" << symbol.name
+      return emitUnsupportedError(entry)
+             << "size '" << symbol.name
              << "' is not the dimension of an input; pin it with --dim "
              << symbol.name << "=value";
     auto number = [&](StringRef key, int64_t value) {

@@ -26,6 +26,9 @@ private:
   void collectSlots(mlir::Operation &op);
   void createArgs();
   void lowerChecks();
+  /// True where no kernel has failed so far; null in a program that cannot.
+  mlir::Value hasNoFault();
+  void returnStatus();
   llvm::LogicalResult lower(mlir::Block &block);
   llvm::LogicalResult lower(mlir::Operation &op);
   llvm::LogicalResult lowerKernel(exec::KernelOp kernel);
@@ -51,7 +54,9 @@ private:
   FrameBuilder code;
   llvm::DenseMap<mlir::Value, exec::SlotAttr> slots;
   mlir::IRMapping scalars;
-  mlir::Value args; ///< words for the kernel that runs next
+  mlir::Value args;  ///< words for the kernel that runs next
+  mlir::Value fault; ///< number of the first assertion that failed, in memory
+  llvm::SmallVector<llvm::StringRef> faults; ///< messages by number
 };
 
 } // namespace cinch

@@ -74,8 +74,11 @@ LogicalResult EntryLowering::lowerWhile(scf::WhileOp loop) {
   if (failed(lowerRegion(loop.getBefore(), lowered.getBefore())))
     return failure();
   scf::ConditionOp condition = loop.getConditionOp();
-  scf::ConditionOp::create(builder, condition.getLoc(),
-                           scalars.lookup(condition.getCondition()),
+  Value goesOn = scalars.lookup(condition.getCondition());
+  if (Value isRight = hasNoFault())
+    goesOn =
+        arith::AndIOp::create(builder, condition.getLoc(), goesOn, isRight);
+  scf::ConditionOp::create(builder, condition.getLoc(), goesOn,
                            getScalars(condition.getArgs()));
   if (failed(lowerRegion(loop.getAfter(), lowered.getAfter())))
     return failure();

@@ -23,9 +23,11 @@ using namespace mlir;
 using namespace cinch;
 using cinch::plan::Expr;
 
-/// Status that a failed exec.check returns; include/cinch/runtime.h,
-/// CINCH_ERROR_SHAPE.
-static constexpr int32_t shapeStatus = 8;
+/// Statuses that a failed exec.check and a failed assertion of a kernel return;
+/// include/cinch/runtime.h, CINCH_ERROR_SHAPE and CINCH_ERROR_RUN.
+static constexpr int32_t shapeStatus = 8, runStatus = 11;
+/// The fault word of a run that has not failed.
+static constexpr int32_t noFault = -1;
 
 static void addSlots(llvm::DenseMap<Value, exec::SlotAttr> &slots,
                      ValueRange values, ArrayAttr attributes) {
@@ -44,12 +46,15 @@ void EntryLowering::collectSlots(Operation &op) {
       addSlots(slots, region.getArguments(), cast<ArrayAttr>(attr));
 }
 
-/// One buffer, reused by every call, for the words of the largest kernel.
+/// One buffer, reused by every call, for the words of the largest kernel; the
+/// fault word, if a kernel may fail.
 void EntryLowering::createArgs() {
   int64_t words = 1;
+  bool canFail = false;
   func::FuncOp entry = program.getEntry();
   entry.walk([&](exec::KernelOp kernel) {
-    int64_t count = kernel.getScalars().size();
+    canFail |= !kernel.getFaults().empty();
+    int64_t count = kernel.getScalars().size() + 2;
     auto add = [&](Value value) {
       count += 1 + cast<RankedTensorType>(value.getType()).getNumDynamicDims();
     };
@@ -60,6 +65,54 @@ void EntryLowering::createArgs() {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   args = LLVM::AllocaOp::create(builder, target.getLoc(), pointer,
                                 builder.getI64Type(), code.constant(words));
+  if (!canFail)
+    return;
+  fault = LLVM::AllocaOp::create(builder, target.getLoc(), pointer,
+                                 builder.getI32Type(), code.constant(1));
+  code.store(LLVM::ConstantOp::create(builder, target.getLoc(),
+                                      builder.getI32Type(),
+                                      builder.getI32IntegerAttr(noFault)),
+             fault);
+}
+
+Value EntryLowering::hasNoFault() {
+  if (!fault)
+    return {};
+  Type i32 = builder.getI32Type();
+  Value none = LLVM::ConstantOp::create(builder, target.getLoc(), i32,
+                                        builder.getI32IntegerAttr(noFault));
+  return LLVM::ICmpOp::create(builder, target.getLoc(), LLVM::ICmpPredicate::eq,
+                              code.load(i32, fault), none);
+}
+
+/// Ends the program: 0, or the failure whose number is in the fault word.
+void EntryLowering::returnStatus() {
+  Location loc = target.getLoc();
+  code.setLoc(loc);
+  Block *done = new Block;
+  Value isDone = hasNoFault();
+  SmallVector<Block *> failures;
+  for (StringRef message : faults) {
+    OpBuilder::InsertionGuard guard(builder);
+    target.getBody().push_back(failures.emplace_back(new Block));
+    builder.setInsertionPointToStart(failures.back());
+    Value status = code.fail(runStatus, getMessage(message));
+    func::ReturnOp::create(builder, loc, status);
+  }
+  target.getBody().push_back(done);
+  if (!isDone) {
+    cf::BranchOp::create(builder, loc, done);
+  } else {
+    SmallVector<int32_t> numbers =
+        llvm::to_vector(llvm::seq<int32_t>(0, faults.size()));
+    SmallVector<ValueRange> noOperands(faults.size(), ValueRange());
+    cf::SwitchOp::create(builder, loc, code.load(builder.getI32Type(), fault),
+                         done, ValueRange(), numbers, failures, noOperands);
+  }
+  builder.setInsertionPointToStart(done);
+  Value zero = LLVM::ConstantOp::create(builder, loc, builder.getI32Type(),
+                                        builder.getI32IntegerAttr(0));
+  func::ReturnOp::create(builder, loc, zero);
 }
 
 Value EntryLowering::getMessage(StringRef text) {
@@ -138,6 +191,12 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
   for (auto scalar : kernel.getScalars().getAsValueRange<StringAttr>())
     push(code.evaluate(*Expr::parse(std::string_view(scalar))));
   llvm::for_each(kernel.getResults(), pushTensor);
+  if (!kernel.getFaults().empty()) {
+    push(fault);
+    push(code.constant(faults.size()));
+    llvm::append_range(faults,
+                       kernel.getFaults().getAsValueRange<StringAttr>());
+  }
   auto grain = callee->getAttrOfType<IntegerAttr>("exec.grain");
   Value count =
       LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args})
@@ -180,11 +239,18 @@ void EntryLowering::lowerShape(exec::ShapeOp shape) {
   }
 }
 
+/// What steers control flow is 0 once a kernel has failed, so that no loop runs
+/// for a count that means nothing.
 void EntryLowering::lowerRead(exec::ReadOp read) {
   Location loc = read.getLoc();
   Type element = read.getInput().getType().getElementType();
   Type stored = builder.getIntegerType(8 * *memory::getElementBytes(element));
   Value value = code.load(stored, address(read.getInput()));
+  if (Value isRight = hasNoFault()) {
+    Value zero = LLVM::ConstantOp::create(builder, loc, stored,
+                                          builder.getIntegerAttr(stored, 0));
+    value = LLVM::SelectOp::create(builder, loc, isRight, value, zero);
+  }
   if (read.getResult().getType().isInteger(1)) {
     Value zero = LLVM::ConstantOp::create(builder, loc, stored,
                                           builder.getIntegerAttr(stored, 0));
@@ -264,10 +330,7 @@ LogicalResult EntryLowering::run() {
   lowerChecks();
   if (failed(lower(entry.front())))
     return failure();
-  Value done =
-      LLVM::ConstantOp::create(builder, target.getLoc(), builder.getI32Type(),
-                               builder.getI32IntegerAttr(0));
-  func::ReturnOp::create(builder, target.getLoc(), done);
+  returnStatus();
   return success();
 }
 

@@ -33,6 +33,9 @@ def LowerExecPass : Pass<"lower-exec", "::mlir::ModuleOp"> {
     reads addresses, slot offsets and symbols from the frame (runtime/ModuleAbi.h).
     Checks come first and return the status of the host's `fail`. Tensors that
     control flow carries vanish, as each has one place; scalars stay.
+    Kernels with `faults` get the address of a fault word; where one has failed,
+    loops end, `exec.read` gives 0, and the entry returns the status of `fail` with
+    the message of the first assertion that did not hold.
     Requires `plan-memory`, `describe-program`, and kernels lowered by
     `lower-kernels`. Afterwards no exec operation is left.
   }];

@@ -8,6 +8,7 @@
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
 #include "lib/Lowering/GraphToExec/Program.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

@@ -1,7 +1,7 @@
 //===- Indexing.cpp - gathering by index ----------------------------------===//
 //
-// Indices count from the end if negative, and are then clamped into the axis,
-// so that no read leaves the input.
+// Indices count from the end if negative. One that is out of range fails the
+// run; it is clamped into the axis, so that no read leaves the input.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Indices.h"
@@ -12,10 +12,40 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
 
-Value cinch::form::normalizeIndex(Scalars &s, Value index, Value size) {
+/// True if the verifier has compared all indices with the size of the axis.
+static bool isChecked(KernelBody &body, Value indices, const Expr &size) {
+  return size.asConstant() && (indices.getDefiningOp<graph::ConstantOp>() ||
+                               body.getShapes().constants(indices));
+}
+
+Indices::Indices(Operation *op, KernelBody &body, ArrayRef<int64_t> axes)
+    : body(body) {
+  Value input = op->getOperand(0), indices = op->getOperand(1);
+  for (int64_t axis : axes) {
+    const Expr &size = body.dims(input)[axis];
+    sizes.push_back(body.size(size));
+    faults.emplace_back();
+    if (isChecked(body, indices, size))
+      continue;
+    std::string message;
+    llvm::raw_string_ostream(message)
+        << op->getName().stripDialect() << " '"
+        << graph::getValueName(op->getResult(0)) << "': an index of '"
+        << graph::getValueName(indices) << "' is outside axis " << axis
+        << " of '" << graph::getValueName(input) << "', which has size "
+        << size.str();
+    faults.back() = body.addFault(message);
+  }
+}
+
+Value Indices::getPlace(Scalars &s, unsigned number, Value index) const {
+  Value size = sizes[number];
   Value signedIndex = s.toIndex(index, /*isUnsigned=*/false);
   Value wrapped = s.select(s.lt(signedIndex, s.index(0)),
                            s.add(signedIndex, size), signedIndex);
+  if (faults[number])
+    body.assertThat(s, s.lt(wrapped, size, /*isUnsigned=*/true),
+                    *faults[number]);
   return s.max(s.min(wrapped, s.sub(size, s.index(1))), s.index(0));
 }
 
@@ -25,14 +55,14 @@ static LogicalResult lowerGather(Operation *operation, KernelBody &body) {
          indices = body.tensor(op.getIndices());
   int64_t axis = op.getAxis();
   size_t rank = body.dims(op.getResult()).size();
-  Value size = body.size(in.dims[axis]);
+  Indices range(op, body, axis);
   Value out = body.destination(op.getResult());
   body.define(op.getResult(),
               body.indexed(rank, out, [&](Scalars &s, ValueRange position) {
                 SmallVector<Value> place(position.take_front(axis));
                 Value index =
                     body.read(s, indices, position.slice(axis, indices.rank()));
-                place.push_back(normalizeIndex(s, index, size));
+                place.push_back(range.getPlace(s, 0, index));
                 llvm::append_range(place,
                                    position.drop_front(axis + indices.rank()));
                 return body.read(s, in, place);
@@ -45,14 +75,14 @@ static LogicalResult lowerGatherElements(Operation *operation,
   auto op = cast<graph::GatherElementsOp>(operation);
   Tensor in = body.tensor(op.getInput()),
          indices = body.tensor(op.getIndices());
-  Value size = body.size(in.dims[op.getAxis()]);
+  Indices range(op, body, static_cast<int64_t>(op.getAxis()));
   Value out = body.destination(op.getResult());
   body.define(
       op.getResult(),
       body.indexed(in.rank(), out, [&](Scalars &s, ValueRange position) {
         SmallVector<Value> place(position);
         place[op.getAxis()] =
-            normalizeIndex(s, body.read(s, indices, position), size);
+            range.getPlace(s, 0, body.read(s, indices, position));
         return body.read(s, in, place);
       }));
   return success();
@@ -66,9 +96,9 @@ static LogicalResult lowerGatherND(Operation *operation, KernelBody &body) {
   if (!length)
     return emitUnsupported(op) << "index tuples of dynamic length";
   size_t batch = op.getBatchDims(), rank = body.dims(op.getResult()).size();
-  SmallVector<Value> sizes;
-  for (int64_t number = 0; number < *length; ++number)
-    sizes.push_back(body.size(in.dims[batch + number]));
+  SmallVector<int64_t> axes = llvm::to_vector(
+      llvm::seq<int64_t>(batch, static_cast<int64_t>(batch) + *length));
+  Indices range(op, body, axes);
   Value out = body.destination(op.getResult());
   body.define(op.getResult(),
               body.indexed(rank, out, [&](Scalars &s, ValueRange position) {
@@ -78,8 +108,8 @@ static LogicalResult lowerGatherND(Operation *operation, KernelBody &body) {
                 tuple.emplace_back();
                 for (int64_t number = 0; number < *length; ++number) {
                   tuple.back() = s.index(number);
-                  place.push_back(normalizeIndex(
-                      s, body.read(s, indices, tuple), sizes[number]));
+                  place.push_back(
+                      range.getPlace(s, number, body.read(s, indices, tuple)));
                 }
                 llvm::append_range(place, position.drop_front(numOuter));
                 return body.read(s, in, place);
@@ -109,6 +139,24 @@ static LogicalResult lowerOneHot(Operation *operation, KernelBody &body) {
                           on = body.read(s, values, s.index(1));
                     return s.select(s.eq(wanted, position[axis]), on, off);
                   }));
+  return success();
+}
+
+static LogicalResult lowerExpect(Operation *operation, KernelBody &body) {
+  auto op = cast<graph::ExpectOp>(operation);
+  Tensor in = body.tensor(op.getInput());
+  unsigned fault = body.addFault(op.getMessage().str());
+  Value out = body.destination(op.getResult());
+  body.define(op.getResult(),
+              body.indexed(1, out, [&](Scalars &s, ValueRange position) {
+                Value element = body.read(s, in, position);
+                Value wanted = element;
+                for (auto [at, value] : llvm::enumerate(op.getExpected()))
+                  wanted = s.select(s.eq(position[0], s.index(at)),
+                                    s.integer(in.element, value), wanted);
+                body.assertThat(s, s.eq(element, wanted), fault);
+                return element;
+              }));
   return success();
 }
 
@@ -169,4 +217,5 @@ void cinch::form::addIndexingLowerings(LoweringTable &table) {
   table.add<graph::StepGetOp>(
       {lowerStepGet, OpClass::Movement, /*isCheap=*/true});
   table.add<graph::StepSetOp>({lowerStepSet, OpClass::Opaque});
+  table.add<graph::ExpectOp>({lowerExpect, OpClass::Opaque});
 }

@@ -2,13 +2,29 @@
 #ifndef CINCH_LIB_LOWERING_GRAPHTOEXEC_INDICES_H
 #define CINCH_LIB_LOWERING_GRAPHTOEXEC_INDICES_H
 
-#include "lib/Lowering/GraphToExec/Scalars.h"
+#include "lib/Lowering/GraphToExec/KernelBody.h"
 
 namespace cinch::form {
 
-/// An integer as a position of an axis of `size`: negative ones count from the
-/// end, the rest is clamped.
-mlir::Value normalizeIndex(Scalars &s, mlir::Value index, mlir::Value size);
+/// The indices of one operation into axes of its input. Negative ones count
+/// from the end. One that is out of range fails the run, unless all were
+/// checked when compiling; the place that is returned is clamped all the same,
+/// so that no access leaves the input.
+class Indices {
+public:
+  /// `op` has its input as operand 0 and its indices as operand 1; `axes` are
+  /// those of the input that are indexed.
+  Indices(mlir::Operation *op, KernelBody &body, llvm::ArrayRef<int64_t> axes);
+
+  /// The place in axis `axes[number]` that `index`, an element of the indices,
+  /// means.
+  mlir::Value getPlace(Scalars &s, unsigned number, mlir::Value index) const;
+
+private:
+  KernelBody &body;
+  llvm::SmallVector<mlir::Value> sizes;
+  llvm::SmallVector<std::optional<unsigned>> faults;
+};
 
 } // namespace cinch::form
 

@@ -1,5 +1,7 @@
 //===- KernelBody.cpp - building the function of a kernel -----------------===//
 #include "lib/Lowering/GraphToExec/KernelBody.h"
+#include "dialects/Exec/Exec.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -50,6 +52,17 @@ func::FuncOp KernelBody::finish() {
   function.setFunctionType(builder.getFunctionType(entry.getArgumentTypes(),
                                                    function.getResultTypes()));
   return std::exchange(function, {});
+}
+
+unsigned KernelBody::addFault(std::string message) {
+  faults.push_back(std::move(message));
+  return faults.size() - 1;
+}
+
+void KernelBody::assertThat(Scalars &s, Value holds, unsigned fault) {
+  // The message is with the call, so that equal bodies stay equal.
+  auto op = cf::AssertOp::create(s.b, s.loc, holds, "holds while running");
+  op->setAttr(exec::faultAttrName, s.b.getI64IntegerAttr(fault));
 }
 
 Tensor KernelBody::tensor(Value graphValue) const {

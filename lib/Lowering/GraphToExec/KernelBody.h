@@ -84,6 +84,16 @@ public:
   /// The expressions of the scalar arguments.
   llvm::ArrayRef<Expr> getScalars() const { return scalars; }
 
+  // -- Run-time failures
+  // --------------------------------------------------------
+  /// The number of an assertion that fails the run with `message`.
+  unsigned addFault(std::string message);
+  /// Emits, inside a region, the assertion number `fault` (of `addFault`): the
+  /// run fails unless the i1 `holds`; the code behind it still runs.
+  void assertThat(Scalars &s, mlir::Value holds, unsigned fault);
+  /// The messages of the assertions, by number.
+  llvm::ArrayRef<std::string> getFaults() const { return faults; }
+
   // -- Generics
   // -----------------------------------------------------------------
   Results generic(llvm::ArrayRef<Operand> ins, mlir::ValueRange outs,
@@ -127,6 +137,7 @@ private:
   llvm::DenseMap<mlir::Value, Tensor> tensors;
   llvm::DenseMap<mlir::Value, mlir::Value> destinations;
   llvm::SmallVector<Expr> scalars;
+  llvm::SmallVector<std::string> faults;
   llvm::SmallVector<std::pair<Expr, mlir::Value>> sizes;
 };
 

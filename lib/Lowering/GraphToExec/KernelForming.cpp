@@ -30,6 +30,8 @@ void ProgramWriter::needed(Value value) {
 
 void ProgramWriter::findLive() {
   function.walk([&](Operation *op) {
+    if (isa<graph::ExpectOp>(op))
+      return needed(op->getResult(0));
     if (op == function || isGraphOp(op))
       return;
     for (Value operand : op->getOperands())
@@ -99,6 +101,7 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   }
   FormedKernel kernel;
   kernel.scalars.assign(body.getScalars().begin(), body.getScalars().end());
+  kernel.faults.assign(body.getFaults().begin(), body.getFaults().end());
   KernelKind kind = group.isAttention ? KernelKind::Attention : body.kind;
   kernel.body = body.finish();
   kernel.body->setAttr(exec::kernelBodyAttrName, builder.getUnitAttr());
@@ -136,8 +139,8 @@ LogicalResult ProgramWriter::checkTypes() {
   bool isKnown = true;
   for (Type input : function.getArgumentTypes())
     if (!isStorable(getElementTypeOrSelf(input))) {
-      function.emitError() << "unsupported: an input has elements of type "
-                           << getElementTypeOrSelf(input);
+      cinch::emitUnsupportedError(function)
+          << "an input has elements of type " << getElementTypeOrSelf(input);
       isKnown = false;
     }
   function.walk([&](Operation *op) {
@@ -149,16 +152,16 @@ LogicalResult ProgramWriter::checkTypes() {
         continue;
       Type element = getElementTypeOrSelf(result.getType());
       if (!isStorable(element)) {
-        op->emitError() << "unsupported: '" << op->getName()
-                        << "' has elements of type " << element;
+        cinch::emitUnsupportedError(op)
+            << "'" << op->getName() << "' has elements of type " << element;
         isKnown = false;
         return;
       }
       for (const Expr &dim : shape->dims)
         for (const std::string &symbol : dim.symbols())
           if (dataSymbols.contains(symbol)) {
-            op->emitError()
-                << "unsupported: '" << op->getName()
+            cinch::emitUnsupportedError(op)
+                << "'" << op->getName()
                 << "' has a result whose size is only known while "
                 << "the model runs: " << graph::toString(shape->dims);
             isKnown = false;

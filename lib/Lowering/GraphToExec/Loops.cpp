@@ -206,7 +206,7 @@ static LogicalResult lowerScatterElements(Operation *operation,
          indices = body.tensor(op.getIndices()),
          updates = body.tensor(op.getUpdates());
   SmallVector<Value> sizes = getSizes(body, indices.dims);
-  Value size = body.size(in.dims[op.getAxis()]);
+  Indices range(op, body, static_cast<int64_t>(op.getAxis()));
   Value start = copyInput(body, in, op.getResult());
   Scalars top = body.scalarsAtTop();
   State result = makeNest(
@@ -214,7 +214,7 @@ static LogicalResult lowerScatterElements(Operation *operation,
       [&](Scalars &s, ArrayRef<Value> position, ValueRange state) {
         SmallVector<Value> place(position);
         place[op.getAxis()] =
-            normalizeIndex(s, body.read(s, indices, position), size);
+            range.getPlace(s, 0, body.read(s, indices, position));
         Value update = body.read(s, updates, position);
         return State{applyUpdate(s, op.getMode(), in, state[0], place, update)};
       });
@@ -231,8 +231,9 @@ static LogicalResult lowerScatterND(Operation *operation, KernelBody &body) {
   auto length = indices.dims.back().asConstant();
   if (!length)
     return emitUnsupported(op) << "index tuples of dynamic length";
-  SmallVector<Value> sizes = getSizes(body, updates.dims),
-                     inSizes = getSizes(body, in.dims);
+  SmallVector<Value> sizes = getSizes(body, updates.dims);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, *length));
+  Indices range(op, body, axes);
   size_t numOuter = indices.rank() - 1;
   Value start = copyInput(body, in, op.getResult());
   Scalars top = body.scalarsAtTop();
@@ -244,7 +245,7 @@ static LogicalResult lowerScatterND(Operation *operation, KernelBody &body) {
         for (int64_t number = 0; number < *length; ++number) {
           tuple.back() = s.index(number);
           place.push_back(
-              normalizeIndex(s, body.read(s, indices, tuple), inSizes[number]));
+              range.getPlace(s, number, body.read(s, indices, tuple)));
         }
         llvm::append_range(place, position.drop_front(numOuter));
         Value update = body.read(s, updates, position);

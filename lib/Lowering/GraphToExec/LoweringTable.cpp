@@ -31,8 +31,8 @@ const Lowering *LoweringTable::find(Operation *op) const {
 }
 
 InFlightDiagnostic cinch::form::emitUnsupported(Operation *op) {
-  auto diagnostic = op->emitError()
-                    << "unsupported: '" << op->getName() << "' on (";
+  auto diagnostic = cinch::emitUnsupportedError(op)
+                    << "'" << op->getName() << "' on (";
   llvm::interleaveComma(op->getOperandTypes(), diagnostic);
   diagnostic << ") -> (";
   llvm::interleaveComma(op->getResultTypes(), diagnostic);

@@ -36,6 +36,10 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
     sign; arguments and results of functions keep it as `graph.element_type`.
     Equal bodies are made once.
 
+    What only the data decides (an index out of range) is a `cf.assert` in the body,
+    numbered by `exec.fault`; `faults` of the call holds the messages. Bodies stay
+    safe without it: they clamp.
+
     Requires inferable shapes. Afterwards no graph operation is left. What cannot
     be lowered is reported at once, one error per operation, each beginning with
     `unsupported: `.
@@ -47,7 +51,8 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
            "Group operations; false gives the reference form, one kernel each">,
   ];
   let dependentDialects = [
-    "::cinch::exec::ExecDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::cinch::exec::ExecDialect", "::mlir::arith::ArithDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 

@@ -104,6 +104,8 @@ static bool isAssembly(Operation *op, const ShapeTable &shapes) {
 Place cinch::form::getPlace(Operation *op, const ShapeTable &shapes) {
   if (isa<graph::ConstantOp>(op))
     return Place::Constant;
+  if (isa<graph::ExpectOp>(op)) // though its contents are known
+    return Place::Kernel;
   bool isShape = llvm::all_of(op->getResults(), [&](Value result) {
     auto type = cast<RankedTensorType>(result.getType());
     return shapes.contents(result) && type.hasStaticShape() &&

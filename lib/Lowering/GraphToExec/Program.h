@@ -30,6 +30,7 @@ struct FormedKernel {
   Group group;
   mlir::func::FuncOp body; ///< owned until it is in a library
   std::string name;
+  llvm::SmallVector<std::string> faults;
   llvm::SmallVector<Expr> scalars;
   llvm::SmallVector<std::pair<unsigned, unsigned>> inPlace;
   Expr flops;

@@ -111,11 +111,13 @@ void ProgramWriter::writeKernel(FormedKernel &kernel, KernelLibrary &library) {
     scalars.push_back(builder.getStringAttr(scalar.str()));
   for (auto [input, result] : kernel.inPlace)
     pairs.push_back(builder.getDenseI64ArrayAttr({input, result}));
+  SmallVector<StringRef> faults(kernel.faults.begin(), kernel.faults.end());
   func::FuncOp body = library.insert(kernel.body, kernel.name);
   auto call = exec::KernelOp::create(
       builder, root->getLoc(), body.getResultTypes(),
       FlatSymbolRefAttr::get(body), inputs, builder.getArrayAttr(scalars),
-      getDims(kernel.group.results), builder.getArrayAttr(pairs));
+      getDims(kernel.group.results), builder.getArrayAttr(pairs),
+      builder.getStrArrayAttr(faults));
   call->setAttr("exec.flops", builder.getStringAttr(kernel.flops.str()));
   copyNames(root, call);
   for (auto [value, result] :

@@ -161,8 +161,11 @@ FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
   OpBuilder::InsertPoint point = builder.saveInsertionPoint();
   {
     ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
+    auto function =
+        cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
     AttentionEmitter attention(*schedule, *plan, emitter, microkernels);
-    if (!attention.makeSpace() || failed(attention.emitTiles()))
+    if (!attention.makeSpace() || failed(attention.emitTiles()) ||
+        failed(lowerAssertions(function, emitter.frame)))
       return failure();
   }
   builder.restoreInsertionPoint(point);

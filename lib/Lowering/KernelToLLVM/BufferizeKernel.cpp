@@ -171,7 +171,8 @@ FailureOr<int64_t> cinch::emitBufferizedKernel(OpBuilder &builder,
   bufferization::BufferizationState state;
   if (failed(bufferization::runOneShotBufferize(function, options, state)) ||
       failed(placeTemporaries(function, body)) ||
-      failed(expandCopies(function)))
+      failed(expandCopies(function)) ||
+      failed(lowerAssertions(function, frame)))
     return failure();
 
   builder.restoreInsertionPoint(point);

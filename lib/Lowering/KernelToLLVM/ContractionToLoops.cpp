@@ -232,8 +232,11 @@ FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
   OpBuilder::InsertPoint point = builder.saveInsertionPoint();
   {
     ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
+    auto function =
+        cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
     ContractionEmitter contraction(*schedule, *plan, emitter, microkernels);
-    if (!contraction.makeSpace() || failed(contraction.emitTiles()))
+    if (!contraction.makeSpace() || failed(contraction.emitTiles()) ||
+        failed(lowerAssertions(function, emitter.frame)))
       return failure();
   }
   builder.restoreInsertionPoint(point);

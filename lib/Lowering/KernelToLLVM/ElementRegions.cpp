@@ -3,6 +3,7 @@
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -186,7 +187,8 @@ LogicalResult ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
     SmallVector<Value> operands;
     for (Value operand : inner.getOperands())
       operands.push_back(mapping.lookup(operand));
-    if (!isTerminator && isPure(&inner))
+    // An assertion says the same wherever its condition is known.
+    if (!isTerminator && (isPure(&inner) || isa<cf::AssertOp>(inner)))
       hoist(operands);
     Operation *copy = builder.clone(inner, mapping);
     auto arithmetic = dyn_cast<arith::ArithFastMathInterface>(copy);

@@ -1,12 +1,15 @@
 //===- KernelFrame.cpp - the arguments of a kernel inside emitted code ----===//
 //
 // The words of runtime/ModuleAbi.h become SSA values: one address per tensor,
-// followed by its dynamic dimensions, one word per index scalar.
+// followed by its dynamic dimensions, one word per index scalar, and two words
+// for a kernel that may fail.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelFrame.h"
 
+#include "dialects/Exec/Exec.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
 using namespace mlir;
@@ -18,6 +21,39 @@ Type cinch::getMemoryType(Type type) {
   if (type.isIndex())
     return IntegerType::get(type.getContext(), 64);
   return type;
+}
+
+bool cinch::mayFail(func::FuncOp body) {
+  return body.walk([](cf::AssertOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+LogicalResult cinch::lowerAssertions(func::FuncOp function,
+                                     const KernelFrame &frame) {
+  SmallVector<cf::AssertOp> assertions;
+  function.walk([&](cf::AssertOp op) { assertions.push_back(op); });
+  for (cf::AssertOp op : assertions) {
+    auto number = op->getAttrOfType<IntegerAttr>(exec::faultAttrName);
+    if (!number)
+      return op.emitOpError("expected exec.fault, the number of its message");
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    Type i32 = builder.getI32Type();
+    Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);
+    Value isWrong = arith::XOrIOp::create(builder, loc, op.getArg(), yes);
+    auto branch =
+        scf::IfOp::create(builder, loc, isWrong, /*withElseRegion=*/false);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    Value first =
+        arith::IndexCastOp::create(builder, loc, i32, frame.firstFault);
+    Value own = arith::ConstantIntOp::create(builder, loc, number.getInt(), 32);
+    Value fault = arith::AddIOp::create(builder, loc, first, own);
+    LLVM::AtomicRMWOp::create(builder, loc, LLVM::AtomicBinOp::umin,
+                              frame.fault, fault,
+                              LLVM::AtomicOrdering::monotonic);
+    op.erase();
+  }
+  return success();
 }
 
 /// Word number `number` of the array at `args`, as an i64.
@@ -41,6 +77,10 @@ static void forEachWord(func::FuncOp body,
       continue;
     for (size_t i = 0, e = tensor.getNumDynamicDims(); i < e; ++i)
       word(/*isAddress=*/false);
+  }
+  if (mayFail(body)) {
+    word(/*isAddress=*/true);
+    word(/*isAddress=*/false);
   }
 }
 
@@ -66,6 +106,10 @@ static KernelFrame makeFrame(OpBuilder &builder, Location loc,
     }
     frame.tensors.push_back(argument);
     frame.scalars.push_back(scalar);
+  }
+  if (next < words.size()) {
+    frame.fault = words[next];
+    frame.firstFault = words[next + 1];
   }
   return frame;
 }

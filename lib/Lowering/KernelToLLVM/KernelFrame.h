@@ -25,6 +25,9 @@ struct KernelFrame {
   mlir::SmallVector<mlir::Value> scalars;
   mlir::Value microkernels; ///< !llvm.ptr, null in the tile counter
   mlir::Value begin, end;   ///< index, null in the tile counter
+  /// Where `body` has assertions: the fault word of the run (!llvm.ptr) and the
+  /// number of the first assertion of this call (index).
+  mlir::Value fault, firstFault;
 };
 
 /// The functions emitted for one kernel body, in a module of their own:
@@ -50,6 +53,15 @@ private:
   mlir::Location loc;
   mlir::func::FuncOp tiles;
 };
+
+/// True if `body` has assertions, so that its calls may fail a run.
+bool mayFail(mlir::func::FuncOp body);
+/// Replaces the assertions in `function`, which was emitted for `frame.body`:
+/// one that does not hold leaves its number in the fault word, if that has none
+/// that is smaller. So the first assertion of the program that fails is what is
+/// reported, for any number of threads.
+mlir::LogicalResult lowerAssertions(mlir::func::FuncOp function,
+                                    const KernelFrame &frame);
 
 /// The type of `type` in memory: i1 takes a byte.
 mlir::Type getMemoryType(mlir::Type type);

@@ -303,8 +303,11 @@ FailureOr<int64_t> cinch::emitKernelLoops(OpBuilder &builder, func::FuncOp body,
   OpBuilder::InsertPoint point = builder.saveInsertionPoint();
   {
     ElementEmitter emitter(builder, functions.beginBody(), !reference);
+    auto function =
+        cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
     LoopEmitter loops(*schedule, emitter, reference);
-    if (failed(loops.makeSpace()) || failed(loops.emitTiles()))
+    if (failed(loops.makeSpace()) || failed(loops.emitTiles()) ||
+        failed(lowerAssertions(function, emitter.frame)))
       return failure();
   }
   builder.restoreInsertionPoint(point);

@@ -26,7 +26,9 @@ def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
     nothing is allocated. Contractions run tiles over microkernels with operand
     panels and the accumulator on the stack (at most 128 KiB per call). Refused,
     with a diagnostic on the operation: an operation outside the grammar, and a
-    "loops" body that cannot be bufferized in place.
+    "loops" body that cannot be bufferized in place. A `cf.assert`, hoisted out of
+    the loops that its condition does not depend on, leaves its number in the fault
+    word of the run (runtime/ModuleAbi.h) where it does not hold.
   }];
   let options = [
     Option<"reference", "reference", "bool", /*default=*/"false",

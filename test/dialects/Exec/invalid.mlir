@@ -45,3 +45,22 @@ func.func @check_c1() {
   exec.check "batch *" else "never"
   return
 }
+
+// -----
+
+func.func private @checks(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf32>) outs(%out : tensor<4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %ok = arith.cmpf oeq, %v, %v : f32
+    cf.assert %ok, "a number" {exec.fault = 1 : i64}
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+func.func @kernel_c5(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{expected a message for assertion 1 of @checks, but faults has 1}}
+  %0 = exec.kernel @checks(%x) {dims = [[4]], faults = ["no number"]} : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

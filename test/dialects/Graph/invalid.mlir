@@ -473,3 +473,39 @@ func.func @f(%a: tensor<1x6x2x2xf32>) {
   %r0 = graph.depth_to_space %a {block = 2 : i64} : tensor<1x6x2x2xf32> -> tensor<1x1x4x4xf32>
   return
 }
+
+// -----
+
+// graph.expect C1
+func.func @f(%s: tensor<3xi64>) {
+  // expected-error @below {{'graph.expect' op expected a list of 2 elements, but got shape [3]}}
+  %r0 = graph.expect %s is [2, 4] else "no" : tensor<3xi64>
+  return
+}
+
+// -----
+
+// An index that is known is compared with the axis.
+func.func @f(%a: tensor<2x3xf32>) {
+  %i = graph.constant dense<[0, -3]> : tensor<2xi64>
+  // expected-error @below {{'graph.gather' op expected indices from -2 to 1 of axis 0 of [2, 3], but got -3}}
+  %r0 = graph.gather %a at %i {axis = 0 : i64} : tensor<2x3xf32>, tensor<2xi64> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<2x3xf32>) {
+  %i = graph.constant dense<[[0, 3]]> : tensor<1x2xi64>
+  // expected-error @below {{'graph.gather_nd' op expected indices from -3 to 2 of axis 1 of [2, 3], but got 3}}
+  %r0 = graph.gather_nd %a at %i {batch_dims = 0 : i64} : tensor<2x3xf32>, tensor<1x2xi64> -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a: tensor<0x3xf32>, %i: tensor<2xi64>) {
+  // expected-error @below {{'graph.gather' op expected an axis to index, but axis 0 of [0, 3] is empty}}
+  %r0 = graph.gather %a at %i {axis = 0 : i64} : tensor<0x3xf32>, tensor<2xi64> -> tensor<2x3xf32>
+  return
+}

@@ -111,3 +111,10 @@ func.func @recurrence(%x: tensor<5x2x3xf32>, %w: tensor<1x4x3xf32>, %r: tensor<1
     : (tensor<5x2x3xf32>, tensor<1x4x3xf32>, tensor<1x4x4xf32>, tensor<2xi32>) -> (tensor<5x1x2x4xf32>, tensor<1x2x4xf32>)
   return
 }
+
+// CHECK-LABEL: func.func @expectations
+func.func @expectations(%s: tensor<2xi64>) {
+  // CHECK: graph.expect %{{.*}} is [2, 4] else "it is not [2, 4]" : tensor<2xi64>
+  %0 = graph.expect %s is [2, 4] else "it is not [2, 4]" : tensor<2xi64>
+  return
+}

@@ -203,7 +203,7 @@ TEST_F(Import, DiagnosesNodesAgainstTheStandard) {
   EXPECT_EQ(run(), ImportStatus::invalid);
   EXPECT_TRUE(says("is tensor(float), expected tensor(bool)")) << messages;
   graph->mutable_node(0)->set_op_type("NoSuchOperator");
-  EXPECT_EQ(run(), ImportStatus::invalid);
+  EXPECT_EQ(run(), ImportStatus::unsupported);
   EXPECT_TRUE(says("operator does not exist in domain 'ai.onnx'")) << messages;
 }
 

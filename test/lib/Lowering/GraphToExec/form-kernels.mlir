@@ -50,6 +50,34 @@ func.func @shares_bodies(%x: tensor<?xf32> {graph.dims = ["a"]}, %y: tensor<?xf3
   return %0, %1 : tensor<?xf32>, tensor<?xf32>
 }
 
+// An index that only the run knows is asserted; the message is with the call, so
+// that both calls share a body. One that is known was checked by the verifier.
+// CHECK-LABEL: func.func @gathers
+// CHECK: exec.kernel @[[GATHER:[a-z_0-9]+]](
+// CHECK-SAME: faults = ["gather 'p': an index of 'ids' is outside axis 0 of 'table', which has size 10"]
+// CHECK: exec.kernel @[[GATHER]](
+// CHECK-SAME: faults = ["gather 'q': an index of 'ids' is outside axis 0 of 'p', which has size 10"]
+// CHECK: exec.kernel @[[KNOWN:[a-z_0-9]+]](
+// CHECK-NOT: faults
+// CHECK: return
+func.func @gathers(%table: tensor<10x4xf32> {graph.name = "table"}, %ids: tensor<10xi64> {graph.name = "ids"})
+    -> (tensor<10x4xf32>, tensor<10x4xf32>, tensor<2x4xf32>) {
+  %0 = graph.gather %table at %ids {axis = 0 : i64, names = ["p"]} : tensor<10x4xf32>, tensor<10xi64> -> tensor<10x4xf32>
+  %1 = graph.gather %0 at %ids {axis = 0 : i64, names = ["q"]} : tensor<10x4xf32>, tensor<10xi64> -> tensor<10x4xf32>
+  %known = graph.constant dense<[9, -10]> : tensor<2xi64>
+  %2 = graph.gather %table at %known {axis = 0 : i64, names = ["r"]} : tensor<10x4xf32>, tensor<2xi64> -> tensor<2x4xf32>
+  return %0, %1, %2 : tensor<10x4xf32>, tensor<10x4xf32>, tensor<2x4xf32>
+}
+
+// A check stays though nothing uses its result.
+// CHECK-LABEL: func.func @expects
+// CHECK: exec.kernel @{{.*}}expect{{.*}}faults = ["not 2, 4"]
+func.func @expects(%s: tensor<2xi64> {graph.name = "s"}, %x: tensor<8xf32>) -> tensor<8xf32> {
+  %0 = graph.expect %s is [2, 4] else "not 2, 4" {names = ["e"]} : tensor<2xi64>
+  %1 = graph.tanh %x {names = ["y"]} : tensor<8xf32> -> tensor<8xf32>
+  return %1 : tensor<8xf32>
+}
+
 // CHECK-LABEL: func.func private @{{.*}}add_mul_relu
 // CHECK-SAME: exec.kernel_body, exec.kind = "generic", exec.ops = ["add", "mul", "relu"]
 // CHECK-LABEL: func.func private @{{.*}}transpose_matmul_add_relu

@@ -44,3 +44,18 @@ func.func private @needs_copy(%x: tensor<?xf32>, %out: tensor<?xf32>) -> tensor<
   } -> tensor<?xf32>
   return %1 : tensor<?xf32>
 }
+
+// -----
+
+func.func private @unnumbered(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf32>) outs(%out : tensor<4xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %ok = arith.cmpf oeq, %v, %v : f32
+    // expected-error @below {{expected exec.fault, the number of its message}}
+    cf.assert %ok, "a number"
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

@@ -124,3 +124,33 @@ func.func private @scatter(%x: tensor<?xf32>, %i: tensor<?xi64>, %u: tensor<?xf3
   }
   return %1 : tensor<?xf32>
 }
+
+// -----
+
+// An assertion about a row is checked once per row: no atomic update in the loop
+// over the columns, whose body is the copy alone. The two words behind those of
+// the tensors are the fault word and the number of the first assertion.
+// CHECK-LABEL: llvm.func internal @rows.body
+// CHECK-SAME: (%{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %[[FAULT:[a-z0-9]+]]: !llvm.ptr, %[[FIRST:[a-z0-9]+]]: i64,
+// CHECK: %[[NUMBER:.*]] = llvm.trunc %[[FIRST]] : i64 to i32
+// CHECK: llvm.atomicrmw umin %[[FAULT]], %[[NUMBER]] monotonic
+// CHECK: llvm.load %{{.*}} : !llvm.ptr -> f32
+// CHECK-NOT: llvm.atomicrmw
+// CHECK: llvm.func @rows(
+func.func private @rows(%x: tensor<10x64xf32>, %i: tensor<4xi64>, %out: tensor<4x64xf32>) -> tensor<4x64xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%i : tensor<4xi64>) outs(%out : tensor<4x64xf32>) {
+  ^bb0(%index: i64, %o: f32):
+    %c9 = arith.constant 9 : index
+    %c10 = arith.constant 10 : index
+    %at = arith.index_cast %index : i64 to index
+    %inside = arith.cmpi ult, %at, %c10 : index
+    cf.assert %inside, "holds while running" {exec.fault = 0 : i64}
+    %row = arith.minui %at, %c9 : index
+    %column = linalg.index 1 : index
+    %v = tensor.extract %x[%row, %column] : tensor<10x64xf32>
+    linalg.yield %v : f32
+  } -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
