@@ -39,19 +39,81 @@ template <typename OpTy> static void setWindow(OpTy op, onnx::NodeProto &node) {
   setAttribute(node, "group", static_cast<int64_t>(op.getGroup()));
 }
 
+/// The bias [C] that `value`, [C, 1...] or [1, C, 1...], spreads over the
+/// spatial axes of a convolution of `rank`; null if it is something else.
+static Value getBias(Value value, int64_t rank) {
+  auto unsqueeze = value.getDefiningOp<graph::UnsqueezeOp>();
+  if (!unsqueeze || unsqueeze.getInput().getType().getRank() != 1 ||
+      unsqueeze.getResult().getType().getRank() != rank - 1)
+    return nullptr;
+  for (auto [position, axis] : llvm::enumerate(unsqueeze.getAxes()))
+    if (axis != static_cast<int64_t>(position) + 1)
+      return nullptr;
+  return unsqueeze.getInput();
+}
+
+/// The addition of a bias to the convolution `op` that ends in one node with
+/// it, as in the model that was imported: engines round both together.
+static std::pair<Operation *, Value> findBias(Operation *op) {
+  Value result = op->getResult(0);
+  if (!isa<graph::ConvOp, graph::ConvTransposeOp>(op) || !result.hasOneUse() ||
+      !isa<FloatType>(getElementTypeOrSelf(result.getType())))
+    return {};
+  auto add = dyn_cast<graph::AddOp>(*result.user_begin());
+  if (!add || add->getBlock() != op->getBlock() ||
+      add.getResult().getType() != result.getType())
+    return {};
+  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+  Value bias =
+      getBias(other, cast<RankedTensorType>(result.getType()).getRank());
+  return {bias ? add.getOperation() : nullptr, bias};
+}
+
+/// The convolution whose bias `add` adds; null if it adds something else.
+static Operation *findConvolution(graph::AddOp add) {
+  for (Value operand : add->getOperands())
+    if (Operation *op = operand.getDefiningOp())
+      if (findBias(op).first == add)
+        return op;
+  return nullptr;
+}
+
 static LogicalResult emitConv(graph::ConvOp op, Emitter &emitter) {
   Type element = op.getInput().getType().getElementType();
   if (element.isInteger() && !element.isInteger(8))
-    return op.emitOpError()
+    return markUnsupported(op.emitOpError())
            << "has no ONNX form: ConvInteger takes 8-bit integers, not "
            << element;
+  if (findBias(op).first)
+    return success(); // the addition emits it
   setWindow(op, emitter.addNode(isByte(op.getInput()) ? "ConvInteger" : "Conv",
                                 op, emitter.getInputs(op)));
   return success();
 }
 
+static LogicalResult emitAdd(graph::AddOp op, Emitter &emitter) {
+  Operation *convolution = findConvolution(op);
+  if (!convolution) {
+    emitter.addNode("Add", op, emitter.getInputs(op));
+    return success();
+  }
+  SmallVector<std::string> inputs = emitter.getInputs(convolution);
+  inputs.push_back(emitter.getName(findBias(convolution).second));
+  if (auto conv = dyn_cast<graph::ConvOp>(convolution)) {
+    setWindow(conv, emitter.addNode("Conv", op, inputs));
+    return success();
+  }
+  auto transposed = cast<graph::ConvTransposeOp>(convolution);
+  onnx::NodeProto &node = emitter.addNode("ConvTranspose", op, inputs);
+  setWindow(transposed, node);
+  setAttribute(node, "output_padding", transposed.getOutputPadding());
+  return success();
+}
+
 static LogicalResult emitConvTranspose(graph::ConvTransposeOp op,
                                        Emitter &emitter) {
+  if (findBias(op).first)
+    return success(); // the addition emits it
   onnx::NodeProto &node =
       emitter.addNode("ConvTranspose", op, emitter.getInputs(op));
   setWindow(op, node);
@@ -70,4 +132,5 @@ void onnx_export::addContractionRules(RuleTable &table) {
   table.add<graph::ConvOp>(emitConv);
   table.add<graph::ConvTransposeOp>(emitConvTranspose);
   table.add<graph::EinsumOp>(emitEinsum);
+  table.add<graph::AddOp>(emitAdd);
 }

@@ -100,7 +100,6 @@ static void addDirectRules(RuleTable &table) {
   table.addDirect<graph::ReluOp>("Relu");
   table.addDirect<graph::SigmoidOp>("Sigmoid");
   table.addDirect<graph::IsNanOp>("IsNaN");
-  table.addDirect<graph::AddOp>("Add");
   table.addDirect<graph::SubOp>("Sub");
   table.addDirect<graph::MulOp>("Mul");
   table.addDirect<graph::DivOp>("Div");

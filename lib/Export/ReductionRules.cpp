@@ -5,10 +5,25 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::onnx_export;
 
+/// A mean over all axes of [N, C, ...] but the first two, which stay as 1: the
+/// form that GlobalAveragePool is imported to. Engines sum it in another order.
+static bool isGlobalPool(Operation *op, ArrayRef<int64_t> axes, bool keepDims) {
+  auto type = cast<RankedTensorType>(op->getOperand(0).getType());
+  return keepDims && isa<FloatType>(type.getElementType()) &&
+         type.getRank() > 2 &&
+         axes == ArrayRef<int64_t>(
+                     llvm::to_vector(llvm::seq<int64_t>(2, type.getRank())));
+}
+
 template <typename OpTy>
 static void addReduce(RuleTable &table, StringRef type) {
   table.add<OpTy>([=](OpTy op, Emitter &emitter) -> LogicalResult {
     auto inputs = emitter.getInputs(op);
+    if (type == "ReduceMean" &&
+        isGlobalPool(op, op.getAxes(), op.getKeepDims())) {
+      emitter.addNode("GlobalAveragePool", op, inputs);
+      return success();
+    }
     inputs.push_back(emitter.addConstant(op.getAxes()));
     onnx::NodeProto &node = emitter.addNode(type, op, inputs);
     setAttribute(node, "keepdims", static_cast<int64_t>(op.getKeepDims()));

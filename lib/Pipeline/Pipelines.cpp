@@ -16,9 +16,6 @@ void cinch::addGraphPasses(OpPassManager &passes, const PipelineOptions &) {
   // -- graph: what the model computes, with shape arithmetic gone
   // --------------- Shape arithmetic first: it decides what is static.
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
-  passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
-  // The loops over time leave constants and reshapes behind.
-  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
   // Promise of the phase: every value has a name of its own.
   passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
 }
@@ -27,6 +24,10 @@ void cinch::addExecPasses(OpPassManager &passes,
                           const PipelineOptions &options) {
   // -- graph to exec: afterwards everything that is stored is a value
   // ------------
+  // Not earlier: a recurrent operation can be exported, its loop cannot.
+  passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
+  // The loops over time leave constants and reshapes behind.
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
   if (!options.isReference)
     passes.addNestedPass<func::FuncOp>(graph::createExpandConvTransposePass());
   FormKernelsPassOptions form;

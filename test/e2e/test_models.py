@@ -21,18 +21,7 @@ def test_agrees_and_fits(workload, size, binaries, tmp_path):
     assert result.ratio <= 1.05
 
 
-# Exports that do not agree yet, and why.
-EXPORT_DEFECTS = {
-    "light_squeezenet": "all logits are equal and huge: the softmax turns another "
-                        "order of rounding into another class",
-    "romanizer_enc": "recurrences are expanded before export, and their steps have "
-                     "no ONNX form",
-}
-
-
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.xfail(reason=EXPORT_DEFECTS[name], strict=True))
-    if name in EXPORT_DEFECTS else name for name in workloads.MODELS])
+@pytest.mark.parametrize("name", workloads.MODELS)
 def test_exported_model_gives_the_same_result(name, tmp_path):
     workload = next(w for w in workloads.WORKLOADS if w.model == name)
     exported = os.path.join(tmp_path, "exported.onnx")
