@@ -255,7 +255,8 @@ bool writeNpz(
     uint64_t bytes = npy.size() + tensor->data.size();
     uLong crc =
         crc32_z(0, reinterpret_cast<const Bytef *>(npy.data()), npy.size());
-    crc = crc32_z(crc, tensor->data.data(), tensor->data.size());
+    if (!tensor->data.empty()) // a null pointer would start over
+      crc = crc32_z(crc, tensor->data.data(), tensor->data.size());
     if (offset + bytes + fileName.size() + 30 >= UINT32_MAX ||
         fileName.size() > UINT16_MAX || tensors.size() >= UINT16_MAX) {
       error = path + ": above 4 GiB; write to a folder instead";
