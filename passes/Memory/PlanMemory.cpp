@@ -83,6 +83,15 @@ LogicalResult PlanMemoryPass::insertCopy(OpOperand &operand,
     from.set(op);
   };
   int64_t numBefore = copiesAt[{owner, operand.getOperandNumber()}]++;
+  // The result of a branch may lie where a loop carries a value that the other
+  // branch still reads: then it is the result that has to move.
+  if (auto branch = dyn_cast<scf::IfOp>(owner->getParentOp());
+      branch && numBefore > 0) {
+    Value result = branch.getResult(operand.getOperandNumber());
+    for (OpOperand &use : result.getUses())
+      if (use.getOwner()->hasTrait<OpTrait::IsTerminator>())
+        return insertCopy(use, program);
+  }
   if (numBefore > 1)
     return owner->emitOpError() << "plan-memory: found no place for operand "
                                 << operand.getOperandNumber() << " of type "

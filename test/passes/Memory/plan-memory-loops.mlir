@@ -21,3 +21,34 @@ func.func @carries_values_in_place(%x: tensor<4xf32> {graph.name = "x"}, %n: ten
   }
   return %r : tensor<4xf32>
 }
+
+// -----
+
+// What a loop carries is read in both branches: the result of the branch, whose
+// place both write, cannot be that of the carried value, and is copied there.
+func.func private @k(%x: tensor<4xf32>, %d: tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel_body} {
+  return %d : tensor<4xf32>
+}
+// CHECK-LABEL: @copies_the_result_of_a_branch
+// CHECK: %[[RESULT:.*]] = scf.if
+// CHECK: %[[COPY:.*]] = exec.copy %[[RESULT]]
+// CHECK-NEXT: scf.yield %[[COPY]]
+func.func @copies_the_result_of_a_branch(%x: tensor<4xf32> {graph.name = "x"}, %c: tensor<i1> {graph.name = "c"}, %n: tensor<i64> {graph.name = "n"})
+    -> (tensor<4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %count = exec.read %n : tensor<i64> -> index
+  %flag = exec.read %c : tensor<i1> -> i1
+  %a = exec.kernel @k(%x) {dims = [[4]], names = ["a"]} : (tensor<4xf32>) -> tensor<4xf32>
+  %r = scf.for %i = %c0 to %count step %c1 iter_args(%p = %a) -> (tensor<4xf32>) {
+    %b = scf.if %flag -> (tensor<4xf32>) {
+      %t = exec.kernel @k(%p) {dims = [[4]], in_place = [array<i64: 0, 0>], names = ["t"]} : (tensor<4xf32>) -> tensor<4xf32>
+      scf.yield %t : tensor<4xf32>
+    } else {
+      %e = exec.kernel @k(%p) {dims = [[4]], in_place = [array<i64: 0, 0>], names = ["e"]} : (tensor<4xf32>) -> tensor<4xf32>
+      scf.yield %e : tensor<4xf32>
+    }
+    scf.yield %b : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
