@@ -143,6 +143,7 @@ LogicalResult import::importLoop(Node &node) {
   OpBuilder &builder = node.builder();
   Value count, countTensor;
   plan::Expr extent;
+  bool isData = false; // the extent is only known while running
   const graph::ValueShape *limit =
       node.has(0) ? node.shape(node.in(0)) : nullptr;
   std::optional<Ints> known = never ? Ints{0} : node.constantInts(node.in(0));
@@ -158,6 +159,8 @@ LogicalResult import::importLoop(Node &node) {
       return node.unsupported("the number of iterations, and so the size of "
                               "collected outputs, depends on the value "
                               "of input 0 (make it a constant)");
+    else
+      isData = true;
     Value scalar = readScalar(node, countTensor);
     if (!scalar)
       return failure();
@@ -167,7 +170,8 @@ LogicalResult import::importLoop(Node &node) {
   // The iteration number comes from a table if that is small, else it is one
   // more carried value.
   constexpr int64_t maxTable = 4096;
-  bool countsAlong = extent.asConstant().value_or(INT64_MAX) > maxTable;
+  bool countsAlong =
+      isData || extent.asConstant().value_or(INT64_MAX) > maxTable;
   Value positions, zero = node.integer(0);
   if (!countsAlong)
     positions = node.make<graph::RangeOp>(
