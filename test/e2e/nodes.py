@@ -75,9 +75,22 @@ def difference(got, want, rtol, atol):
     return f"{np.count_nonzero(~close)} of {want.size} values differ, by up to {worst:g}"
 
 
-def run_case(case):
+def sample(cases, count):
+    """The first `count` cases of every operator, in the order of `cases`."""
+    seen, picked = {}, []
+    for case in cases:
+        kinds = {node.op_type for node in case.model.graph.node}
+        if any(seen.get(kind, 0) < count for kind in kinds):
+            picked.append(case)
+            for kind in kinds:
+                seen[kind] = seen.get(kind, 0) + 1
+    return picked
+
+
+def run_case(case, flags=()):
+    """Compiles with `flags` and runs; returns the Outcome."""
     with tempfile.TemporaryDirectory(prefix="cinch-node-") as folder:
-        return _run_case(case, folder)
+        return _run_case(case, folder, flags)
 
 
 def _ended_badly(name, tool, done):
@@ -93,12 +106,12 @@ def _last(done):
     return lines[0] if lines else "no message"
 
 
-def _run_case(case, folder):
+def _run_case(case, folder, flags):
     path = os.path.join(folder, "model.onnx")
     binary = os.path.join(folder, "out", "model.so")
     os.mkdir(os.path.dirname(binary))
     onnx.save(case.model, path)
-    done = harness.run("cinch-compile", path, "-o", binary, timeout=SECONDS)
+    done = harness.run("cinch-compile", path, "-o", binary, *flags, timeout=SECONDS)
     bad = _ended_badly(case.name, "cinch-compile", done)
     if bad:
         return bad
@@ -142,10 +155,10 @@ def _run_data_set(case, binary, inputs, outputs, folder):
     return Outcome(case.name, "pass")
 
 
-def start(cases, workers=os.cpu_count()):
+def start(cases, flags=(), workers=os.cpu_count()):
     """Starts all cases in parallel; returns (pool, {name: future outcome})."""
     pool = concurrent.futures.ThreadPoolExecutor(workers)
-    return pool, {case.name: pool.submit(run_case, case) for case in cases}
+    return pool, {case.name: pool.submit(run_case, case, flags) for case in cases}
 
 
 def write_table(outcomes, path):

@@ -1,0 +1,33 @@
+"""The reference pipeline, the oracle of other tests, against the expected
+outputs of the ONNX standard's node tests: the first two of every operator."""
+import pytest
+
+import nodes
+
+CASES = nodes.sample(nodes.load_cases(), 2)
+# Of 324 cases; the others are refused.
+AT_LEAST = 220
+
+
+@pytest.fixture(scope="module")
+def outcomes(request):
+    selected = {item.callspec.params.get("name") for item in request.session.items
+                if item.path == request.path and hasattr(item, "callspec")}
+    pool, futures = nodes.start([case for case in CASES if case.name in selected],
+                                ("--pipeline=reference",))
+    yield futures
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES])
+def test_node(name, outcomes):
+    outcome = outcomes[name].result()
+    if outcome.kind == "refused":
+        pytest.skip(outcome.detail)
+    assert outcome.kind == "pass", outcome.detail
+
+
+def test_enough_pass(outcomes):
+    if len(outcomes) < len(CASES):
+        pytest.skip("only some of the cases were selected")
+    assert nodes.count([f.result() for f in outcomes.values()])["pass"] >= AT_LEAST
