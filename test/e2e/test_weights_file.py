@@ -30,7 +30,11 @@ def read(path):
 
 
 def unpack(packed, layout):
-    """The matrix that was packed."""
+    """The tensor that was packed."""
+    if layout["layout"] == "taps-first":
+        filters = np.moveaxis(packed, (-2, -1), (0, 1))
+        assert list(filters.shape) == layout["shape"]
+        return filters
     blocks, depth, width = packed.shape
     matrix = packed.transpose(1, 0, 2).reshape(depth, blocks * width)
     columns = layout["shape"][{"column-blocks": 1, "row-blocks": 0}[layout["layout"]]]

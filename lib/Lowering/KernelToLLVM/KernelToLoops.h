@@ -24,6 +24,13 @@ mlir::FailureOr<int64_t> emitContraction(mlir::OpBuilder &builder,
                                          llvm::ArrayRef<bool> shared,
                                          MicrokernelTable &microkernels);
 
+/// The same, for a convolution whose filter is packed: taps over microkernels.
+/// Others go to emitContraction.
+mlir::FailureOr<int64_t> emitConvolution(mlir::OpBuilder &builder,
+                                         mlir::func::FuncOp body,
+                                         llvm::ArrayRef<bool> shared,
+                                         MicrokernelTable &microkernels);
+
 /// The same for a body of kind "attention": blocks of queries against blocks of
 /// keys, with the softmax in between computed on the way.
 mlir::FailureOr<int64_t> emitAttention(mlir::OpBuilder &builder,

@@ -5,12 +5,14 @@
 // Packed, the block is contiguous: [ceil(N / nb)][K][nb], zero padded. The
 // layout is fixed by the weight alone, so every number of rows shares one copy.
 //
+// A filter is A of one GEMM per tap. With the taps in front each is a matrix.
+//
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
-#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+#include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
@@ -25,12 +27,19 @@ using namespace cinch;
 
 namespace {
 
-/// An argument of a kernel body that is B of a contraction and nothing else.
+/// What a weight was, and is packed to.
+enum class Layout {
+  ColumnBlocks, ///< [depth, columns] -> [blocks][depth][nb]
+  RowBlocks,    ///< [columns, depth] -> [blocks][depth][nb]
+  TapsFirst,    ///< [F, C, taps...] -> [taps...][F][C]
+};
+
+/// An argument of a kernel body that is one operand of a contraction and
+/// nothing else.
 struct PackedArgument {
   func::FuncOp body;
   unsigned argument;
-  /// The matrix is [columns, depth] rather than [depth, columns].
-  bool isTransposed;
+  Layout layout;
 };
 
 struct PackWeights : public cinch::impl::PackWeightsPassBase<PackWeights> {
@@ -39,10 +48,13 @@ struct PackWeights : public cinch::impl::PackWeightsPassBase<PackWeights> {
 
 private:
   void findArguments();
-  bool canPack(exec::WeightOp weight, bool &isTransposed);
+  void addFilter(func::FuncOp body, const KernelSchedule &schedule);
+  void addMatrix(func::FuncOp body, const KernelSchedule &schedule);
+  std::optional<Layout> getLayout(exec::WeightOp weight);
   void dropUnusable();
-  LogicalResult packWeight(exec::WeightOp weight, bool isTransposed);
+  LogicalResult packWeight(exec::WeightOp weight, Layout layout);
   void rewriteBody(const PackedArgument &packed);
+  void rewriteFilter(const PackedArgument &packed);
 
   /// Candidates in module order, by function name and argument.
   llvm::MapVector<std::pair<StringAttr, unsigned>, PackedArgument> candidates;
@@ -62,14 +74,60 @@ static int64_t getBlockColumns(int64_t numColumns) {
   return best;
 }
 
-static RankedTensorType getPackedType(RankedTensorType type,
-                                      bool isTransposed) {
+static RankedTensorType getPackedType(RankedTensorType type, Layout layout) {
+  if (layout == Layout::TapsFirst) {
+    SmallVector<int64_t> shape(type.getShape().drop_front(2));
+    llvm::append_range(shape, type.getShape().take_front(2));
+    return RankedTensorType::get(shape, type.getElementType());
+  }
+  bool isTransposed = layout == Layout::RowBlocks;
   int64_t depth = type.getDimSize(isTransposed ? 1 : 0);
   int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
   int64_t block = getBlockColumns(columns);
   return RankedTensorType::get(
       {static_cast<int64_t>(llvm::divideCeil(columns, block)), depth, block},
       type.getElementType());
+}
+
+/// The static f32 argument that `operand` reads and nothing else does.
+static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank) {
+  auto argument = dyn_cast<BlockArgument>(operand->get());
+  auto type = argument ? dyn_cast<RankedTensorType>(argument.getType())
+                       : RankedTensorType();
+  bool isUsable = type && type.getRank() >= minRank && type.hasStaticShape() &&
+                  type.getElementType().isF32() && argument.hasOneUse() &&
+                  type.getNumElements() != 0;
+  return isUsable ? argument : BlockArgument();
+}
+
+void PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
+  std::optional<ConvolutionPlan> plan =
+      ConvolutionPlan::compute(schedule, /*isPacked=*/false);
+  if (BlockArgument argument =
+          plan ? getOwnArgument(plan->getFilter(), 3) : BlockArgument())
+    candidates[{body.getSymNameAttr(), argument.getArgNumber()}] = {
+        body, argument.getArgNumber(), Layout::TapsFirst};
+}
+
+void PackWeights::addMatrix(func::FuncOp body, const KernelSchedule &schedule) {
+  std::optional<ContractionPlan> plan =
+      ContractionPlan::compute(schedule, /*packsWeights=*/true);
+  if (!plan || plan->packedArgument || plan->columns.size() != 1)
+    return;
+  BlockArgument argument = getOwnArgument(plan->rhs, 2);
+  AffineMap map = plan->op.getMatchingIndexingMap(plan->rhs);
+  if (!argument || map.getNumResults() != 2)
+    return;
+  AffineExpr column =
+      getAffineDimExpr(plan->loopOfDim[plan->columns[0]], &getContext());
+  bool isTransposed = map.getResult(0) == column;
+  auto inner = dyn_cast<AffineDimExpr>(map.getResult(isTransposed ? 1 : 0));
+  if (map.getResult(isTransposed ? 0 : 1) != column || !inner ||
+      plan->reduced != SmallVector<unsigned>{inner.getPosition()})
+    return;
+  candidates[{body.getSymNameAttr(), argument.getArgNumber()}] = {
+      body, argument.getArgNumber(),
+      isTransposed ? Layout::RowBlocks : Layout::ColumnBlocks};
 }
 
 void PackWeights::findArguments() {
@@ -84,48 +142,28 @@ void PackWeights::findArguments() {
     FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
     if (failed(schedule))
       continue;
-    std::optional<ContractionPlan> plan =
-        ContractionPlan::compute(*schedule, /*packsWeights=*/true);
-    if (!plan || plan->packedArgument || plan->columns.size() != 1)
-      continue;
-    auto argument = dyn_cast<BlockArgument>(plan->rhs->get());
-    auto type = argument ? dyn_cast<RankedTensorType>(argument.getType())
-                         : RankedTensorType();
-    if (!type || type.getRank() != 2 || !type.hasStaticShape() ||
-        !type.getElementType().isF32() || !argument.hasOneUse() ||
-        type.getNumElements() == 0)
-      continue;
-    AffineMap map = plan->op.getMatchingIndexingMap(plan->rhs);
-    AffineExpr column =
-        getAffineDimExpr(plan->loopOfDim[plan->columns[0]], &getContext());
-    bool isTransposed = map.getResult(0) == column;
-    auto inner = dyn_cast<AffineDimExpr>(map.getResult(isTransposed ? 1 : 0));
-    if (map.getResult(isTransposed ? 0 : 1) != column || !inner ||
-        plan->reduced != SmallVector<unsigned>{inner.getPosition()})
-      continue;
-    unsigned number = argument.getArgNumber();
-    candidates[{body.getSymNameAttr(), number}] = {body, number, isTransposed};
+    addFilter(body, *schedule);
+    addMatrix(body, *schedule);
   }
 }
 
-/// True if every use of `weight` is a candidate, all of one orientation.
-bool PackWeights::canPack(exec::WeightOp weight, bool &isTransposed) {
+/// The layout of `weight` if every use of it is a candidate, all of one layout.
+std::optional<Layout> PackWeights::getLayout(exec::WeightOp weight) {
   if (!weight || !isa<graph::WeightAttr, DenseElementsAttr>(weight.getValue()))
-    return false;
-  std::optional<bool> orientation;
+    return std::nullopt;
+  std::optional<Layout> layout;
   for (OpOperand &use : weight->getUses()) {
     auto kernel = dyn_cast<exec::KernelOp>(use.getOwner());
     if (!kernel)
-      return false;
+      return std::nullopt;
     auto found = candidates.find(
         {kernel.getCalleeAttr().getAttr(), use.getOperandNumber()});
     if (found == candidates.end() ||
-        (orientation && *orientation != found->second.isTransposed))
-      return false;
-    orientation = found->second.isTransposed;
+        (layout && *layout != found->second.layout))
+      return std::nullopt;
+    layout = found->second.layout;
   }
-  isTransposed = orientation.value_or(false);
-  return orientation.has_value();
+  return layout;
 }
 
 /// Drops candidates that some call gives anything but a weight that can be
@@ -135,13 +173,12 @@ void PackWeights::dropUnusable() {
     changed = false;
     SmallVector<std::pair<StringAttr, unsigned>> dropped;
     for (auto &[key, packed] : candidates) {
-      bool isTransposed = false;
       auto &calls = users[key.first.getValue()];
       if (calls.empty() ||
           !llvm::all_of(calls, [&, &packed = packed](exec::KernelOp call) {
-            return canPack(call.getInputs()[packed.argument]
-                               .getDefiningOp<exec::WeightOp>(),
-                           isTransposed);
+            return getLayout(call.getInputs()[packed.argument]
+                                 .getDefiningOp<exec::WeightOp>())
+                .has_value();
           }))
         dropped.push_back(key);
     }
@@ -151,10 +188,54 @@ void PackWeights::dropUnusable() {
   }
 }
 
-LogicalResult PackWeights::packWeight(exec::WeightOp weight,
-                                      bool isTransposed) {
+/// Fills `target`, of `packed`, from `source`, of `type`, which may be
+/// unaligned.
+static void pack(const char *source, RankedTensorType type, char *target,
+                 RankedTensorType packed, Layout layout) {
+  if (layout == Layout::TapsFirst) {
+    int64_t matrix = type.getDimSize(0) * type.getDimSize(1);
+    int64_t numTaps = type.getNumElements() / matrix;
+    for (int64_t tap = 0; tap < numTaps; ++tap)
+      for (int64_t element = 0; element < matrix;
+           ++element, target += sizeof(float))
+        memcpy(target, source + (element * numTaps + tap) * sizeof(float),
+               sizeof(float));
+    return;
+  }
+  bool isTransposed = layout == Layout::RowBlocks;
+  int64_t depth = packed.getDimSize(1), block = packed.getDimSize(2);
+  int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
+  int64_t depthStride = isTransposed ? 1 : columns;
+  int64_t columnStride = isTransposed ? depth : 1;
+  for (int64_t first = 0; first < columns; first += block)
+    for (int64_t row = 0; row < depth; ++row)
+      for (int64_t column = first; column < first + block;
+           ++column, target += sizeof(float)) {
+        if (column < columns)
+          memcpy(target,
+                 source + (row * depthStride + column * columnStride) *
+                              sizeof(float),
+                 sizeof(float));
+        else
+          memset(target, 0, sizeof(float));
+      }
+}
+
+static StringRef getLayoutName(Layout layout) {
+  switch (layout) {
+  case Layout::ColumnBlocks:
+    return "column-blocks";
+  case Layout::RowBlocks:
+    return "row-blocks";
+  case Layout::TapsFirst:
+    return "taps-first";
+  }
+  llvm_unreachable("unknown layout");
+}
+
+LogicalResult PackWeights::packWeight(exec::WeightOp weight, Layout layout) {
   auto type = cast<RankedTensorType>(weight.getType());
-  RankedTensorType packedType = getPackedType(type, isTransposed);
+  RankedTensorType packedType = getPackedType(type, layout);
   auto &files =
       getContext().getOrLoadDialect<graph::GraphDialect>()->getWeightFiles();
   const char *source = nullptr;
@@ -171,30 +252,12 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight,
     source = reinterpret_cast<const char *>(values.data());
   }
 
-  int64_t depth = packedType.getDimSize(1), block = packedType.getDimSize(2);
-  int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
-  int64_t depthStride = isTransposed ? 1 : columns;
-  int64_t columnStride = isTransposed ? depth : 1;
   size_t numBytes = packedType.getNumElements() * sizeof(float);
   std::unique_ptr<llvm::WritableMemoryBuffer> buffer =
       llvm::WritableMemoryBuffer::getNewUninitMemBuffer(numBytes);
   if (!buffer)
     return weight.emitOpError() << "no memory for " << numBytes << " bytes";
-  char *target = buffer->getBufferStart();
-  for (int64_t first = 0; first < columns; first += block)
-    for (int64_t row = 0; row < depth; ++row)
-      for (int64_t column = first; column < first + block;
-           ++column, target += sizeof(float)) {
-        // Sources may be unaligned.
-        if (column < columns)
-          memcpy(target,
-                 source + (row * depthStride + column * columnStride) *
-                              sizeof(float),
-                 sizeof(float));
-        else
-          memset(target, 0, sizeof(float));
-      }
-
+  pack(source, type, buffer->getBufferStart(), packedType, layout);
   std::string file = files.addBuffer(std::move(buffer));
   OpBuilder builder(weight);
   auto value =
@@ -205,35 +268,60 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight,
   packed->setDiscardableAttrs(weight->getDiscardableAttrDictionary());
   packed->setAttr("exec.unpacked_shape",
                   builder.getDenseI64ArrayAttr(type.getShape()));
-  packed->setAttr(
-      "exec.layout",
-      builder.getStringAttr(isTransposed ? "row-blocks" : "column-blocks"));
+  packed->setAttr("exec.layout", builder.getStringAttr(getLayoutName(layout)));
   weight->replaceAllUsesWith(packed);
   weight->erase();
   return success();
 }
 
+static void setArgumentType(const PackedArgument &packed, Type type) {
+  func::FuncOp body = packed.body;
+  body.getArgument(packed.argument).setType(type);
+  SmallVector<Type> types(body.getArgumentTypes());
+  types[packed.argument] = type;
+  body.setFunctionType(FunctionType::get(body.getContext(), types,
+                                         body.getFunctionType().getResults()));
+}
+
+/// The map of the filter follows its axes.
+void PackWeights::rewriteFilter(const PackedArgument &packed) {
+  func::FuncOp body = packed.body;
+  BlockArgument argument = body.getArgument(packed.argument);
+  OpOperand &use = *argument.use_begin();
+  auto op = cast<linalg::GenericOp>(use.getOwner());
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  AffineMap &map = maps[use.getOperandNumber()];
+  SmallVector<AffineExpr> axes(map.getResults().drop_front(2));
+  llvm::append_range(axes, map.getResults().take_front(2));
+  map = AffineMap::get(map.getNumDims(), 0, axes, &getContext());
+  op.setIndexingMapsAttr(Builder(&getContext()).getAffineMapArrayAttr(maps));
+  setArgumentType(
+      packed,
+      getPackedType(cast<RankedTensorType>(argument.getType()), packed.layout));
+}
+
 /// The argument becomes the packed matrix, seen as it was through a generic
 /// that is marked with the block.
 void PackWeights::rewriteBody(const PackedArgument &packed) {
+  if (packed.layout == Layout::TapsFirst)
+    return rewriteFilter(packed);
+  bool isTransposed = packed.layout == Layout::RowBlocks;
   func::FuncOp body = packed.body;
   BlockArgument argument = body.getArgument(packed.argument);
   auto type = cast<RankedTensorType>(argument.getType());
-  RankedTensorType packedType = getPackedType(type, packed.isTransposed);
+  RankedTensorType packedType = getPackedType(type, packed.layout);
   Location loc = body.getLoc();
   OpBuilder builder = OpBuilder::atBlockBegin(&body.front());
   Value empty = tensor::EmptyOp::create(builder, loc, type, ValueRange());
   int64_t block = packedType.getDimSize(2);
-  argument.setType(packedType);
+  setArgumentType(packed, packedType);
   auto unpack = linalg::GenericOp::create(
       builder, loc, TypeRange{type}, ValueRange(), ValueRange{empty},
       ArrayRef<AffineMap>{builder.getMultiDimIdentityMap(2)},
       SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
       [&](OpBuilder &b, Location loc, ValueRange) {
-        Value depth =
-            linalg::IndexOp::create(b, loc, packed.isTransposed ? 1 : 0);
-        Value column =
-            linalg::IndexOp::create(b, loc, packed.isTransposed ? 0 : 1);
+        Value depth = linalg::IndexOp::create(b, loc, isTransposed ? 1 : 0);
+        Value column = linalg::IndexOp::create(b, loc, isTransposed ? 0 : 1);
         Value width = arith::ConstantIndexOp::create(b, loc, block);
         Value number = arith::DivUIOp::create(b, loc, column, width);
         Value inner = arith::RemUIOp::create(b, loc, column, width);
@@ -245,10 +333,6 @@ void PackWeights::rewriteBody(const PackedArgument &packed) {
   argument.replaceUsesWithIf(unpack.getResult(0), [&](OpOperand &use) {
     return !unpack->isAncestor(use.getOwner());
   });
-  SmallVector<Type> types(body.getArgumentTypes());
-  types[packed.argument] = packedType;
-  body.setFunctionType(
-      builder.getFunctionType(types, body.getFunctionType().getResults()));
 }
 
 void PackWeights::runOnOperation() {
@@ -258,14 +342,13 @@ void PackWeights::runOnOperation() {
       [&](exec::KernelOp op) { users[op.getCallee()].push_back(op); });
   findArguments();
   dropUnusable();
-  SmallVector<std::pair<exec::WeightOp, bool>> weights;
+  SmallVector<std::pair<exec::WeightOp, Layout>> weights;
   getOperation().walk([&](exec::WeightOp weight) {
-    bool isTransposed = false;
-    if (canPack(weight, isTransposed))
-      weights.push_back({weight, isTransposed});
+    if (std::optional<Layout> layout = getLayout(weight))
+      weights.push_back({weight, *layout});
   });
-  for (auto [weight, isTransposed] : weights)
-    if (failed(packWeight(weight, isTransposed)))
+  for (auto [weight, layout] : weights)
+    if (failed(packWeight(weight, layout)))
       return signalPassFailure();
   for (auto &[key, packed] : candidates)
     rewriteBody(packed);

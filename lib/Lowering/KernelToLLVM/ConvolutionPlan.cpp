@@ -1,0 +1,156 @@
+//===- ConvolutionPlan.cpp - how a convolution becomes taps of GEMM -------===//
+#include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
+
+using namespace mlir;
+using namespace cinch;
+
+/// Elements of the accumulator and of the input panel, on the stack.
+static constexpr int64_t maxTileElements = 16 * 1024,
+                         maxPanelElements = 12 * 1024;
+/// Shorter rows are better joined: the microkernel needs columns.
+static constexpr int64_t minColumns = 20, maxColumns = 96, maxCallFilters = 64;
+
+namespace {
+/// An axis of the input that a window slides along: out * stride + tap *
+/// dilation.
+struct Window {
+  unsigned out, tap;
+  int64_t stride, dilation;
+};
+} // namespace
+
+/// `expr` as a loop times a constant.
+static std::optional<std::pair<unsigned, int64_t>> getTerm(AffineExpr expr) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return std::make_pair(dim.getPosition(), int64_t(1));
+  auto product = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!product || product.getKind() != AffineExprKind::Mul)
+    return std::nullopt;
+  auto dim = dyn_cast<AffineDimExpr>(product.getLHS());
+  auto factor = dyn_cast<AffineConstantExpr>(product.getRHS());
+  if (!dim || !factor || factor.getValue() < 1)
+    return std::nullopt;
+  return std::make_pair(dim.getPosition(), factor.getValue());
+}
+
+static std::optional<Window> getWindow(AffineExpr expr, unsigned numParallel) {
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!sum || sum.getKind() != AffineExprKind::Add)
+    return std::nullopt;
+  auto first = getTerm(sum.getLHS()), second = getTerm(sum.getRHS());
+  if (!first || !second)
+    return std::nullopt;
+  if (first->first >= numParallel)
+    std::swap(first, second);
+  if (first->first >= numParallel || second->first < numParallel)
+    return std::nullopt;
+  return Window{first->first, second->first, first->second, second->second};
+}
+
+/// Finds the roles of the loops in the map of the input, [n, c, windows...].
+static bool classifyInput(ConvolutionPlan &plan, unsigned numParallel) {
+  AffineMap map = plan.op.getMatchingIndexingMap(plan.getInput());
+  if (map.getNumResults() < 3)
+    return false;
+  auto batch = dyn_cast<AffineDimExpr>(map.getResult(0));
+  auto channel = dyn_cast<AffineDimExpr>(map.getResult(1));
+  if (!batch || !channel || channel.getPosition() < numParallel)
+    return false;
+  plan.outerLoops.push_back(batch.getPosition());
+  plan.channelLoop = channel.getPosition();
+  for (AffineExpr expr : map.getResults().drop_front(2)) {
+    std::optional<Window> window = getWindow(expr, numParallel);
+    if (!window)
+      return false;
+    bool isLast = expr == map.getResults().back();
+    if (isLast) {
+      plan.columnLoop = window->out;
+      plan.columnTap = window->tap;
+      plan.stride = window->stride;
+      plan.dilation = window->dilation;
+    } else {
+      plan.outerLoops.push_back(window->out);
+      plan.outerTaps.push_back(window->tap);
+    }
+  }
+  // A phase is read as a tap of its own.
+  return plan.stride == 1 || plan.dilation == 1;
+}
+
+/// Whether the map of the filter is [taps, f, c], or else [f, c, taps].
+static bool classifyFilter(ConvolutionPlan &plan, bool isPacked) {
+  AffineMap map = plan.op.getMatchingIndexingMap(plan.getFilter());
+  auto type = cast<RankedTensorType>(plan.getFilter()->get().getType());
+  if (!isa<BlockArgument>(plan.getFilter()->get()) ||
+      !type.getElementType().isF32() || !type.hasStaticShape())
+    return false;
+  SmallVector<unsigned> expected(plan.outerTaps);
+  expected.push_back(plan.columnTap);
+  auto filter = dyn_cast<AffineDimExpr>(
+      map.getResult(isPacked ? map.getNumResults() - 2 : 0));
+  if (!filter)
+    return false;
+  plan.filterLoop = filter.getPosition();
+  SmallVector<unsigned> roles = {plan.filterLoop, plan.channelLoop};
+  expected.insert(isPacked ? expected.end() : expected.begin(), roles.begin(),
+                  roles.end());
+  return map.getNumResults() == expected.size() &&
+         llvm::all_of(llvm::zip(map.getResults(), expected), [&](auto pair) {
+           return std::get<0>(pair) ==
+                  getAffineDimExpr(std::get<1>(pair), map.getContext());
+         });
+}
+
+static void chooseBlocks(ConvolutionPlan &plan, int64_t columns) {
+  plan.blockColumns = 64;
+  if (!ShapedType::isDynamic(columns)) {
+    int64_t parts = llvm::divideCeil(columns, maxColumns);
+    plan.blockColumns = llvm::divideCeil(columns, parts);
+    if (parts > 1)
+      plan.blockColumns = llvm::alignTo(plan.blockColumns, 8);
+  }
+  int64_t fit = std::max<int64_t>(maxPanelElements / plan.getPanelWidth(), 8);
+  int64_t parts = llvm::divideCeil(plan.channels, fit);
+  plan.blockChannels = llvm::divideCeil(plan.channels, parts);
+  if (parts > 1)
+    plan.blockChannels = llvm::alignTo(plan.blockChannels, 8);
+  int64_t rows =
+      llvm::alignDown(maxTileElements / plan.blockColumns, maxCallFilters);
+  plan.tileFilters = std::min(plan.filters, rows);
+  plan.callFilters = std::min(plan.filters, maxCallFilters);
+}
+
+std::optional<ConvolutionPlan>
+ConvolutionPlan::compute(const KernelSchedule &schedule, bool isPacked) {
+  if (schedule.reductions.size() != 1)
+    return std::nullopt;
+  const KernelReduction &reduction = schedule.reductions.front();
+  ConvolutionPlan plan;
+  plan.op = reduction.op;
+  unsigned numParallel = plan.op.getNumParallelLoops();
+  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op) ||
+      numParallel != schedule.rank || !classifyInput(plan, numParallel) ||
+      !classifyFilter(plan, isPacked) ||
+      plan.outerLoops.size() + 2 != numParallel ||
+      plan.outerTaps.size() + 2 != plan.op.getNumReductionLoops())
+    return std::nullopt;
+  for (int dim : ArrayRef<int>(reduction.spaceDims).take_front(numParallel)) {
+    if (dim < 0)
+      return std::nullopt;
+    plan.dimOfLoop.push_back(dim);
+  }
+  SmallVector<int64_t> ranges = plan.op.getStaticLoopRanges();
+  plan.filters = ranges[plan.filterLoop];
+  plan.channels = ranges[plan.channelLoop];
+  plan.taps = ranges[plan.columnTap];
+  int64_t columns = ranges[plan.columnLoop], numTaps = plan.taps;
+  for (unsigned tap : plan.outerTaps)
+    numTaps *= ranges[tap];
+  bool isLong = ShapedType::isDynamic(columns) || columns >= minColumns;
+  if (plan.dimOfLoop[plan.columnLoop] != schedule.rank - 1 || numTaps < 2 ||
+      plan.taps < 1 || plan.filters < 1 || plan.channels < 1 || !isLong ||
+      plan.taps * plan.dilation > maxColumns)
+    return std::nullopt;
+  chooseBlocks(plan, columns);
+  return plan;
+}

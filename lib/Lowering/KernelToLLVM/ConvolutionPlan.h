@@ -1,0 +1,47 @@
+//===- ConvolutionPlan.h - how a convolution becomes taps of GEMM ---------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_CONVOLUTIONPLAN_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_CONVOLUTIONPLAN_H
+
+#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+
+namespace cinch {
+
+/// The parts of out[n, f, space] = sum over c and taps of
+/// in[n, c, space * stride + tap * dilation] * filter[taps, f, c]. A row of
+/// outputs along the last spatial axis is a sum of GEMMs, one per tap, whose B
+/// is the same row of inputs, moved by one element for each tap.
+struct ConvolutionPlan {
+  mlir::linalg::GenericOp op;
+  /// Loops of `op`.
+  unsigned filterLoop = 0, columnLoop = 0, channelLoop = 0;
+  llvm::SmallVector<unsigned> outerLoops; ///< batch, spatial axes but the last
+  llvm::SmallVector<unsigned> outerTaps;  ///< taps along those axes
+  unsigned columnTap = 0;                 ///< taps along the last axis
+  /// Per parallel loop of `op`: the dimension of the space.
+  llvm::SmallVector<unsigned> dimOfLoop;
+
+  int64_t filters = 0, channels = 0, taps = 0; ///< `taps` along the last axis
+  int64_t stride = 1, dilation = 1;            ///< along the last axis
+
+  /// Columns per tile, channels per panel, filters per tile and per call.
+  int64_t blockColumns = 0, blockChannels = 0, tileFilters = 0, callFilters = 0;
+
+  mlir::OpOperand *getInput() { return op.getDpsInputOperand(0); }
+  mlir::OpOperand *getFilter() { return op.getDpsInputOperand(1); }
+  /// Phases of the stride that taps read: a row of the panel for each.
+  int64_t getNumPhases() const { return std::min(stride, taps); }
+  /// Elements that a panel holds of one channel and phase, and in all.
+  int64_t getPhaseWidth() const {
+    return llvm::alignTo(blockColumns + (taps - 1) * dilation / stride, 8);
+  }
+  int64_t getPanelWidth() const { return getNumPhases() * getPhaseWidth(); }
+
+  /// The plan of the kernel; nullopt where another lowering is better.
+  /// `isPacked`: the filter is [taps, f, c] already, else [f, c, taps].
+  static std::optional<ConvolutionPlan> compute(const KernelSchedule &schedule,
+                                                bool isPacked);
+};
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_CONVOLUTIONPLAN_H
