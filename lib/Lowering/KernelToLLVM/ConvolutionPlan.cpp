@@ -9,6 +9,8 @@ static constexpr int64_t maxTileElements = 16 * 1024,
                          maxPanelElements = 12 * 1024;
 /// Shorter rows are better joined: the microkernel needs columns.
 static constexpr int64_t minColumns = 20, maxColumns = 96, maxCallFilters = 64;
+/// Rows of such lengths are joined.
+static constexpr int64_t minJoined = 4, maxJoined = 47;
 
 namespace {
 /// An axis of the input that a window slides along: out * stride + tap *
@@ -58,6 +60,7 @@ static bool classifyInput(ConvolutionPlan &plan, unsigned numParallel) {
     return false;
   plan.outerLoops.push_back(batch.getPosition());
   plan.channelLoop = channel.getPosition();
+  std::optional<Window> row;
   for (AffineExpr expr : map.getResults().drop_front(2)) {
     std::optional<Window> window = getWindow(expr, numParallel);
     if (!window)
@@ -71,7 +74,19 @@ static bool classifyInput(ConvolutionPlan &plan, unsigned numParallel) {
     } else {
       plan.outerLoops.push_back(window->out);
       plan.outerTaps.push_back(window->tap);
+      row = window;
     }
+  }
+  SmallVector<int64_t> ranges = plan.op.getStaticLoopRanges();
+  int64_t columns = ranges[plan.columnLoop];
+  if (row && row->stride == 1 && plan.stride == 1 && columns >= minJoined &&
+      columns <= maxJoined) {
+    plan.rowLoop = row->out;
+    plan.rowTap = row->tap;
+    plan.rowTaps = ranges[row->tap];
+    plan.rowDilation = row->dilation;
+    plan.outerLoops.pop_back();
+    plan.outerTaps.pop_back();
   }
   // A phase is read as a tap of its own.
   return plan.stride == 1 || plan.dilation == 1;
@@ -85,6 +100,8 @@ static bool classifyFilter(ConvolutionPlan &plan, bool isPacked) {
       !type.getElementType().isF32() || !type.hasStaticShape())
     return false;
   SmallVector<unsigned> expected(plan.outerTaps);
+  if (plan.rowLoop)
+    expected.push_back(plan.rowTap);
   expected.push_back(plan.columnTap);
   auto filter = dyn_cast<AffineDimExpr>(
       map.getResult(isPacked ? map.getNumResults() - 2 : 0));
@@ -101,7 +118,7 @@ static bool classifyFilter(ConvolutionPlan &plan, bool isPacked) {
          });
 }
 
-static void chooseBlocks(ConvolutionPlan &plan, int64_t columns) {
+static void chooseBlocks(ConvolutionPlan &plan, int64_t columns, int64_t rows) {
   plan.blockColumns = 64;
   if (!ShapedType::isDynamic(columns)) {
     int64_t parts = llvm::divideCeil(columns, maxColumns);
@@ -109,14 +126,23 @@ static void chooseBlocks(ConvolutionPlan &plan, int64_t columns) {
     if (parts > 1)
       plan.blockColumns = llvm::alignTo(plan.blockColumns, 8);
   }
+  if (plan.rowLoop) {
+    int64_t fit = (maxColumns + plan.getPitch() - columns) / plan.getPitch();
+    plan.blockRows = std::max<int64_t>(fit, 1);
+    if (!ShapedType::isDynamic(rows)) // of about one size
+      plan.blockRows = llvm::divideCeil(
+          rows, llvm::divideCeil(
+                    rows, std::clamp<int64_t>(plan.blockRows, 1,
+                                              std::max<int64_t>(rows, 1))));
+  }
   int64_t fit = std::max<int64_t>(maxPanelElements / plan.getPanelWidth(), 8);
   int64_t parts = llvm::divideCeil(plan.channels, fit);
   plan.blockChannels = llvm::divideCeil(plan.channels, parts);
   if (parts > 1)
     plan.blockChannels = llvm::alignTo(plan.blockChannels, 8);
-  int64_t rows =
-      llvm::alignDown(maxTileElements / plan.blockColumns, maxCallFilters);
-  plan.tileFilters = std::min(plan.filters, rows);
+  plan.tileFilters = std::min<int64_t>(
+      plan.filters,
+      llvm::alignDown(maxTileElements / plan.getWidth(), maxCallFilters));
   plan.callFilters = std::min(plan.filters, maxCallFilters);
 }
 
@@ -131,8 +157,9 @@ ConvolutionPlan::compute(const KernelSchedule &schedule, bool isPacked) {
   if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op) ||
       numParallel != schedule.rank || !classifyInput(plan, numParallel) ||
       !classifyFilter(plan, isPacked) ||
-      plan.outerLoops.size() + 2 != numParallel ||
-      plan.outerTaps.size() + 2 != plan.op.getNumReductionLoops())
+      plan.outerLoops.size() + (plan.rowLoop ? 3 : 2) != numParallel ||
+      plan.outerTaps.size() + (plan.rowLoop ? 3 : 2) !=
+          plan.op.getNumReductionLoops())
     return std::nullopt;
   for (int dim : ArrayRef<int>(reduction.spaceDims).take_front(numParallel)) {
     if (dim < 0)
@@ -143,14 +170,17 @@ ConvolutionPlan::compute(const KernelSchedule &schedule, bool isPacked) {
   plan.filters = ranges[plan.filterLoop];
   plan.channels = ranges[plan.channelLoop];
   plan.taps = ranges[plan.columnTap];
-  int64_t columns = ranges[plan.columnLoop], numTaps = plan.taps;
+  int64_t columns = ranges[plan.columnLoop];
+  int64_t numTaps = plan.taps * plan.rowTaps;
   for (unsigned tap : plan.outerTaps)
     numTaps *= ranges[tap];
-  bool isLong = ShapedType::isDynamic(columns) || columns >= minColumns;
+  bool isLong =
+      plan.rowLoop || ShapedType::isDynamic(columns) || columns >= minColumns;
   if (plan.dimOfLoop[plan.columnLoop] != schedule.rank - 1 || numTaps < 2 ||
-      plan.taps < 1 || plan.filters < 1 || plan.channels < 1 || !isLong ||
-      plan.taps * plan.dilation > maxColumns)
+      plan.taps < 1 || plan.rowTaps < 1 || plan.filters < 1 ||
+      plan.channels < 1 || !isLong || plan.taps * plan.dilation > maxColumns ||
+      plan.rowTaps * plan.rowDilation > maxColumns)
     return std::nullopt;
-  chooseBlocks(plan, columns);
+  chooseBlocks(plan, columns, plan.rowLoop ? ranges[*plan.rowLoop] : 1);
   return plan;
 }

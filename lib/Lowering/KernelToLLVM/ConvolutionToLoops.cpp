@@ -4,7 +4,9 @@
 // along the outer axes, one row of inputs goes to a panel, borders as zeros;
 // the taps along the row are microkernel calls at shifted addresses of that
 // panel, which all add to the accumulator. So an input is copied once per outer
-// tap, not once per tap, and in whole rows.
+// tap, not once per tap, and in whole rows. Short rows are joined: the panel
+// holds several, and the accumulator has columns between them that nobody
+// reads.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
@@ -34,10 +36,13 @@ private:
   using Body = function_ref<LogicalResult(Value)>;
   LogicalResult forRange(Value count, bool isParallel, Body body);
   void setTile(Value tile);
-  LogicalResult packRow(Value firstChannel, int64_t channels);
+  LogicalResult pack(Value firstChannel, int64_t channels);
+  LogicalResult packRow(Value line, int64_t phase);
   LogicalResult multiply(Value firstChannel, int64_t channels);
-  void multiplyTap(int64_t tap, int64_t channels);
+  void multiplyTap(Value rowTap, int64_t tap, int64_t channels);
   LogicalResult emitResults();
+  LogicalResult emitResultRow(SmallVectorImpl<Value> &indices, Value filter,
+                              Value row);
 
   const KernelSchedule &schedule;
   ConvolutionPlan &plan;
@@ -46,11 +51,11 @@ private:
   MicrokernelTable &microkernels;
 
   SmallVector<Value> sizes, loops;
-  Value columnBlocks, filterTiles;
+  Value columnBlocks, rowBlocks, filterTiles;
   Value accumulator, panel;
   // Of the current tile.
-  Value firstFilter, numFilters, firstColumn, numColumns;
-  Value localRow, localColumn;
+  Value firstFilter, numFilters, firstRow, numRows, firstColumn, numColumns;
+  Value place; ///< of a result in the accumulator
 };
 
 } // namespace
@@ -73,7 +78,10 @@ Value ConvolutionEmitter::makeSpace() {
                                  emitter.constant(plan.blockColumns));
   filterTiles =
       emitter.constant(llvm::divideCeil(plan.filters, plan.tileFilters));
-  Value tiles = emitter.mul(columnBlocks, filterTiles);
+  rowBlocks = plan.rowLoop ? emitter.ceilDiv(sizes[*plan.rowLoop],
+                                             emitter.constant(plan.blockRows))
+                           : emitter.constant(1);
+  Value tiles = emitter.mul(emitter.mul(columnBlocks, rowBlocks), filterTiles);
   for (unsigned loop : plan.outerLoops)
     tiles = emitter.mul(tiles, sizes[loop]);
   return tiles;
@@ -94,53 +102,72 @@ void ConvolutionEmitter::setTile(Value tile) {
       emitter.mul(take(columnBlocks), emitter.constant(plan.blockColumns));
   numColumns = emitter.min(emitter.sub(sizes[plan.columnLoop], firstColumn),
                            emitter.constant(plan.blockColumns));
+  numRows = emitter.constant(1);
+  if (plan.rowLoop) {
+    firstRow = emitter.mul(take(rowBlocks), emitter.constant(plan.blockRows));
+    numRows = emitter.min(emitter.sub(sizes[*plan.rowLoop], firstRow),
+                          emitter.constant(plan.blockRows));
+  }
   for (unsigned loop : llvm::reverse(plan.outerLoops))
     loops[loop] = loop == plan.outerLoops.front() ? tile : take(sizes[loop]);
 }
 
-/// panel[c, phase, j] = in[firstChannel + c, (firstColumn + j) * stride +
-/// phase] of the row that the outer loops and taps give.
-LogicalResult ConvolutionEmitter::packRow(Value firstChannel,
-                                          int64_t channels) {
-  return forRange(
-      emitter.constant(channels), /*isParallel=*/false,
-      [&](Value channel) -> LogicalResult {
-        loops[plan.channelLoop] = emitter.add(firstChannel, channel);
-        for (int64_t phase = 0; phase < plan.getNumPhases(); ++phase) {
-          Value line = emitter.add(
-              emitter.mul(channel, emitter.constant(plan.getPanelWidth())),
-              emitter.constant(phase * plan.getPhaseWidth()));
-          int64_t behind =
-              ((plan.taps - 1) * plan.dilation - phase) / plan.stride;
-          Value count =
-              emitter.min(emitter.add(numColumns, emitter.constant(behind)),
-                          emitter.constant(plan.getPhaseWidth()));
-          loops[plan.columnTap] = emitter.constant(phase);
-          if (failed(forRange(
-                  count, /*isParallel=*/true, [&](Value j) -> LogicalResult {
-                    loops[plan.columnLoop] = emitter.add(firstColumn, j);
-                    OpOperand *input = plan.getInput();
-                    Value value = emitter.element(
-                        input->get(),
-                        emitter.apply(plan.op.getMatchingIndexingMap(input),
-                                      loops));
-                    if (!value)
-                      return failure();
-                    emitter.store(value, panel, emitter.add(line, j));
-                    return success();
-                  })))
-            return failure();
-        }
-        return success();
-      });
+/// panel[line + j] = in[(firstColumn + j) * stride + phase] of the channel and
+/// row that the loops give.
+LogicalResult ConvolutionEmitter::packRow(Value line, int64_t phase) {
+  int64_t behind = ((plan.taps - 1) * plan.dilation - phase) / plan.stride;
+  Value count = emitter.min(emitter.add(numColumns, emitter.constant(behind)),
+                            emitter.constant(plan.getPhaseWidth()));
+  loops[plan.columnTap] = emitter.constant(phase);
+  return forRange(count, /*isParallel=*/true, [&](Value j) -> LogicalResult {
+    loops[plan.columnLoop] = emitter.add(firstColumn, j);
+    OpOperand *input = plan.getInput();
+    Value value = emitter.element(
+        input->get(),
+        emitter.apply(plan.op.getMatchingIndexingMap(input), loops));
+    if (!value)
+      return failure();
+    emitter.store(value, panel, emitter.add(line, j));
+    return success();
+  });
+}
+
+/// Fills the panel with the rows that the outer loops and taps give.
+LogicalResult ConvolutionEmitter::pack(Value firstChannel, int64_t channels) {
+  auto packChannel = [&](Value channel) -> LogicalResult {
+    loops[plan.channelLoop] = emitter.add(firstChannel, channel);
+    Value start = emitter.mul(channel, emitter.constant(plan.getPanelWidth()));
+    if (!plan.rowLoop) {
+      for (int64_t phase = 0; phase < plan.getNumPhases(); ++phase)
+        if (failed(packRow(
+                emitter.add(start,
+                            emitter.constant(phase * plan.getPhaseWidth())),
+                phase)))
+          return failure();
+      return success();
+    }
+    loops[plan.rowTap] = emitter.constant(0);
+    Value count = emitter.add(
+        numRows, emitter.constant(plan.getInputRows() - plan.blockRows));
+    return forRange(count, /*isParallel=*/false, [&](Value row) {
+      loops[*plan.rowLoop] = emitter.add(firstRow, row);
+      Value line = emitter.mul(row, emitter.constant(plan.getPitch()));
+      return packRow(emitter.add(start, line), /*phase=*/0);
+    });
+  };
+  return forRange(emitter.constant(channels), /*isParallel=*/false,
+                  packChannel);
 }
 
 /// Adds the product of one tap and the panel to the accumulator.
-void ConvolutionEmitter::multiplyTap(int64_t tap, int64_t channels) {
+void ConvolutionEmitter::multiplyTap(Value rowTap, int64_t tap,
+                                     int64_t channels) {
   int64_t moved = tap * plan.dilation;
   Value b =
       advance(emitter, panel, emitter.constant(1),
               moved % plan.stride * plan.getPhaseWidth() + moved / plan.stride);
+  if (plan.rowLoop)
+    b = advance(emitter, b, rowTap, plan.rowDilation * plan.getPitch());
   auto call = [&](int64_t filters, Value first) {
     loops[plan.filterLoop] = emitter.add(firstFilter, first);
     OpOperand *filter = plan.getFilter();
@@ -148,17 +175,17 @@ void ConvolutionEmitter::multiplyTap(int64_t tap, int64_t channels) {
         cast<BlockArgument>(filter->get()).getArgNumber(),
         emitter.apply(plan.op.getMatchingIndexingMap(filter), loops));
     MicrokernelTable::Shape shape = {static_cast<int32_t>(filters),
-                                     static_cast<int32_t>(plan.blockColumns),
+                                     static_cast<int32_t>(plan.getWidth()),
                                      static_cast<int32_t>(channels),
                                      static_cast<int32_t>(plan.channels),
                                      static_cast<int32_t>(plan.getPanelWidth()),
-                                     static_cast<int32_t>(plan.blockColumns),
+                                     static_cast<int32_t>(plan.getWidth()),
                                      /*beta=*/1,
                                      /*transpose_a=*/0};
     Value position = arith::ConstantIntOp::create(
         builder, emitter.loc, microkernels.getPosition(shape), 64);
     callMicrokernel(emitter, position, a, b,
-                    advance(emitter, accumulator, first, plan.blockColumns));
+                    advance(emitter, accumulator, first, plan.getWidth()));
   };
   // All calls but the last of the last tile have `callFilters` rows.
   int64_t rest = plan.filters % plan.callFilters;
@@ -188,36 +215,49 @@ LogicalResult ConvolutionEmitter::multiply(Value firstChannel,
     loops[tap] =
         emitter.makeLoop(emitter.constant(0), sizes[tap], emitter.constant(1))
             .getInductionVar();
-  if (failed(packRow(firstChannel, channels)))
+  if (failed(pack(firstChannel, channels)))
     return failure();
   loops[plan.channelLoop] = firstChannel;
-  for (int64_t tap = 0; tap < plan.taps; ++tap) {
-    loops[plan.columnTap] = emitter.constant(tap);
-    multiplyTap(tap, channels);
-  }
-  return success();
+  return forRange(emitter.constant(plan.rowTaps), /*isParallel=*/false,
+                  [&](Value rowTap) {
+                    if (plan.rowLoop)
+                      loops[plan.rowTap] = rowTap;
+                    for (int64_t tap = 0; tap < plan.taps; ++tap) {
+                      loops[plan.columnTap] = emitter.constant(tap);
+                      multiplyTap(rowTap, tap, channels);
+                    }
+                    return success();
+                  });
+}
+
+LogicalResult ConvolutionEmitter::emitResultRow(SmallVectorImpl<Value> &indices,
+                                                Value filter, Value row) {
+  if (plan.rowLoop)
+    indices[plan.dimOfLoop[*plan.rowLoop]] = emitter.add(firstRow, row);
+  Value line =
+      emitter.add(emitter.mul(filter, emitter.constant(plan.getWidth())),
+                  emitter.mul(row, emitter.constant(plan.getPitch())));
+  return forRange(numColumns, /*isParallel=*/true, [&](Value column) {
+    place = emitter.add(line, column);
+    indices[plan.dimOfLoop[plan.columnLoop]] = emitter.add(firstColumn, column);
+    return emitRoots(schedule, emitter, indices);
+  });
 }
 
 LogicalResult ConvolutionEmitter::emitResults() {
   Value result = plan.op->getResult(0);
   emitter.redirect(result, [this](ArrayRef<Value>) {
-    Value row = emitter.mul(localRow, emitter.constant(plan.blockColumns));
-    return emitter.load(builder.getF32Type(), accumulator,
-                        emitter.add(row, localColumn));
+    return emitter.load(builder.getF32Type(), accumulator, place);
   });
   SmallVector<Value> indices(schedule.rank);
   for (unsigned loop : plan.outerLoops)
     indices[plan.dimOfLoop[loop]] = loops[loop];
   LogicalResult emitted =
-      forRange(numFilters, /*isParallel=*/false, [&](Value row) {
-        localRow = row;
+      forRange(numFilters, /*isParallel=*/false, [&](Value filter) {
         indices[plan.dimOfLoop[plan.filterLoop]] =
-            emitter.add(firstFilter, row);
-        return forRange(numColumns, /*isParallel=*/true, [&](Value column) {
-          localColumn = column;
-          indices[plan.dimOfLoop[plan.columnLoop]] =
-              emitter.add(firstColumn, column);
-          return emitRoots(schedule, emitter, indices);
+            emitter.add(firstFilter, filter);
+        return forRange(numRows, /*isParallel=*/false, [&](Value row) {
+          return emitResultRow(indices, filter, row);
         });
       });
   emitter.endRedirect(result);
@@ -226,14 +266,14 @@ LogicalResult ConvolutionEmitter::emitResults() {
 
 LogicalResult ConvolutionEmitter::emitTiles() {
   Type f32 = builder.getF32Type();
-  int64_t size = plan.tileFilters * plan.blockColumns;
+  int64_t size = plan.tileFilters * plan.getWidth();
   accumulator = emitter.allocateStack(f32, size);
   panel = emitter.allocateStack(f32, plan.blockChannels * plan.getPanelWidth());
   loops.assign(plan.op.getNumLoops(), emitter.constant(0));
   scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end,
                                       emitter.constant(1));
   setTile(tiles.getInductionVar());
-  (void)forRange(emitter.mul(numFilters, emitter.constant(plan.blockColumns)),
+  (void)forRange(emitter.mul(numFilters, emitter.constant(plan.getWidth())),
                  /*isParallel=*/true, [&](Value at) {
                    Value zero = arith::ConstantOp::create(
                        builder, emitter.loc, builder.getF32FloatAttr(0));
@@ -257,8 +297,8 @@ LogicalResult ConvolutionEmitter::emitTiles() {
 
 /// A tile of less than about 256 thousand operations is not worth a thread.
 static int64_t getGrain(const ConvolutionPlan &plan) {
-  int64_t work =
-      2 * plan.tileFilters * plan.blockColumns * plan.channels * plan.taps;
+  int64_t work = 2 * plan.tileFilters * plan.getWidth() * plan.channels *
+                 plan.taps * plan.rowTaps;
   return std::max<int64_t>(1, 262144 / std::max<int64_t>(work, 1));
 }
 
