@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 import harness
 
 TOLERANCE = 1e-5
-# kernel, strides, dilations, pads (begins, ends), channels, filters
+# kernel, strides, dilations, pads (begins, ends), channels, filters; depthwise
+# where the filters are negative: one (or more) for each channel
 CASES = {
     "3x3": ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 8, 16),
     "ragged": ((3, 3), (1, 1), (1, 1), (0, 2, 1, 1), 13, 70),
@@ -24,6 +25,11 @@ CASES = {
     "row": ((1, 5), (1, 1), (1, 1), (0, 2, 0, 2), 10, 12),
     "column": ((5, 1), (1, 2), (1, 1), (2, 0, 2, 0), 10, 12),
     "one_axis": ((4,), (1,), (1,), (1, 2), 30, 33),
+    "depthwise": ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 9, -1),
+    "depthwise_5x5": ((5, 5), (2, 2), (1, 1), (2, 2, 2, 2), 4, -1),
+    "depthwise_dilated": ((3, 2), (1, 1), (2, 3), (0, 3, 2, 0), 5, -1),
+    "depthwise_by_axis": ((3, 5), (2, 3), (1, 1), (1, 0, 0, 4), 5, -1),
+    "depthwise_twice": ((3, 3), (1, 2), (1, 1), (1, 1, 1, 1), 6, -2),
     "three_axes": ((2, 3, 3), (1, 2, 1), (1, 1, 1), (0, 1, 1, 1, 1, 1), 5, 7),
 }
 WIDTHS = [1, 7, 20, 57, 97, 130]
@@ -35,11 +41,13 @@ def build(path, case, width):
     rng = np.random.default_rng(len(case))
     rank = len(kernel)
     space = [f"d{i}" for i in range(rank)] if width is None else [9] * (rank - 1) + [width]
-    constants = {"w": rng.standard_normal((filters, channels, *kernel)),
+    group = channels if filters < 0 else 1
+    filters = -filters * channels if filters < 0 else filters
+    constants = {"w": rng.standard_normal((filters, channels // group, *kernel)),
                  "b": rng.standard_normal(filters), "half": np.array(0.5)}
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "w", "b"], ["c"], strides=strides,
-                          dilations=dilations, pads=pads),
+                          dilations=dilations, pads=pads, group=group),
          helper.make_node("Mul", ["c", "half"], ["m"]),
          helper.make_node("Relu", ["m"], ["y"])], "conv",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, *space])],
@@ -77,7 +85,8 @@ def test_dynamic_width(case, tmp_path):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("case", ["3x3", "ragged", "5x5_dilated", "strided", "one_axis"])
+@pytest.mark.parametrize("case", ["3x3", "ragged", "5x5_dilated", "strided", "one_axis",
+                                  "depthwise", "depthwise_5x5"])
 def test_static_width(case, width, tmp_path):
     if not fits(case, width):
         pytest.skip("the kernel is larger than the padded input")

@@ -12,15 +12,6 @@ static constexpr int64_t minColumns = 20, maxColumns = 96, maxCallFilters = 64;
 /// Rows of such lengths are joined.
 static constexpr int64_t minJoined = 4, maxJoined = 47;
 
-namespace {
-/// An axis of the input that a window slides along: out * stride + tap *
-/// dilation.
-struct Window {
-  unsigned out, tap;
-  int64_t stride, dilation;
-};
-} // namespace
-
 /// `expr` as a loop times a constant.
 static std::optional<std::pair<unsigned, int64_t>> getTerm(AffineExpr expr) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
@@ -35,7 +26,7 @@ static std::optional<std::pair<unsigned, int64_t>> getTerm(AffineExpr expr) {
   return std::make_pair(dim.getPosition(), factor.getValue());
 }
 
-static std::optional<Window> getWindow(AffineExpr expr, unsigned numParallel) {
+std::optional<Window> cinch::getWindow(AffineExpr expr, unsigned numParallel) {
   auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
   if (!sum || sum.getKind() != AffineExprKind::Add)
     return std::nullopt;

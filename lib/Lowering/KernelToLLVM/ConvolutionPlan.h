@@ -6,6 +6,16 @@
 
 namespace cinch {
 
+/// An axis of the input that a window slides along: out * stride + tap *
+/// dilation, where `out` is a parallel loop and `tap` a reduced one.
+struct Window {
+  unsigned out, tap;
+  int64_t stride, dilation;
+};
+
+/// The window that `expr` is; the first `numParallel` loops are parallel.
+std::optional<Window> getWindow(mlir::AffineExpr expr, unsigned numParallel);
+
 /// The parts of out[n, f, space] = sum over c and taps of
 /// in[n, c, space * stride + tap * dilation] * filter[taps, f, c]. A row of
 /// outputs along the last spatial axis is a sum of GEMMs, one per tap, whose B

@@ -31,6 +31,13 @@ mlir::FailureOr<int64_t> emitConvolution(mlir::OpBuilder &builder,
                                          llvm::ArrayRef<bool> shared,
                                          MicrokernelTable &microkernels);
 
+/// The same, for a convolution of each channel by itself: vectors of outputs
+/// from a panel of input rows. Others go to emitConvolution.
+mlir::FailureOr<int64_t> emitDepthwise(mlir::OpBuilder &builder,
+                                       mlir::func::FuncOp body,
+                                       llvm::ArrayRef<bool> shared,
+                                       MicrokernelTable &microkernels);
+
 /// The same for a body of kind "attention": blocks of queries against blocks of
 /// keys, with the softmax in between computed on the way.
 mlir::FailureOr<int64_t> emitAttention(mlir::OpBuilder &builder,

@@ -110,7 +110,7 @@ private:
     if (kind == "loops")
       return emitBufferizedKernel(builder, body, shared);
     if (kind == "contraction" && !reference)
-      return emitConvolution(builder, body, shared, microkernels);
+      return emitDepthwise(builder, body, shared, microkernels);
     if (kind == "attention" && !reference)
       return emitAttention(builder, body, shared, microkernels);
     return emitKernelLoops(builder, body, shared, reference);
