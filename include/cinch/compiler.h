@@ -61,6 +61,11 @@ typedef struct cinch_dim_bound_t {
 typedef void (*cinch_diagnostic_fn)(void *user, cinch_severity_t severity,
                                     const char *message);
 
+/** Called when a phase begins, on the calling thread. `phase` (valid during the
+ * call only) says what is done next, such as "optimize"; `share` is the part of
+ * the time that is over, from 0 to 1, as it is for most models. */
+typedef void (*cinch_progress_fn)(void *user, const char *phase, double share);
+
 typedef struct cinch_compile_options_t {
   size_t struct_size;
   const char *target; /**< null: "cpu" */
@@ -73,9 +78,10 @@ typedef struct cinch_compile_options_t {
   int64_t memory_budget_bytes; /**< of arena and weights; 0: no budget */
   cinch_emit_t emit;
   cinch_diagnostic_fn diagnose; /**< null: messages are dropped */
-  void *user;                   /**< first argument of `diagnose` */
+  void *user; /**< first argument of `diagnose` and `progress` */
   /** Nonzero: put the weights into the shared library or object itself. */
   int32_t embed_weights;
+  cinch_progress_fn progress; /**< null: nothing is told */
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT                                             \
@@ -90,7 +96,8 @@ typedef struct cinch_compile_options_t {
    CINCH_EMIT_SO,                                                              \
    NULL,                                                                       \
    NULL,                                                                       \
-   0}
+   0,                                                                          \
+   NULL}
 
 /** Returns CINCH_COMPILER_ABI_VERSION of the library. */
 CINCH_COMPILER_API int32_t cinch_compiler_abi_version(void);

@@ -66,6 +66,10 @@ static CompileOptions convert(const char *input, const char *output,
       bound.max = dim.max;
     result.dims.push_back(std::move(bound));
   }
+  if (options.progress)
+    result.progress = [&options](llvm::StringRef phase, double share) {
+      options.progress(options.user, phase.str().c_str(), share);
+    };
   return result;
 }
 

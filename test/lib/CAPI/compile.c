@@ -16,6 +16,8 @@ typedef struct {
   pthread_t thread;
   char text[8192];
   int counts[4];
+  int phases;
+  double share; /* of the last phase */
 } messages_t;
 
 static void collect(void *user, cinch_severity_t severity,
@@ -29,6 +31,19 @@ static void collect(void *user, cinch_severity_t severity,
   strncat(messages->text, message,
           sizeof(messages->text) - strlen(messages->text) - 2);
   strcat(messages->text, "\n");
+}
+
+/** Expects phases in order, on the calling thread. */
+static void follow(void *user, const char *phase, double share) {
+  messages_t *messages = (messages_t *)user;
+  if (!pthread_equal(messages->thread, pthread_self()) || !*phase ||
+      share < messages->share || share > 1 ||
+      (messages->phases == 0) != (share == 0)) {
+    fprintf(stderr, "unexpected phase '%s' at %g\n", phase, share);
+    abort();
+  }
+  ++messages->phases;
+  messages->share = share;
 }
 
 static cinch_compile_options_t collecting(messages_t *messages) {
@@ -190,7 +205,12 @@ int main(int argc, char **argv) {
   options.memory_budget_bytes = (int64_t)1 << 30;
   options.report = inFolder("report.json", report);
   options.embed_weights = 1;
+  options.progress = follow;
   expectDone(inFolder("options.so", output), &options);
+  if (messages.phases != 8) {
+    fprintf(stderr, "expected 8 phases, but got %d\n", messages.phases);
+    ++failures;
+  }
   /* A program that was built before `embed_weights` existed. */
   options = collecting(&messages);
   options.struct_size = offsetof(cinch_compile_options_t, embed_weights);
