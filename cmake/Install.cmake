@@ -1,6 +1,7 @@
 # What `cmake --install` puts where: the C headers, libcinch_rt (and the compiler
 # as libcinch), the tools, a CMake package `Cinch` (targets Cinch::cinch_rt,
-# Cinch::cinch_rt_static, Cinch::cinch) and pkg-config files of the same names.
+# Cinch::cinch_rt_static, Cinch::cinch; CINCH_TOOLS_FOLDER has the tools) and
+# pkg-config files of the same names.
 include(CMakePackageConfigHelpers)
 
 set(CINCH_PACKAGE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/Cinch)
@@ -24,7 +25,8 @@ endforeach()
 
 configure_package_config_file(
   ${CMAKE_SOURCE_DIR}/cmake/CinchConfig.cmake.in CinchConfig.cmake
-  INSTALL_DESTINATION ${CINCH_PACKAGE_FOLDER})
+  INSTALL_DESTINATION ${CINCH_PACKAGE_FOLDER}
+  PATH_VARS CMAKE_INSTALL_BINDIR)
 write_basic_package_version_file(CinchConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/CinchConfig.cmake

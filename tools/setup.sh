@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(
   # build
-  ca-certificates ccache cmake g++ ninja-build python3 python3-venv
+  ca-certificates ccache cmake g++ ninja-build python3 python3-dev python3-venv
   # compiler
   libmlir-22-dev llvm-22-dev mlir-22-tools lld-22
   libprotobuf-dev protobuf-compiler libxsmm-dev

@@ -1,0 +1,308 @@
+"""The runtime."""
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cinch import _runtime
+from cinch._compile import CompiledModel, Path
+from cinch._errors import SessionError
+
+NUMPY_TYPES = {"i1": "bool", "i8": "int8", "i16": "int16", "i32": "int32",
+               "i64": "int64", "ui8": "uint8", "ui16": "uint16", "ui32": "uint32",
+               "ui64": "uint64", "f16": "float16", "bf16": "bfloat16",
+               "f32": "float32", "f64": "float64"}  # of cinch_dtype_name
+ONNX_TYPES = {"float32": "float", "float64": "double"}  # that NumPy calls otherwise
+
+
+@dataclass(frozen=True)
+class ValueInfo:
+    """An input or output.
+
+    shape: a number, or the name or expression of a symbolic dimension, per axis.
+    type: as in ONNX Runtime, such as "tensor(float)"; dtype: NumPy's name.
+    bounds: (least, largest) size per axis; largest None: no bound.
+    """
+    name: str
+    shape: tuple[int | str, ...]
+    type: str
+    dtype: str
+    bounds: tuple[tuple[int, int | None], ...]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A compiled model. `guaranteed_peak_bytes`: the arena suffices for every
+    size within the bounds; None if a dimension has no bound."""
+    name: str
+    target: str
+    cpu: str
+    producer: str
+    weights_bytes: int
+    guaranteed_peak_bytes: int | None
+    load_us: int
+    kernel_count: int
+
+
+@dataclass(frozen=True)
+class MemoryInfo:
+    """Memory of a run at some sizes, in bytes; docs/memory.md defines each.
+
+    predicted_peak_bytes: end of the highest slot of the plan.
+    lower_bound_bytes: most bytes that are alive at one step.
+    arena_bytes: held by the session. staging_bytes: for strided arrays.
+    weights_bytes: mapped. state_bytes: persistent buffers of the session.
+    inputs_bytes, outputs_bytes: the caller's. method: how the plan was made.
+    measured_peak_bytes, touched_bytes: seen from outside by `measure_memory` at
+        these sizes; None: not measured.
+    """
+    predicted_peak_bytes: int
+    lower_bound_bytes: int
+    arena_bytes: int
+    staging_bytes: int
+    weights_bytes: int
+    state_bytes: int
+    inputs_bytes: int
+    outputs_bytes: int
+    method: str
+    measured_peak_bytes: int | None = None
+    touched_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Counters of a session; `last_run_us`, calls, `copied_bytes` (copies and
+    staging) and `threads` are those of the last run."""
+    runs: int
+    failed_runs: int
+    last_run_us: int
+    plans_made: int
+    plans_reused: int
+    kernel_calls: int
+    parallel_calls: int
+    copied_bytes: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class KernelInfo:
+    """One kernel: calls and time over all runs (0 without `profile`), and work
+    of one call at the sizes of the last run (None: unknown)."""
+    name: str
+    op: str
+    kind: str
+    calls: int
+    time_ns: int
+    flops: int | None
+    bytes: int | None
+
+
+def _describe(name: str, dtype: str,
+              dims: list[tuple[str, str | None, int, int]]) -> ValueInfo:
+    numpy_name = NUMPY_TYPES[dtype]
+    return ValueInfo(
+        name, tuple(low if low == high else text for text, _, low, high in dims),
+        f"tensor({ONNX_TYPES.get(numpy_name, numpy_name)})", numpy_name,
+        tuple((low, None if high < 0 else high) for _, _, low, high in dims))
+
+
+def _numpy_dtype(name: str) -> "np.dtype[Any]":
+    if name != "bfloat16":
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise ImportError("bfloat16 in NumPy arrays needs the package ml_dtypes; or "
+                          "give arrays of another library with out=") from error
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
+
+
+class InferenceSession:
+    """A compiled model, ready to run.
+
+    Used from any thread, by one at a time: a second call meanwhile raises
+    SessionError of status "busy". `share` makes a session for another thread
+    that uses the same code and weights.
+    """
+
+    def __init__(self, model: "Path | InferenceSession", *, threads: int = 0,
+                 weights: Path | None = None, verify_weights: bool = False,
+                 profile: bool = False, plan_cache_size: int = 0) -> None:
+        """Loads the compiled model at path `model`, which executes code of it.
+
+        threads: most threads of one run; 0: all of `cinch.set_threads`.
+        weights: weights file; default: the one named in the model, beside it.
+        verify_weights: read all weights and compare their checksum.
+        profile: take the time of every kernel, for `kernels`.
+        plan_cache_size: plans kept for sizes seen; 0: 64.
+        """
+        self._model: _runtime.Model
+        self._source: CompiledModel | None = None
+        if isinstance(model, InferenceSession):
+            self._model, self._source = model._model, model._source
+        else:
+            self._model = _runtime.Model(
+                os.fsencode(model), None if weights is None else os.fsencode(weights),
+                verify_weights)
+            # The files of a temporary model are there while it is in use.
+            if isinstance(model, CompiledModel):
+                self._source = model
+        self._options = dict(threads=threads, profiles=profile,
+                             plan_cache_size=plan_cache_size)
+        self._session = _runtime.Session(self._model, threads, profile,
+                                         plan_cache_size)
+        self._inputs = [_describe(*value) for value in self._model.values(True)]
+        self._outputs = [_describe(*value) for value in self._model.values(False)]
+        self._shapes: list[list[int]] | None = None  # of the last run
+        if all(isinstance(size, int) for i in self._inputs for size in i.shape):
+            self._shapes = [[low for low, _ in i.bounds] for i in self._inputs]
+        self._measured: tuple[list[list[int]], dict[str, int]] | None = None
+
+    def share(self) -> "InferenceSession":
+        """Returns another session, with the same options, of the same model."""
+        options = self._options
+        return InferenceSession(self, threads=int(options["threads"]),
+                                profile=bool(options["profiles"]),
+                                plan_cache_size=int(options["plan_cache_size"]))
+
+    def get_inputs(self) -> list[ValueInfo]:
+        """Describes the inputs, in the order of the graph."""
+        return list(self._inputs)
+
+    def get_outputs(self) -> list[ValueInfo]:
+        """Describes the outputs, in the order of the graph."""
+        return list(self._outputs)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of the compiled model."""
+        info = self._model.info
+        if info["guaranteed_peak_bytes"] < 0:
+            info["guaranteed_peak_bytes"] = None
+        return ModelInfo(**info)
+
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, Any], *,
+            out: Mapping[str, Any] | None = None) -> list[Any]:
+        """Runs the model and returns the named outputs (None: all), in order.
+
+        feeds: {input name: array}, every input. An array is any object with
+            `__dlpack__` on the CPU (NumPy, PyTorch, JAX, …); it is used in
+            place, without a copy, if it is contiguous.
+        out: {output name: writable array} of the exact shape and type, which is
+            filled and returned; other outputs are new NumPy arrays. No array may
+            overlap another. After a failure the content is undefined.
+
+        Raises SessionError: what is given does not fit the model, or the run
+        failed. Runs without the interpreter lock; an array that another thread
+        changes meanwhile gives undefined values.
+        """
+        inputs = self._take_inputs(feeds)
+        shapes = [tensor.shape for tensor in inputs]
+        arrays, outputs = self._make_outputs(shapes, out or {})
+        self._session.run(inputs, outputs)
+        self._shapes = shapes
+        return self._select(output_names, arrays)
+
+    def prepare(self, shapes: Mapping[str, Sequence[int]]) -> MemoryInfo:
+        """Plans inputs of `shapes` (every input) and allocates what a run at
+        these sizes needs, so that the run itself allocates no memory of the
+        model; returns the memory of such a run."""
+        self._check_names("input", shapes, self._inputs, is_complete=True)
+        planned = [[int(size) for size in shapes[i.name]] for i in self._inputs]
+        self._session.prepare(planned)
+        self._shapes = planned
+        return self.memory
+
+    @property
+    def memory(self) -> MemoryInfo:
+        """The memory of a run at the sizes of the last `run` or `prepare`, or,
+        before, at the sizes of the model if all are fixed."""
+        if self._shapes is None:
+            raise SessionError("the model has sizes that are not fixed: run or "
+                               "prepare it first", "invalid argument")
+        memory = self._session.memory(self._shapes)
+        if self._measured and self._measured[0] == self._shapes:
+            memory.update(self._measured[1])
+        return MemoryInfo(**memory)
+
+    def measure_memory(self, feeds: Mapping[str, Any]) -> MemoryInfo:
+        """Runs twice, on one thread, in an arena between inaccessible pages, and
+        returns the memory with what was measured. Slow; one measurement at a
+        time per process, with a handler for SIGSEGV and SIGBUS installed."""
+        inputs = self._take_inputs(feeds)
+        shapes = [tensor.shape for tensor in inputs]
+        _, outputs = self._make_outputs(shapes, {})
+        self._measured = shapes, self._session.measure(inputs, outputs)
+        self._shapes = shapes
+        return self.memory
+
+    @property
+    def counters(self) -> Counters:
+        """What the session has done."""
+        return Counters(**self._session.counters())
+
+    @property
+    def kernels(self) -> list[KernelInfo]:
+        """Every kernel of the model, with its time if the session profiles."""
+        kernels = self._session.kernels(self._model.info["kernel_count"])
+        for kernel in kernels:
+            for key in ("flops", "bytes"):
+                if kernel[key] < 0:
+                    kernel[key] = None
+        return [KernelInfo(**kernel) for kernel in kernels]
+
+    def _take_inputs(self, feeds: Mapping[str, Any]) -> list[_runtime.Tensor]:
+        self._check_names("input", feeds, self._inputs, is_complete=True)
+        return [_borrow("input", i, feeds[i.name], writes=False)
+                for i in self._inputs]
+
+    def _make_outputs(self, shapes: list[list[int]], out: Mapping[str, Any]
+                      ) -> tuple[list[Any], list[_runtime.Tensor]]:
+        self._check_names("output", out, self._outputs, is_complete=False)
+        arrays = []
+        for info, shape in zip(self._outputs, self._model.output_shapes(shapes)):
+            given = out.get(info.name)
+            arrays.append(np.empty(shape, _numpy_dtype(info.dtype))
+                          if given is None else given)
+        return arrays, [_borrow("output", info, array, writes=True)
+                        for info, array in zip(self._outputs, arrays)]
+
+    def _select(self, names: Sequence[str] | None, arrays: list[Any]) -> list[Any]:
+        if names is None:
+            return arrays
+        self._check_names("output", names, self._outputs, is_complete=False)
+        by_name = {info.name: array for info, array in zip(self._outputs, arrays)}
+        return [by_name[name] for name in names]
+
+    @staticmethod
+    def _check_names(kind: str, given: "Mapping[str, Any] | Sequence[str]",
+                     known: list[ValueInfo], is_complete: bool) -> None:
+        names = [value.name for value in known]
+        unknown = [name for name in given if name not in names]
+        missing = [name for name in names if name not in given] if is_complete else []
+        if unknown or missing:
+            what = (f"the model has no {kind} '{unknown[0]}'" if unknown
+                    else f"{kind} '{missing[0]}' is not given")
+            raise SessionError(f"{what}; the {kind}s are: {', '.join(names)}",
+                               "invalid argument")
+
+
+def _borrow(kind: str, info: ValueInfo, array: Any, writes: bool) -> _runtime.Tensor:
+    """The memory of `array` as a tensor of the runtime; errors name the value."""
+    what = f"{kind} '{info.name}'"
+    if isinstance(array, np.generic) and not writes:
+        array = np.asarray(array)
+    if not hasattr(array, "__dlpack__"):
+        raise TypeError(f"{what}: expected an array (an object with __dlpack__), but "
+                        f"got {type(array).__name__}")
+    is_bfloat16 = isinstance(array, np.ndarray) and array.dtype.name == "bfloat16"
+    try:  # NumPy itself cannot export bfloat16
+        return _runtime.Tensor(array.view(np.uint16) if is_bfloat16 else array,
+                               writes, is_bfloat16)
+    except SessionError as error:
+        raise SessionError(f"{what}: {error}", error.status) from error
+    except BufferError as error:
+        raise SessionError(f"{what}: {error}", "buffer") from error

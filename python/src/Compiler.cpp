@@ -1,0 +1,117 @@
+//===- Compiler.cpp - cinch._compiler: libcinch for Python ----------------===//
+//
+// A module of its own: importing it needs libMLIR and libLLVM, which running
+// models does not.
+//
+//===----------------------------------------------------------------------===//
+#include "cinch/compiler.h"
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace nb = nanobind;
+
+namespace {
+
+/// What the callbacks of one compilation collect.
+struct Run {
+  std::vector<std::pair<cinch_severity_t, std::string>> diagnostics;
+  nb::object progress;
+  std::optional<nb::python_error> failure; ///< of `progress`
+};
+
+using Dim = std::tuple<std::string, int64_t, int64_t>;
+using Result = std::pair<int, std::vector<std::pair<int, nb::str>>>;
+
+} // namespace
+
+static void collect(void *user, cinch_severity_t severity,
+                    const char *message) {
+  static_cast<Run *>(user)->diagnostics.emplace_back(severity, message);
+}
+
+/// Calls the Python function; after it raised, no more.
+static void tellProgress(void *user, const char *phase, double share) {
+  Run &run = *static_cast<Run *>(user);
+  nb::gil_scoped_acquire gil;
+  if (run.failure)
+    return;
+  try {
+    run.progress(phase, share);
+  } catch (nb::python_error &error) {
+    run.failure.emplace(std::move(error));
+  }
+}
+
+/// Names in a model need not be UTF-8.
+static nb::str decode(const std::string &text) {
+  PyObject *result = PyUnicode_DecodeUTF8(
+      text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+  if (!result)
+    throw nb::python_error();
+  return nb::steal<nb::str>(result);
+}
+
+static Result compile(const nb::bytes &input, const nb::bytes &output,
+                      const std::string &target, const std::string &cpu,
+                      const std::string &pipeline,
+                      const std::optional<nb::bytes> &report,
+                      const std::vector<Dim> &dims, int64_t budgetBytes,
+                      int emit, bool embedsWeights,
+                      const nb::object &progress) {
+  Run run;
+  run.progress = progress;
+  std::vector<cinch_dim_bound_t> bounds;
+  bounds.reserve(dims.size());
+  for (const auto &[name, min, max] : dims)
+    bounds.push_back({name.c_str(), min, max});
+  cinch_compile_options_t options = CINCH_COMPILE_OPTIONS_INIT;
+  options.target = target.c_str();
+  options.cpu = cpu.c_str();
+  options.pipeline = pipeline.c_str();
+  options.report = report ? report->c_str() : nullptr;
+  options.dims = bounds.data();
+  options.dim_count = bounds.size();
+  options.memory_budget_bytes = budgetBytes;
+  options.emit = static_cast<cinch_emit_t>(emit);
+  options.embed_weights = embedsWeights;
+  options.diagnose = collect;
+  options.progress = progress.is_none() ? nullptr : tellProgress;
+  options.user = &run;
+  cinch_compile_status_t status;
+  {
+    nb::gil_scoped_release free;
+    status = cinch_compile(input.c_str(), output.c_str(), &options);
+  }
+  if (run.failure)
+    throw std::move(*run.failure);
+  Result result;
+  result.first = status;
+  for (const auto &[severity, message] : run.diagnostics)
+    result.second.emplace_back(severity, decode(message));
+  return result;
+}
+
+NB_MODULE(_compiler, m) {
+  m.doc() = "Binding of cinch/compiler.h.";
+  m.def("compile", &compile, nb::arg("input"), nb::arg("output"), nb::kw_only(),
+        nb::arg("target"), nb::arg("cpu"), nb::arg("pipeline"),
+        nb::arg("report").none(), nb::arg("dims"), nb::arg("budget_bytes"),
+        nb::arg("emit"), nb::arg("embeds_weights"), nb::arg("progress").none(),
+        nb::sig("def compile(input: bytes, output: bytes, *, target: str, "
+                "cpu: str, pipeline: str, report: bytes | None, "
+                "dims: collections.abc.Sequence[tuple[str, int, int]], "
+                "budget_bytes: int, emit: int, embeds_weights: bool, "
+                "progress: collections.abc.Callable[[str, float], object] | "
+                "None) -> tuple[int, list[tuple[int, str]]]"),
+        "Compiles a file without holding the interpreter lock; returns the "
+        "status and the diagnostics (severity, message).");
+  m.def("version", &cinch_compiler_version);
+}
