@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "cinch/compiler.h"
+#include "python/src/Text.h"
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -17,6 +18,7 @@
 #include <vector>
 
 namespace nb = nanobind;
+using cinch::python::toC;
 
 namespace {
 
@@ -71,12 +73,12 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   std::vector<cinch_dim_bound_t> bounds;
   bounds.reserve(dims.size());
   for (const auto &[name, min, max] : dims)
-    bounds.push_back({name.c_str(), min, max});
+    bounds.push_back({toC(name), min, max});
   cinch_compile_options_t options = CINCH_COMPILE_OPTIONS_INIT;
-  options.target = target.c_str();
-  options.cpu = cpu.c_str();
-  options.pipeline = pipeline.c_str();
-  options.report = report ? report->c_str() : nullptr;
+  options.target = toC(target);
+  options.cpu = toC(cpu);
+  options.pipeline = toC(pipeline);
+  options.report = report ? toC(*report) : nullptr;
   options.dims = bounds.data();
   options.dim_count = bounds.size();
   options.memory_budget_bytes = budgetBytes;
@@ -85,10 +87,11 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   options.diagnose = collect;
   options.progress = progress.is_none() ? nullptr : tellProgress;
   options.user = &run;
+  const char *inputPath = toC(input), *outputPath = toC(output);
   cinch_compile_status_t status;
   {
     nb::gil_scoped_release free;
-    status = cinch_compile(input.c_str(), output.c_str(), &options);
+    status = cinch_compile(inputPath, outputPath, &options);
   }
   if (run.failure)
     throw std::move(*run.failure);

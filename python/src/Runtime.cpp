@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "python/src/Tensor.h"
+#include "python/src/Text.h"
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 #include <optional>
@@ -50,12 +51,13 @@ public:
   Model(const nb::bytes &path, const std::optional<nb::bytes> &weights,
         bool verifiesWeights) {
     auto options = makeInfo<cinch_model_options_t>();
-    options.weights_path = weights ? weights->c_str() : nullptr;
+    options.weights_path = weights ? toC(*weights) : nullptr;
+    const char *file = toC(path);
     options.verify_weights = verifiesWeights;
     cinch_status_t status;
     {
       nb::gil_scoped_release free;
-      status = cinch_model_load(path.c_str(), &options, &model);
+      status = cinch_model_load(file, &options, &model);
     }
     check(status);
   }

@@ -39,6 +39,25 @@ def test_path(model, tmp_path):
     check_linear(compiled)
 
 
+def test_names_that_are_not_utf8(tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    compiled = cinch.compile(small.save(small.linear(), name + ".onnx"), name + ".so",
+                             embed_weights=True)
+    check_linear(compiled)
+    with pytest.raises(cinch.CompileError, match="\ufffdabsent.onnx"):
+        cinch.compile(name + "absent.onnx", tmp_path / "m.so")
+
+
+def test_null_characters_are_refused(model, tmp_path):
+    for options in ({"output": f"{tmp_path}/m.so\0"}, {"cpu": "native\0"},
+                    {"dims": {"batch\0": 1}}, {"report": f"{tmp_path}/r.txt\0"}):
+        with pytest.raises(ValueError, match="null"):
+            cinch.compile(model, **{"output": tmp_path / "m.so", **options})
+    with pytest.raises(ValueError, match="null"):
+        cinch.InferenceSession(f"{tmp_path}/m.so\0")
+    assert os.listdir(tmp_path) == ["linear.onnx"]
+
+
 def test_default_output_is_in_the_working_folder(model, tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
