@@ -252,6 +252,25 @@ cinch_status_t cinch_session_get_counters(const cinch_session_t *session,
   return writeInfo(session->counters, out_counters);
 }
 
+cinch_status_t cinch_session_get_trace(const cinch_session_t *session,
+                                       const cinch_trace_event_t **out_events,
+                                       int64_t *out_count,
+                                       int64_t *out_dropped) {
+  if (!session)
+    return nullArgument("session");
+  if (!out_events)
+    return nullArgument("out_events");
+  if (!out_count)
+    return nullArgument("out_count");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  *out_events = session->trace.events.data();
+  *out_count = static_cast<int64_t>(session->trace.count);
+  if (out_dropped)
+    *out_dropped = session->trace.dropped;
+  return CINCH_OK;
+}
+
 cinch_status_t cinch_session_get_kernel(const cinch_session_t *session,
                                         int32_t index,
                                         cinch_kernel_info_t *out_info) {

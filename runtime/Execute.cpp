@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 
 namespace cinch::rt {
 
@@ -12,10 +11,23 @@ static RunState &getState(cinch_frame_v1 *frame) {
   return *static_cast<RunState *>(frame->run);
 }
 
-static int64_t nowNanoseconds() {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+cinch_trace_event_t *Trace::reserve(size_t wanted) {
+  if (count + wanted > events.size()) {
+    dropped += static_cast<int64_t>(wanted);
+    return nullptr;
+  }
+  count += wanted;
+  return &events[count - wanted];
+}
+
+/// Fills one event per thread for the call of `kernel` that is about to begin;
+/// null if there is no room. The threads add their times.
+static cinch_trace_event_t *beginEvents(RunState &state, int64_t kernel,
+                                        int32_t threads) {
+  cinch_trace_event_t *events = state.trace->reserve(threads);
+  for (int32_t thread = 0; events && thread < threads; ++thread)
+    events[thread] = {0, 0, static_cast<int32_t>(kernel), thread, state.run};
+  return events;
 }
 
 static void parallelFor(cinch_frame_v1 *frame, int64_t kernel,
@@ -27,11 +39,15 @@ static void parallelFor(cinch_frame_v1 *frame, int64_t kernel,
   if (tiles <= 0)
     return;
   int64_t start = state.profile ? nowNanoseconds() : 0;
-  if (tiles <= grain || state.threads == 1) {
-    fn(args, frame->microkernels, 0, tiles);
-  } else {
+  bool isParallel = tiles > grain && state.threads != 1;
+  cinch_trace_event_t *events =
+      state.trace ? beginEvents(state, kernel, isParallel ? state.threads : 1)
+                  : nullptr;
+  if (isParallel) {
     state.parallelCalls++;
-    runParallel(state.threads, fn, args, frame->microkernels, tiles);
+    runParallel(state.threads, fn, args, frame->microkernels, tiles, events);
+  } else {
+    runShare({fn, args, frame->microkernels, 0, tiles}, events);
   }
   if (kernel < 0 || kernel >= static_cast<int64_t>(state.kernels->size()))
     return;

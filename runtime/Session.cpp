@@ -40,6 +40,13 @@ cinch_session_t::initialize(const cinch_session_options_t &options) {
     return fail(CINCH_ERROR_INVALID_ARGUMENT,
                 "expected plan_cache_size >= 0, but got %d",
                 options.plan_cache_size);
+  constexpr int64_t maxTraceCapacity = 1 << 24;
+  if (options.trace_capacity < 0 || options.trace_capacity > maxTraceCapacity)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "expected trace_capacity from 0 to %" PRId64
+                ", but got %" PRId64,
+                maxTraceCapacity, options.trace_capacity);
+  trace.events.resize(options.trace_capacity);
   threads = options.threads;
   profile = options.profile != 0;
   if (options.plan_cache_size)
@@ -213,6 +220,8 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   RunState state;
   state.threads = claim.threads();
   state.profile = profile;
+  state.trace = trace.events.empty() ? nullptr : &trace;
+  state.run = counters.runs + counters.failed_runs;
   state.kernels = &kernels;
   RunMemory memory{arena, caller.data()};
   cinch_status_t status = execute(model, *plan, memory, symbols.data(), state);

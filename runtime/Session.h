@@ -17,10 +17,22 @@ struct KernelCounters {
   int64_t calls = 0, nanoseconds = 0;
 };
 
+/// Events of all runs; storage is allocated with the session.
+struct Trace {
+  std::vector<cinch_trace_event_t> events; ///< of the size of the capacity
+  size_t count = 0;
+  int64_t dropped = 0;
+
+  /// Room for `wanted` events of one call; null (and counted) if there is none.
+  cinch_trace_event_t *reserve(size_t wanted);
+};
+
 /// What generated code's calls back into the runtime work on during one run.
 struct RunState {
   int32_t threads = 1;
   bool profile = false;
+  Trace *trace = nullptr; ///< null: none is kept
+  int64_t run = 0;        ///< runs of the session before this one
   int64_t kernelCalls = 0, parallelCalls = 0, copiedBytes = 0;
   int64_t currentKernel = -1; ///< that runs, or ran last
   cinch_status_t status = CINCH_OK;
@@ -87,6 +99,7 @@ struct cinch_session_t {
   cinch::rt::Memory staging;
   cinch_counters_t counters = {};
   std::vector<cinch::rt::KernelCounters> kernels;
+  cinch::rt::Trace trace;
   std::vector<int64_t> symbols; ///< of the last run
   bool hasRun = false;
   mutable std::atomic<bool> isBusy{false};

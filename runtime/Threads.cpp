@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <ctime>
 #include <mutex>
 #include <new>
 #include <omp.h>
@@ -85,29 +86,47 @@ ThreadClaim::~ThreadClaim() {
   held = std::max(held - count, 0);
 }
 
-/// Runs share `index` of `shares` of [0, tiles): sizes differ by one at most.
-__attribute__((noinline)) static void
-runShare(int64_t index, int64_t shares, cinch_kernel_fn fn, const int64_t *args,
-         void *const *microkernels, int64_t tiles) {
-  int64_t size = tiles / shares, larger = tiles % shares;
-  int64_t begin = index * size + std::min(index, larger);
-  int64_t end = begin + size + (index < larger ? 1 : 0);
-  if (begin < end)
-    fn(args, microkernels, begin, end);
+int64_t nowNanoseconds() {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+__attribute__((noinline)) void runShare(const Share &share,
+                                        cinch_trace_event_t *event) {
+  if (event)
+    event->start_ns = nowNanoseconds();
+  if (share.begin < share.end)
+    share.fn(share.args, share.microkernels, share.begin, share.end);
+  if (event)
+    event->end_ns = nowNanoseconds();
+}
+
+/// Runs share `index` of `shares` of `whole`, which begins at 0: sizes differ
+/// by one at most.
+__attribute__((noinline)) static void runShareOf(int64_t index, int64_t shares,
+                                                 const Share &whole,
+                                                 cinch_trace_event_t *events) {
+  int64_t size = whole.end / shares, larger = whole.end % shares;
+  Share share = whole;
+  share.begin = index * size + std::min(index, larger);
+  share.end = share.begin + size + (index < larger ? 1 : 0);
+  runShare(share, events ? &events[index] : nullptr);
 }
 
 /// Not instrumented itself: the structure that carries the captured variables
 /// is written by the compiler after the announced fork. What a share does is.
 CINCH_TSAN_IGNORE
 void runParallel(int32_t threads, cinch_kernel_fn fn, const int64_t *args,
-                 void *const *microkernels, int64_t tiles) {
+                 void *const *microkernels, int64_t tiles,
+                 cinch_trace_event_t *events) {
+  Share whole{fn, args, microkernels, 0, tiles};
   char start = 0, finish = 0; // addresses for ThreadSanitizer
   CINCH_TSAN_RELEASE(&start);
 #pragma omp parallel num_threads(threads)
   {
     CINCH_TSAN_ACQUIRE(&start);
-    runShare(omp_get_thread_num(), omp_get_num_threads(), fn, args,
-             microkernels, tiles);
+    runShareOf(omp_get_thread_num(), omp_get_num_threads(), whole, events);
     CINCH_TSAN_RELEASE(&finish);
   }
   CINCH_TSAN_ACQUIRE(&finish);
@@ -119,7 +138,7 @@ void warmTeam(int32_t threads) {
   if (threads == teamSize || threads == 1)
     return;
   hasTeams.store(true);
-  runParallel(threads, doNothing, nullptr, nullptr, threads);
+  runParallel(threads, doNothing, nullptr, nullptr, threads, nullptr);
   teamSize = threads;
 }
 

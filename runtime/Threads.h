@@ -28,10 +28,26 @@ private:
 /// last team had another size, so that later loops allocate nothing.
 void warmTeam(int32_t threads);
 
+/// CLOCK_MONOTONIC.
+int64_t nowNanoseconds();
+
+/// A range of the tiles of a kernel.
+struct Share {
+  cinch_kernel_fn fn;
+  const int64_t *args;
+  void *const *microkernels;
+  int64_t begin, end;
+};
+
+/// Runs `share` on this thread; sets the times of `event` if there is one.
+void runShare(const Share &share, cinch_trace_event_t *event);
+
 /// Runs fn over [0, tiles) on `threads` threads (at least 2), of which thread t
-/// gets the t-th of `threads` contiguous shares.
+/// gets the t-th of `threads` contiguous shares, and sets the times of
+/// `events[t]`, if there are any.
 void runParallel(int32_t threads, cinch_kernel_fn fn, const int64_t *args,
-                 void *const *microkernels, int64_t tiles);
+                 void *const *microkernels, int64_t tiles,
+                 cinch_trace_event_t *events);
 
 } // namespace cinch::rt
 

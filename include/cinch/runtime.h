@@ -238,6 +238,9 @@ typedef struct cinch_session_options_t {
   int32_t profile;
   /** Plans kept for sizes seen, the least recently used is dropped; 0: 64. */
   int32_t plan_cache_size;
+  /** Events to keep for `cinch_session_get_trace`, 0 (none) to 2^24; later ones
+   *  are counted only. Allocated here, 32 bytes each. */
+  int64_t trace_capacity;
 } cinch_session_options_t;
 
 /** Creates a session of `model`. `options` may be null. If every dimension is
@@ -310,6 +313,22 @@ typedef struct cinch_kernel_info_t {
 CINCH_API cinch_status_t
 cinch_session_get_kernel(const cinch_session_t *session, int32_t index,
                          cinch_kernel_info_t *out_info);
+
+/** One thread's share of one call of a kernel. */
+typedef struct cinch_trace_event_t {
+  int64_t start_ns, end_ns; /**< CLOCK_MONOTONIC */
+  int32_t kernel;           /**< for `cinch_session_get_kernel` */
+  int32_t thread;           /**< 0: the one that called the run */
+  int64_t run;              /**< runs of the session before this one */
+} cinch_trace_event_t;
+
+/** The events of all runs since the creation of the session, up to its
+ *  `trace_capacity`, in the order of the calls, then of threads. The array
+ *  belongs to the session and is valid until its next run. `out_dropped` (may
+ *  be null) is the number of events that had no room. */
+CINCH_API cinch_status_t cinch_session_get_trace(
+    const cinch_session_t *session, const cinch_trace_event_t **out_events,
+    int64_t *out_count, int64_t *out_dropped);
 
 typedef struct cinch_measurement_t {
   size_t struct_size;

@@ -1,6 +1,7 @@
 """cinch-run on models written by hand: files in and out, comparison, statuses."""
 import json
 import os
+import re
 import subprocess
 
 import numpy as np
@@ -219,3 +220,44 @@ def test_c_program(model, library):
     program = os.path.join(fake.BUILD, "unittests", f"c-program-{library}")
     # By hand: (2 x + w0) w1, first and last element.
     assert fake.check(program, model) == "240 4848\n"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_trace(model, tmp_path, threads):
+    path = tmp_path / "trace.json"
+    out = good(model, "--dim", "batch=5000", f"--profile={path}", "--benchmark=3",
+               "--threads", threads)
+    assert "GFLOP/s" in out
+    trace = json.loads(path.read_text())
+    assert trace["otherData"] == {"dropped_events": 0}
+    events = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    named = {event["tid"] for event in trace["traceEvents"] if event["ph"] == "M"}
+    assert {event["tid"] for event in events} == named == set(range(threads))
+    assert {event["args"]["run"] for event in events} == {0, 1, 2, 3}
+    # Calls do not overlap on a thread, and come in the same order in every run.
+    orders = {}
+    for thread in named:
+        end = 0
+        for event in (e for e in events if e["tid"] == thread):
+            assert event["ts"] >= end and event["dur"] >= 0
+            end = event["ts"] + event["dur"]
+            orders.setdefault((thread, event["args"]["run"]), []).append(
+                event["args"]["kernel"])
+    assert all(order == orders[thread, 0] for (thread, _), order in orders.items())
+    assert orders[0, 0] == sorted(orders[0, 0]) and len(orders[0, 0]) >= 3
+    assert {event["name"] for event in events} <= set(re.findall(r"(\S+) \(.*\)\n", out))
+
+
+def test_trace_needs_a_json_file(model):
+    bad(2, "bad value for --profile", model, "--profile=trace.txt")
+    bad(1, "No such file", model, "--profile=/nowhere/trace.json", "--quiet")
+
+
+def test_long_traces_say_what_they_leave_out(model, tmp_path):
+    path = tmp_path / "trace.json"
+    status, _, error = run(model, f"--profile={path}", "--benchmark=200000", "--threads=1")
+    assert status == 0
+    trace = json.loads(path.read_text())
+    dropped = trace["otherData"]["dropped_events"]
+    assert f"the first 262144 events; {dropped} had no room" in error and dropped > 0
+    assert sum(event["ph"] == "X" for event in trace["traceEvents"]) == 2 ** 18

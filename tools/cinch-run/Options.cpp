@@ -41,6 +41,7 @@ Run:
   --threads=N           1 to 1024 (default: the CPUs of the process)
   --benchmark=N         time N runs after the first
   --profile             print the time of every kernel
+  --profile=FILE.json   and write a Chrome trace: every call by thread
   --measure-memory      two more runs that measure the arena from outside
   --json=FILE           write statistics
   --quiet               print nothing but errors, and no progress
@@ -76,7 +77,11 @@ static bool applyValue(const std::string &name, const std::string &value,
     out.expect = value;
   else if (name == "json")
     out.json = value;
-  else if (name == "weights")
+  else if (name == "profile") {
+    out.profile = true;
+    out.trace = value;
+    isValid = value.size() > 5 && value.substr(value.size() - 5) == ".json";
+  } else if (name == "weights")
     out.weights = value;
   else if (name == "rtol")
     isValid = parseTolerance(value, out.rtol);
@@ -131,7 +136,8 @@ bool parseOptions(int argc, char **argv, Options &out, std::string &error) {
     }
     size_t equals = argument.find('=');
     std::string name = argument.substr(2, equals - 2);
-    if (withValue.count(name)) {
+    bool hasTrace = name == "profile" && equals != std::string::npos;
+    if (withValue.count(name) || hasTrace) {
       if (equals == std::string::npos && ++index == argc) {
         error = "--" + name + " needs a value";
         return false;

@@ -30,6 +30,11 @@ void printReport(const Statistics &statistics,
                  const std::vector<NamedTensor> &outputs);
 /// Prints one line per kernel of `session`, by time.
 void printProfile(const cinch_session_t *session, int32_t kernelCount);
+/// Writes the calls of all kernels of `session` as a Chrome trace, in
+/// microseconds from the first call; says on the standard error how many events
+/// had no room.
+bool writeTrace(const std::string &path, const cinch_session_t *session,
+                int32_t kernelCount, std::string &error);
 /// Writes the JSON file of --json.
 bool writeJson(const std::string &path, const Statistics &statistics,
                const std::vector<NamedTensor> &outputs, std::string &error);

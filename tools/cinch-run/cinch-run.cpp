@@ -103,6 +103,8 @@ static bool open(const Options &options, Handles &handles) {
   cinch_session_options_t sessionOptions = {};
   sessionOptions.struct_size = sizeof(sessionOptions);
   sessionOptions.profile = options.profile;
+  constexpr int64_t traceCapacity = 1 << 18; // 8 MiB
+  sessionOptions.trace_capacity = options.trace.empty() ? 0 : traceCapacity;
   return (!options.threads || cinch_set_threads(static_cast<int32_t>(
                                   options.threads)) == CINCH_OK) &&
          cinch_model_load(options.model.c_str(), &modelOptions,
@@ -220,6 +222,10 @@ static int run(const Options &options) {
     printReport(statistics, buffers.outputs);
   if (options.profile && !options.quiet)
     printProfile(handles.session, statistics.model.kernel_count);
+  if (!options.trace.empty() &&
+      !writeTrace(options.trace, handles.session, statistics.model.kernel_count,
+                  error))
+    return reportError(error);
   int result = 0;
   for (size_t index = 0; index < statistics.comparisons.size(); ++index) {
     const Comparison &comparison = statistics.comparisons[index];

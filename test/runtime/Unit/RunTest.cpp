@@ -273,6 +273,39 @@ TEST_F(RunTest, ProfilesKernels) {
   EXPECT_EQ(info.calls, 2);
   EXPECT_EQ(info.flops, 32 * 50);
   EXPECT_GT(info.time_ns, 0);
+  const cinch_trace_event_t *events;
+  int64_t count;
+  ASSERT_EQ(cinch_session_get_trace(session, &events, &count, nullptr),
+            CINCH_OK);
+  EXPECT_EQ(count, 0);
+}
+
+TEST_F(RunTest, KeepsTracesUpToTheirCapacity) {
+  ASSERT_EQ(load("dynamic"), CINCH_OK);
+  cinch_session_options_t options = {};
+  options.struct_size = sizeof(options);
+  options.threads = 1;
+  options.trace_capacity = (int64_t(1) << 24) + 1;
+  EXPECT_FAILS(cinch_session_create(model, &options, &session),
+               CINCH_ERROR_INVALID_ARGUMENT, "expected trace_capacity from 0");
+  options.trace_capacity = 5;
+  ASSERT_EQ(cinch_session_create(model, &options, &session), CINCH_OK);
+  expectRun(50);
+  expectRun(50);
+  const cinch_trace_event_t *events;
+  int64_t count, dropped;
+  ASSERT_EQ(cinch_session_get_trace(session, &events, &count, &dropped),
+            CINCH_OK);
+  cinch_counters_t counters = {};
+  counters.struct_size = sizeof(counters);
+  ASSERT_EQ(cinch_session_get_counters(session, &counters), CINCH_OK);
+  EXPECT_EQ(count, 5);
+  EXPECT_EQ(count + dropped, 2 * counters.kernel_calls);
+  for (int64_t index = 0; index < count; ++index) {
+    EXPECT_LE(events[index].start_ns, events[index].end_ns);
+    EXPECT_EQ(events[index].thread, 0);
+    EXPECT_EQ(events[index].run, index / counters.kernel_calls);
+  }
 }
 
 } // namespace
