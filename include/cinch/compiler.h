@@ -72,7 +72,7 @@ typedef struct cinch_compile_options_t {
   const char *cpu;    /**< null: "native"; or a name such as "x86-64-v3" */
   /** null: "default"; or "reference", or passes as text */
   const char *pipeline;
-  const char *report;            /**< null: none; a .txt or .json file */
+  const char *report;            /**< null: none; .txt, .json or .html */
   const cinch_dim_bound_t *dims; /**< [dim_count] */
   size_t dim_count;
   int64_t memory_budget_bytes; /**< of arena and weights; 0: no budget */

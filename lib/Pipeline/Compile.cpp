@@ -64,6 +64,7 @@ private:
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
   OutputFiles files;
+  std::vector<PassRecord> records;
   bool hasUnsupported = false;
 };
 
@@ -127,10 +128,11 @@ Status Compilation::checkOptions() {
     return fail("expected a .onnx, .mlir or .mlirbc file, but got '" +
                     options.input + "'",
                 Status::WrongUsage);
-  if (!options.report.empty() && path::extension(options.report) != ".txt" &&
-      path::extension(options.report) != ".json")
-    return fail("expected a .txt or .json report, but got '" + options.report +
-                    "'",
+  StringRef report = path::extension(options.report);
+  if (!options.report.empty() && report != ".txt" && report != ".json" &&
+      report != ".html")
+    return fail("expected a .txt, .json or .html report, but got '" +
+                    options.report + "'",
                 Status::WrongUsage);
   llvm::StringSet<> names;
   for (const DimBound &bound : options.dims)
@@ -232,6 +234,8 @@ Status Compilation::load() {
 }
 
 Status Compilation::runPasses(PassManager &passes) {
+  if (!options.report.empty())
+    recordPasses(passes, records);
   if (succeeded(passes.run(*module)))
     return Status::Done;
   return hasUnsupported ? Status::Unsupported : Status::Failed;
@@ -242,6 +246,7 @@ Status Compilation::runPhase(AddPasses addPasses) {
   PipelineOptions pipeline;
   pipeline.isReference = options.pipeline == "reference";
   pipeline.budgetBytes = options.budgetBytes;
+  pipeline.reportsCounts = !options.report.empty();
   addPasses(passes, pipeline);
   return runPasses(passes);
 }
@@ -283,13 +288,23 @@ Compilation::writeText(llvm::function_ref<void(llvm::raw_ostream &)> print) {
 Status Compilation::writeReport(const Machine *machine) {
   if (options.report.empty())
     return Status::Done;
-  ReportInfo info{path::stem(options.input).str(),
-                  machine ? machine->cpu : options.cpu, options.pipeline};
+  ReportInfo info;
+  info.model = path::stem(options.input).str();
+  info.cpu = machine ? machine->cpu : options.cpu;
+  info.pipeline = options.pipeline;
+  info.sizes = options.reportSizes;
+  info.passes = records;
+  llvm::Expected<Report> report = Report::collect(*module, std::move(info));
+  if (!report)
+    return fail(report.takeError());
+  StringRef extension = path::extension(options.report);
   llvm::Error error = files.write(options.report, [&](llvm::raw_ostream &os) {
-    if (path::extension(options.report) == ".json")
-      writeJsonReport(*module, info, os);
+    if (extension == ".json")
+      writeJsonReport(*report, os);
+    else if (extension == ".html")
+      writeHtmlReport(*report, os);
     else
-      writeTextReport(*module, info, os);
+      writeTextReport(*report, os);
     return llvm::Error::success();
   });
   return error ? fail(std::move(error)) : Status::Done;

@@ -23,7 +23,9 @@ struct CompileOptions {
   std::string cpu = "native"; ///< or a name such as x86-64-v3
   std::string pipeline =
       "default";      ///< default, reference, or a textual pipeline
-  std::string report; ///< .txt or .json file; empty: none
+  std::string report; ///< .txt, .json or .html file; empty: none
+  /// Sizes that the report assumes for symbols without a bound.
+  std::vector<std::pair<std::string, int64_t>> reportSizes;
   std::vector<DimBound> dims;
   int64_t budgetBytes = 0; ///< of arena and weights; 0: no budget
   Emit emit = Emit::So;

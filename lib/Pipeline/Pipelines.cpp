@@ -12,10 +12,13 @@
 using namespace mlir;
 using namespace cinch;
 
-void cinch::addGraphPasses(OpPassManager &passes, const PipelineOptions &) {
+void cinch::addGraphPasses(OpPassManager &passes,
+                           const PipelineOptions &options) {
+  graph::GraphSimplifyPassOptions simplify;
+  simplify.report = options.reportsCounts;
   // -- graph: what the model computes, with shape arithmetic gone
   // --------------- Shape arithmetic first: it decides what is static.
-  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
   // Promise of the phase: every value has a name of its own.
   passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
 }
@@ -26,8 +29,10 @@ void cinch::addExecPasses(OpPassManager &passes,
   // ------------
   // Not earlier: a recurrent operation can be exported, its loop cannot.
   passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
+  graph::GraphSimplifyPassOptions simplify;
+  simplify.report = options.reportsCounts;
   // The loops over time leave constants and reshapes behind.
-  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass());
+  passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
   if (!options.isReference)
     passes.addNestedPass<func::FuncOp>(graph::createExpandConvTransposePass());
   FormKernelsPassOptions form;
@@ -76,7 +81,9 @@ struct PhaseOptions : public PassPipelineOptions<PhaseOptions> {
       llvm::cl::desc("Largest sum of arena and weights, in bytes; 0: any"),
       llvm::cl::init(0)};
 
-  PipelineOptions get() const { return {reference, budgetBytes}; }
+  PipelineOptions get() const {
+    return {reference, budgetBytes, /*reportsCounts=*/false};
+  }
 };
 } // namespace
 

@@ -10,7 +10,9 @@ struct PipelineOptions {
   /// The oracle: one scalar kernel per operation, nothing fused, nothing in
   /// place.
   bool isReference = false;
-  int64_t budgetBytes = 0; ///< 0: no budget
+  int64_t budgetBytes = 0;    ///< 0: no budget
+  bool reportsCounts = false; ///< passes write their counts where they have a
+                              ///< switch for it
 };
 
 /// graph to graph: everything that techniques and kernels build on.

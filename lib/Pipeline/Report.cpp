@@ -1,158 +1,72 @@
-//===- Report.cpp - what was compiled, and what it needs ------------------===//
+//===- Report.cpp - the report as JSON and as text ------------------------===//
 #include "lib/Pipeline/Report.h"
-#include "runtime/Plan/Expr.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
 using namespace cinch;
 using llvm::json::OStream;
-using plan::Expr;
 
-namespace {
-
-struct Kernel {
-  StringRef name, op, kind, flops, bytes;
-};
-struct Slot {
-  StringRef name, bytes;
-  std::optional<int64_t> maximum; ///< bytes at the bounds
-  int64_t first, last;
-};
-/// Live bytes from this step to the next entry.
-struct Moment {
-  int64_t step, bytes;
-};
-
-/// Everything both forms print.
-struct Report {
-  SmallVector<Kernel> kernels;
-  SmallVector<Slot> slots;
-  SmallVector<Moment> timeline;
-  SmallVector<const Slot *> aliveAtPeak;
-  int64_t peakStep = 0;
-  DictionaryAttr plan, counts;
-  int64_t weightBytes = 0;
-
-  explicit Report(ModuleOp module);
-
-private:
-  void addTimeline();
-};
-
-} // namespace
-
-static StringRef getText(DictionaryAttr record, StringRef key) {
-  auto text = record.getAs<StringAttr>(key);
-  return text ? text.getValue() : "";
+static void putOptional(OStream &json, StringRef key,
+                        std::optional<int64_t> value) {
+  if (value)
+    json.attribute(key, *value);
+  else
+    json.attribute(key, nullptr);
 }
 
-static int64_t getNumber(DictionaryAttr record, StringRef key) {
-  auto number = record.getAs<IntegerAttr>(key);
-  return number ? number.getInt() : 0;
+/// Strings of a model may be no UTF-8.
+static void putText(OStream &json, StringRef key, StringRef text) {
+  json.attribute(key, llvm::json::fixUTF8(text));
 }
 
-/// Largest value over the bounds of the symbols of `module`.
-static std::optional<int64_t> getMaximum(ModuleOp module, StringRef text) {
-  std::optional<Expr> expr = Expr::parse(std::string_view(text));
-  auto symbols = module->getAttrOfType<ArrayAttr>("exec.symbols");
-  if (!expr)
-    return std::nullopt;
-  return expr
-      ->bounds([&](std::string_view name) {
-        plan::Interval range;
-        if (symbols)
-          for (auto symbol : symbols.getAsRange<DictionaryAttr>())
-            if (getText(symbol, "name") == StringRef(name)) {
-              range.low = getNumber(symbol, "min");
-              if (symbol.get("max"))
-                range.high = getNumber(symbol, "max");
-            }
-        return range;
-      })
-      .high;
-}
-
-Report::Report(ModuleOp module) {
-  auto getRecords = [&](StringRef name) {
-    auto records = module->getAttrOfType<ArrayAttr>(name);
-    return records ? records : ArrayAttr::get(module.getContext(), {});
-  };
-  for (auto record : getRecords("exec.kernels").getAsRange<DictionaryAttr>())
-    kernels.push_back({getText(record, "name"), getText(record, "op"),
-                       getText(record, "kind"), getText(record, "flops"),
-                       getText(record, "bytes")});
-  for (auto record : getRecords("exec.slots").getAsRange<DictionaryAttr>())
-    slots.push_back({getText(record, "name"), getText(record, "bytes"),
-                     getMaximum(module, getText(record, "bytes")),
-                     getNumber(record, "first"), getNumber(record, "last")});
-  plan = module->getAttrOfType<DictionaryAttr>("exec.plan");
-  counts = module->getAttrOfType<DictionaryAttr>("exec.plan_report");
-  if (auto bytes = module->getAttrOfType<IntegerAttr>("exec.weight_bytes"))
-    weightBytes = bytes.getInt();
-  if (plan)
-    addTimeline();
-}
-
-void Report::addTimeline() {
-  SmallVector<int64_t> steps;
-  for (const Slot &slot : slots) {
-    steps.push_back(slot.first);
-    steps.push_back(slot.last + 1);
-  }
-  llvm::sort(steps);
-  steps.erase(llvm::unique(steps), steps.end());
-  int64_t worst = -1;
-  for (int64_t step : steps) {
-    int64_t live = 0;
-    for (const Slot &slot : slots)
-      if (slot.first <= step && step <= slot.last)
-        live += std::max<int64_t>(slot.maximum.value_or(0), 0);
-    timeline.push_back({step, live});
-    if (live > worst)
-      worst = live, peakStep = step;
-  }
-  for (const Slot &slot : slots)
-    if (slot.first <= peakStep && peakStep <= slot.last)
-      aliveAtPeak.push_back(&slot);
-  llvm::stable_sort(aliveAtPeak, [](const Slot *a, const Slot *b) {
-    return a->maximum.value_or(0) > b->maximum.value_or(0);
+static void putNames(OStream &json, StringRef key, ArrayAttr names) {
+  json.attributeArray(key, [&] {
+    for (auto name : names.getAsValueRange<StringAttr>())
+      json.value(llvm::json::fixUTF8(name));
   });
 }
 
-static void writeMemory(OStream &json, const Report &report) {
-  json.attribute("weights_bytes", report.weightBytes);
-  if (!report.plan) {
-    json.attribute("arena_bytes", nullptr);
-  } else {
-    json.attribute("arena_bytes", getNumber(report.plan, "peak"));
-    json.attribute("lower_bound_bytes", getNumber(report.plan, "lower_bound"));
-    json.attribute("method", getText(report.plan, "method"));
-    json.attribute("peak_step", report.peakStep);
-  }
+static void writeSlots(OStream &json, const Report &report) {
   json.attributeArray("alive_at_peak", [&] {
-    for (const Slot *slot : report.aliveAtPeak)
+    for (const Report::Slot *slot : report.aliveAtPeak)
       json.object([&] {
-        json.attribute("name", slot->name);
-        json.attribute("bytes", slot->maximum.value_or(0));
+        putText(json, "name", slot->name);
+        json.attribute("bytes", slot->bytesAtSizes.value_or(0));
       });
   });
   json.attributeArray("timeline", [&] {
-    for (const Moment &moment : report.timeline)
+    for (const Report::Moment &moment : report.timeline)
       json.object([&] {
         json.attribute("step", moment.step);
         json.attribute("live_bytes", moment.bytes);
       });
   });
   json.attributeArray("slots", [&] {
-    for (const Slot &slot : report.slots)
+    for (const Report::Slot &slot : report.slots)
       json.object([&] {
-        json.attribute("name", slot.name);
+        putText(json, "name", slot.name);
         json.attribute("bytes", slot.bytes);
+        putOptional(json, "bytes_at_sizes", slot.bytesAtSizes);
         json.attribute("first", slot.first);
         json.attribute("last", slot.last);
+        if (slot.offset >= 0)
+          json.attribute("offset", slot.offset);
       });
   });
+}
+
+static void writeMemory(OStream &json, const Report &report) {
+  json.attribute("weights_bytes", report.weightBytes);
+  putOptional(json, "arena_bytes",
+              report.isBounded ? report.arenaBytes : std::nullopt);
+  if (report.arenaBytes) {
+    json.attribute("arena_bytes_at_sizes", *report.arenaBytes);
+    putOptional(json, "lower_bound_bytes", report.lowerBoundBytes);
+    json.attribute("method", report.method);
+    json.attribute("peak_step", report.peakStep);
+  }
+  writeSlots(json, report);
   if (report.counts)
     json.attributeObject("counts", [&] {
       for (NamedAttribute count : report.counts)
@@ -161,62 +75,112 @@ static void writeMemory(OStream &json, const Report &report) {
     });
 }
 
-void cinch::writeJsonReport(ModuleOp module, const ReportInfo &info,
-                            llvm::raw_ostream &os) {
-  Report report(module);
+static void writePasses(OStream &json, const Report &report) {
+  auto putSize = [&](StringRef key, const ProgramSize &size) {
+    json.attributeObject(key, [&] {
+      json.attribute("operations", size.operations);
+      json.attribute("constants", size.constants);
+      json.attribute("constant_bytes", size.constantBytes);
+    });
+  };
+  for (const PassRecord &record : report.info.passes)
+    json.object([&] {
+      json.attribute("pass", record.pass);
+      putSize("before", record.before);
+      putSize("after", record.after);
+      json.attributeObject("counts", [&] {
+        for (const auto &[name, count] : record.counts)
+          json.attribute(name, count);
+      });
+    });
+}
+
+static void writeKernel(OStream &json, const Report::Kernel &kernel) {
+  putText(json, "name", kernel.name);
+  json.attribute("op", kernel.op);
+  json.attribute("kind", kernel.kind);
+  json.attribute("step", kernel.step);
+  json.attribute("flops", kernel.flops);
+  putOptional(json, "flops_at_sizes", kernel.flopsAtSizes);
+  json.attribute("bytes", kernel.bytes);
+  putOptional(json, "bytes_at_sizes", kernel.bytesAtSizes);
+  putNames(json, "inputs", kernel.inputs);
+  putNames(json, "values", kernel.values);
+}
+
+void cinch::writeJsonReport(const Report &report, llvm::raw_ostream &os) {
   OStream json(os, /*IndentSize=*/2);
   json.object([&] {
-    json.attribute("model", info.model);
-    json.attribute("cpu", info.cpu);
-    json.attribute("pipeline", info.pipeline);
+    putText(json, "model", report.info.model);
+    json.attribute("cpu", report.info.cpu);
+    json.attribute("pipeline", report.info.pipeline);
+    json.attributeObject("sizes", [&] {
+      for (const Report::Size &size : report.sizes)
+        putOptional(json, size.name, size.value);
+    });
     json.attributeArray("kernels", [&] {
-      for (const Kernel &kernel : report.kernels)
-        json.object([&] {
-          json.attribute("name", kernel.name);
-          json.attribute("op", kernel.op);
-          json.attribute("kind", kernel.kind);
-          json.attribute("flops", kernel.flops);
-          json.attribute("bytes", kernel.bytes);
-        });
+      for (const Report::Kernel &kernel : report.kernels)
+        json.object([&] { writeKernel(json, kernel); });
     });
     json.attributeObject("memory", [&] { writeMemory(json, report); });
+    json.attributeArray("passes", [&] { writePasses(json, report); });
   });
   os << "\n";
 }
 
-void cinch::writeTextReport(ModuleOp module, const ReportInfo &info,
-                            llvm::raw_ostream &os) {
-  Report report(module);
-  os << "model " << info.model << ", cpu " << info.cpu << ", pipeline "
-     << info.pipeline << "\n\nMemory\n  weights      " << report.weightBytes
-     << " bytes\n";
-  if (report.plan) {
-    int64_t peak = getNumber(report.plan, "peak");
-    int64_t bound = getNumber(report.plan, "lower_bound");
-    os << "  arena        " << peak << " bytes\n  lower bound  " << bound
-       << " bytes";
-    if (bound > 0)
-      os << " (plan is "
-         << llvm::format("%.3f", static_cast<double>(peak) / bound) << "x)";
-    os << "\n  method       " << getText(report.plan, "method")
-       << "\n\nAlive at the peak (step " << report.peakStep << ")\n";
-    for (const Slot *slot : report.aliveAtPeak)
-      os << llvm::format("  %14lld  ",
-                         static_cast<long long>(slot->maximum.value_or(0)))
-         << slot->name << "\n";
-    os << "\nTimeline (step: live bytes)\n";
-    for (const Moment &moment : report.timeline)
-      os << "  " << moment.step << ": " << moment.bytes << "\n";
-  } else {
+static void writeTextMemory(const Report &report, llvm::raw_ostream &os) {
+  os << "  arena        " << *report.arenaBytes << " bytes\n  lower bound  "
+     << *report.lowerBoundBytes << " bytes";
+  if (*report.lowerBoundBytes > 0)
+    os << " (plan is "
+       << llvm::format("%.3f", static_cast<double>(*report.arenaBytes) /
+                                   *report.lowerBoundBytes)
+       << "x)";
+  os << "\n  method       " << report.method << "\n\nAlive at the peak (step "
+     << report.peakStep << ")\n";
+  for (const Report::Slot *slot : report.aliveAtPeak)
+    os << llvm::format("  %14lld  ",
+                       static_cast<long long>(slot->bytesAtSizes.value_or(0)))
+       << slot->name << "\n";
+  os << "\nTimeline (step: live bytes)\n";
+  for (const Report::Moment &moment : report.timeline)
+    os << "  " << moment.step << ": " << moment.bytes << "\n";
+}
+
+void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
+  os << "model " << report.info.model << ", cpu " << report.info.cpu
+     << ", pipeline " << report.info.pipeline << "\n\nMemory\n  weights      "
+     << report.weightBytes << " bytes\n";
+  if (!report.isBounded)
     os << "  arena        planned when a size arrives: the sizes have no upper "
-          "bound\n\nSlots (bytes, steps)\n";
-    for (const Slot &slot : report.slots)
+          "bound\n";
+  if (!report.isBounded && report.arenaBytes) {
+    os << "  sizes        assumed below:";
+    for (const Report::Size &size : report.sizes)
+      os << " " << size.name << "=" << size.value;
+    os << "\n";
+  }
+  if (report.arenaBytes)
+    writeTextMemory(report, os);
+  if (!report.isBounded) {
+    os << "\nSlots (bytes, steps)\n";
+    for (const Report::Slot &slot : report.slots)
       os << "  " << slot.name << ": " << slot.bytes << ", " << slot.first
          << " to " << slot.last << "\n";
   }
   os << "\nKernels (" << report.kernels.size()
      << "): name, operators, kind, FLOPs, bytes\n";
-  for (const Kernel &kernel : report.kernels)
+  for (const Report::Kernel &kernel : report.kernels)
     os << "  " << kernel.name << ", " << kernel.op << ", " << kernel.kind
        << ", " << kernel.flops << ", " << kernel.bytes << "\n";
+  os << "\nPasses: operations, constants, bytes of constants before -> after\n";
+  for (const PassRecord &record : report.info.passes) {
+    os << "  " << record.pass << ": " << record.before.operations << " -> "
+       << record.after.operations << ", " << record.before.constants << " -> "
+       << record.after.constants << ", " << record.before.constantBytes
+       << " -> " << record.after.constantBytes;
+    for (const auto &[name, count] : record.counts)
+      os << ", " << name << " " << count;
+    os << "\n";
+  }
 }

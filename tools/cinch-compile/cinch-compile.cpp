@@ -68,8 +68,14 @@ static cl::opt<Emit>
              clEnumValN(Emit::Onnx, "onnx", "the simplified graph as ONNX")),
          cl::cat(category));
 static cl::opt<std::string>
-    report("report", cl::value_desc("file.txt|file.json"),
-           cl::desc("Write kernels and memory timeline"), cl::cat(category));
+    report("report", cl::value_desc("file.html|.txt|.json"),
+           cl::desc("Write kernels, memory timeline and what the passes did"),
+           cl::cat(category));
+static cl::list<std::string> reportDims(
+    "report-dim", cl::value_desc("name=value"),
+    cl::desc("Size at which the report shows a dimension that has no bound "
+             "(default: 128, or its smallest size if that is larger)"),
+    cl::cat(category));
 static cl::opt<bool>
     embedWeights("embed-weights",
                  cl::desc("Put the weights into the .so or .o itself"),
@@ -156,6 +162,13 @@ int main(int argc, char **argv) {
       return usageError("--dim: expected name=value or name=lo..hi, but got '" +
                         text + "'");
     options.dims.push_back(*bound);
+  }
+  for (const std::string &text : reportDims) {
+    std::optional<DimBound> size = parseDim(text);
+    if (!size || size->min != size->max)
+      return usageError("--report-dim: expected name=value, but got '" + text +
+                        "'");
+    options.reportSizes.push_back({size->name, size->min});
   }
   if (budget.getNumOccurrences()) {
     std::optional<int64_t> size = parseSize(budget);

@@ -70,13 +70,20 @@ DictionaryAttr DescribeProgramPass::describe(exec::KernelOp kernel,
   auto text = [&](StringRef key, StringRef value) {
     return builder.getNamedAttr(key, builder.getStringAttr(value));
   };
+  SmallVector<Attribute> inputs;
+  for (Value value : kernel.getInputs())
+    inputs.push_back(builder.getStringAttr(program.getName(value)));
+  auto values = kernel->getAttrOfType<ArrayAttr>("exec.values");
   return builder.getDictionaryAttr(
       {text("bytes", bytes.str()),
        text("flops", flops ? flops.getValue() : StringRef("0")),
        text("kind", isLibrary ? "library" : "generated"), text("name", name),
        text("op", ops),
-       builder.getNamedAttr(
-           "step", builder.getI64IntegerAttr(program.getStep(kernel)))});
+       builder.getNamedAttr("step",
+                            builder.getI64IntegerAttr(program.getStep(kernel))),
+       builder.getNamedAttr("inputs", builder.getArrayAttr(inputs)),
+       builder.getNamedAttr("values",
+                            values ? values : builder.getArrayAttr({}))});
 }
 
 void DescribeProgramPass::writeSignature(const Program &program) {

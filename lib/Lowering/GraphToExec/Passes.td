@@ -17,6 +17,8 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
     func.func private @matmul_add_relu(…) attributes {exec.kernel_body,
         exec.kind = "contraction", exec.ops = ["matmul", "add", "relu"]}
     ```
+    Each call has `exec.flops` and `exec.values`, the names that the fused operations'
+    results had, in the order of `exec.ops`.
     A group grows from its root to the operations that produce its operands: one
     joins if all its uses are in the group and computing it at the point of use
     costs no more than storing it. The bodies hold `linalg` on tensors, one or few

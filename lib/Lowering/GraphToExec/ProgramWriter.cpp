@@ -18,6 +18,14 @@ static void copyNames(Operation *from, Operation *to) {
     to->setAttr(namesAttrName, names);
 }
 
+/// Name of the first result of a graph operation; empty if it has none.
+static Attribute getFirstName(Operation *op) {
+  auto names = op->getAttrOfType<ArrayAttr>(namesAttrName);
+  if (names && !names.empty())
+    return names[0];
+  return StringAttr::get(op->getContext());
+}
+
 ArrayAttr ProgramWriter::getDims(ValueRange values) {
   SmallVector<Attribute> dims;
   for (Value value : values)
@@ -119,6 +127,10 @@ void ProgramWriter::writeKernel(FormedKernel &kernel, KernelLibrary &library) {
       getDims(kernel.group.results), builder.getArrayAttr(pairs),
       builder.getStrArrayAttr(faults));
   call->setAttr("exec.flops", builder.getStringAttr(kernel.flops.str()));
+  SmallVector<Attribute> values; // one per entry of the body's `exec.ops`
+  for (Operation *op : kernel.group.ops)
+    values.push_back(getFirstName(op));
+  call->setAttr("exec.values", builder.getArrayAttr(values));
   copyNames(root, call);
   for (auto [value, result] :
        llvm::zip(kernel.group.results, call.getResults()))
