@@ -12,12 +12,16 @@ median over the rounds, ratios are those of the same rounds. Memory is the arena
 (cinch-run --measure-memory) against the live peak of ONNX Runtime (peers.py says
 how it is found). OpenVINO takes part if it is installed:
 pip install -r benchmarks/requirements.txt. Needs a build (tools/setup.sh).
+
+On a machine with other busy processes set OMP_WAIT_POLICY=passive (docs/runtime.md),
+and trust no ratio of a load average above the number of cores.
 """
 import argparse
 import json
 import math
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,13 +37,24 @@ import workloads  # noqa: E402
 ROUND_MS = 150
 
 
+# The peak of a process counts what its parent had when it was made, so that the
+# parent has to be a small one.
+LAUNCHER = """
+import json, os, resource, sys, time
+start = time.perf_counter()
+_, status = os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+seconds = time.perf_counter() - start
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, 1024 * peak]))
+"""
+
+
 def spawn(*command):
-    """Runs a command; returns (exit status, seconds, peak RSS in bytes)."""
-    start = time.perf_counter()
-    process = os.posix_spawn(command[0], list(map(str, command)), os.environ)
-    _, status, usage = os.wait4(process, 0)
-    return (os.waitstatus_to_exitcode(status), time.perf_counter() - start,
-            1024 * usage.ru_maxrss)
+    """Runs a command that prints nothing; returns (exit status, seconds, peak RSS
+    in bytes)."""
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, *map(str, command)],
+                          stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
 
 
 def tool(name):

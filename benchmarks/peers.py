@@ -98,8 +98,9 @@ def live_peak(path, inputs, folder):
     of their outputs. A value is alive from its node to its last reader; a node
     may write its outputs over all inputs that nobody reads after it, the best
     that reuse can do. Inputs, outputs and weights of the model are not counted,
-    nor is what kernels allocate inside, nor the bodies of If and Loop: the true
-    peak is at least this. None where the graph cannot be saved.
+    nor is what kernels allocate inside: the true peak is at least this. None where
+    the graph has bodies (If, Loop), which the profile does not tell apart, or
+    cannot be saved.
     """
     optimized = os.path.join(folder, "optimized.onnx")
     options = onnxruntime.SessionOptions()
@@ -110,6 +111,12 @@ def live_peak(path, inputs, folder):
         model = onnx.load(optimized)
         for index, node in enumerate(model.graph.node):
             node.name = f"node{index}"
+        # Weights that were optimized away may be left as inputs.
+        given = inputs.keys() | {weight.name for weight in model.graph.initializer}
+        for value in [v for v in model.graph.input if v.name not in given]:
+            model.graph.input.remove(value)
+        if any(a.g.node for node in model.graph.node for a in node.attribute):
+            return None
         onnx.save(model, optimized)
         executed = _profile(optimized, inputs)
     except Exception as error:  # whatever ONNX Runtime says about the file
@@ -124,7 +131,7 @@ def live_peak(path, inputs, folder):
         for name, count in zip(names, executed[node.name][1]):
             size[name] = 0 if name in returned else count
             last[name] = step
-        for name in _reads(node):
+        for name in node.input:
             last[name] = step
     alive, peak = set(), 0
     for step, node in enumerate(nodes):
@@ -135,14 +142,3 @@ def live_peak(path, inputs, folder):
                                        sum(size[name] for name in made)))
         alive = (alive - ending) | {name for name in made if last[name] > step}
     return peak
-
-
-def _reads(node):
-    """Names that a node or the bodies in it read."""
-    names = set(node.input)
-    for attribute in node.attribute:
-        for graph in [attribute.g, *attribute.graphs]:
-            for inner in graph.node:
-                names |= _reads(inner)
-            names |= {output.name for output in graph.output}
-    return names

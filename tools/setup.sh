@@ -18,7 +18,8 @@ packages=(
   # runtime and tools
   rapidjson-dev zlib1g-dev
   # tests
-  clang-format-22 clang-tidy-22 libgmock-dev libgtest-dev llvm-22-tools
+  chromium-headless-shell clang-format-22 clang-tidy-22 libgmock-dev libgtest-dev
+  llvm-22-tools
 )
 
 fail() {
