@@ -115,8 +115,8 @@ int main(int argc, char **argv) {
   for (int run = 0; run < 4; ++run) {
     atomic_store(&allocations, 0);
     atomic_store(&counting, 1);
-    cinch_status_t status = cinch_session_run(
-        session, inputs, info.input_count, outputs, info.output_count);
+    cinch_status_t status = cinch_session_run(session, inputs, info.input_count,
+                                              outputs, info.output_count);
     atomic_store(&counting, 0);
     check(status);
     printf("%ld\n", atomic_load(&allocations));
