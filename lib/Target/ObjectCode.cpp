@@ -153,6 +153,9 @@ cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
   }
   llvm::Constant *note = addNote(*module, contents.note);
+  // It computes no floats, and the search for vectors among its many stores
+  // grows with the square of their number.
+  entry->addFnAttr(llvm::Attribute::NoImplicitFloat);
   addModuleObject(*module, entry, contents, note,
                   source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"));
   return module;
