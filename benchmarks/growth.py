@@ -114,8 +114,11 @@ def compile_generated(make, nodes, folder):
 
 
 def fit(points):
-    """The slope of the least-squares line through log-log points."""
+    """The slope of the least-squares line through log-log points; NaN where
+    fewer than two are above the smallest program."""
     points = [(math.log(x), math.log(y)) for x, y in points if y > 0]
+    if len({x for x, _ in points}) < 2:
+        return float("nan")
     mean_x, mean_y = (sum(axis) / len(points) for axis in zip(*points))
     return (sum((x - mean_x) * (y - mean_y) for x, y in points)
             / sum((x - mean_x) ** 2 for x, _ in points))
@@ -136,7 +139,6 @@ def main():
         for kind in arguments.kinds.split(","):
             points = [compile_generated(KINDS[kind], nodes, folder) for nodes in counts]
             exponents = [fit([(p[0], p[part] - base) for p in points])
-                         if len(points) > 1 else float("nan")
                          for part, base in ((1, base_s), (2, base_rss))]
             result[kind] = {"points": points, "time_exponent": exponents[0],
                             "memory_exponent": exponents[1]}
