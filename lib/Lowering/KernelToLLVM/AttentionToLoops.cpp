@@ -138,12 +138,10 @@ LogicalResult AttentionEmitter::emitTiles() {
   return emitTile(plan.blockRows.back());
 }
 
-/// A tile of less than about 256 thousand operations is not worth a thread.
-static int64_t getGrain(const AttentionPlan &plan) {
+static int64_t getWork(const AttentionPlan &plan) {
   int64_t rows = std::min(plan.numRows.value_or(16), plan.blockRows.back());
-  int64_t work =
-      2 * rows * plan.numKeys.value_or(128) * (plan.headSize + plan.valueSize);
-  return std::max<int64_t>(1, 262144 / std::max<int64_t>(work, 1));
+  return 2 * rows * plan.numKeys.value_or(128) *
+         (plan.headSize + plan.valueSize);
 }
 
 FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
@@ -175,5 +173,5 @@ FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
   if (!tiles)
     return failure();
   functions.endTiles(tiles);
-  return getGrain(*plan);
+  return getGrain(getWork(*plan));
 }

@@ -209,13 +209,10 @@ LogicalResult ContractionEmitter::emitTiles() {
   return emitEpilogue(firstRow, rows, firstColumn, columns);
 }
 
-/// Tiles of less than about 256 thousand operations are not worth a thread
-/// each.
-static int64_t getGrain(const ContractionPlan &plan) {
+static int64_t getWork(const ContractionPlan &plan) {
   int64_t rows = plan.numRows.value_or(plan.callRows);
-  int64_t work = 2 * std::min(rows, plan.tileRows) * plan.blockColumns *
-                 plan.depth.value_or(64);
-  return std::max<int64_t>(1, 262144 / std::max<int64_t>(work, 1));
+  return 2 * std::min(rows, plan.tileRows) * plan.blockColumns *
+         plan.depth.value_or(64);
 }
 
 FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
@@ -246,5 +243,5 @@ FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
   if (!tiles)
     return failure();
   functions.endTiles(tiles);
-  return getGrain(*plan);
+  return getGrain(getWork(*plan));
 }

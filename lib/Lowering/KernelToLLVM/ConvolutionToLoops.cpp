@@ -295,11 +295,9 @@ LogicalResult ConvolutionEmitter::emitTiles() {
   return emitResults();
 }
 
-/// A tile of less than about 256 thousand operations is not worth a thread.
-static int64_t getGrain(const ConvolutionPlan &plan) {
-  int64_t work = 2 * plan.tileFilters * plan.getWidth() * plan.channels *
-                 plan.taps * plan.rowTaps;
-  return std::max<int64_t>(1, 262144 / std::max<int64_t>(work, 1));
+static int64_t getWork(const ConvolutionPlan &plan) {
+  return 2 * plan.tileFilters * plan.getWidth() * plan.channels * plan.taps *
+         plan.rowTaps;
 }
 
 FailureOr<int64_t> cinch::emitConvolution(OpBuilder &builder, func::FuncOp body,
@@ -328,5 +326,5 @@ FailureOr<int64_t> cinch::emitConvolution(OpBuilder &builder, func::FuncOp body,
   if (!tiles)
     return failure();
   functions.endTiles(tiles);
-  return getGrain(*plan);
+  return getGrain(getWork(*plan));
 }

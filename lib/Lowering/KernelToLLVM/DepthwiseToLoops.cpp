@@ -303,8 +303,7 @@ FailureOr<int64_t> cinch::emitDepthwise(OpBuilder &builder, func::FuncOp body,
   if (!tiles)
     return failure();
   functions.endTiles(tiles);
-  // A tile of less than about 32 thousand outputs' work is not worth a thread.
-  int64_t work =
-      2 * plan->rowTaps * plan->columnTaps * maxBlockRows * plan->blockColumns;
-  return std::max<int64_t>(1, 131072 / std::max<int64_t>(work, 1));
+  // Each costs about four of a GEMM.
+  return getGrain(8 * plan->rowTaps * plan->columnTaps * maxBlockRows *
+                  plan->blockColumns);
 }

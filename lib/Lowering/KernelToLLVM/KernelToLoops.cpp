@@ -284,7 +284,7 @@ LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
 }
 
 /// Few tiles are worth a thread where elements are expensive.
-static int64_t getGrain(func::FuncOp body, const KernelSchedule &schedule) {
+static int64_t getTileGrain(func::FuncOp body, const KernelSchedule &schedule) {
   bool expensive = !schedule.reductions.empty();
   body.walk([&](Operation *op) {
     expensive |= isa_and_nonnull<math::MathDialect>(op->getDialect());
@@ -317,5 +317,5 @@ FailureOr<int64_t> cinch::emitKernelLoops(OpBuilder &builder, func::FuncOp body,
   if (failed(space))
     return failure();
   functions.endTiles(space->tiles);
-  return getGrain(body, *schedule);
+  return getTileGrain(body, *schedule);
 }

@@ -4,8 +4,17 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include <algorithm>
 
 namespace cinch {
+
+/// The fewest tiles of `work` floating-point operations each that are worth a
+/// thread: about ten microseconds. Waking one costs two of them where it spins,
+/// and fifty where it sleeps.
+inline int64_t getGrain(int64_t work) {
+  constexpr int64_t worthwhile = 1 << 20;
+  return std::max<int64_t>(1, worthwhile / std::max<int64_t>(work, 1));
+}
 
 /// Emits the functions of kernel body `body` at the builder, by inlining its
 /// elementwise operations into loops over its results. `shared[i]`: argument i
