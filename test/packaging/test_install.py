@@ -58,7 +58,7 @@ def test_installed_compiler_links_models(prefix, model, tmp_path):
 
 
 def test_cmake_package(prefix, model, tmp_path):
-    run("cmake", "-S", os.path.join(HERE, "consumer"), "-B", str(tmp_path),
+    run("cmake", "-G", "Ninja", "-S", os.path.join(HERE, "consumer"), "-B", str(tmp_path),
         f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", str(tmp_path))
     for kind in ("cinch_rt", "cinch_rt_static"):

@@ -24,7 +24,7 @@ def run(*command):
 def test_pass_plugin(tmp_path):
     llvm = next(line.split("=", 1)[1] for line in open(f"{BUILD}/CMakeCache.txt")
                 if line.startswith("MLIR_DIR:"))
-    run("cmake", "-S", os.path.join(HERE, "plugin"), "-B", str(tmp_path),
+    run("cmake", "-G", "Ninja", "-S", os.path.join(HERE, "plugin"), "-B", str(tmp_path),
         f"-DMLIR_DIR={llvm.strip()}")
     run("cmake", "--build", str(tmp_path))
     module = tmp_path / "module.mlir"
