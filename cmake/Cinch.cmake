@@ -55,8 +55,10 @@ set(CMAKE_C_FLAGS_RELEASE "-O2")
 if(NOT CINCH_ENABLE_ASSERTIONS)
   add_compile_definitions($<$<CONFIG:Release>:NDEBUG>)
 endif()
+# g++ gives -Wmisleading-indentation up in sources as large as MLIR's headers make
+# ours, and says so each time.
 set(CINCH_WARNINGS -Wall -Wextra -Werror -Wno-unused-parameter
-    -Wno-missing-field-initializers)
+    -Wno-missing-field-initializers -Wno-misleading-indentation)
 
 separate_arguments(_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 list(TRANSFORM _definitions REPLACE "^-D" "")
