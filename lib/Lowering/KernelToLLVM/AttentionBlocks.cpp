@@ -13,20 +13,10 @@
 using namespace mlir;
 using namespace cinch;
 
-LogicalResult AttentionEmitter::forRange(Value count, bool isParallel,
-                                         Body body) {
-  OpBuilder::InsertionGuard guard(builder);
-  scf::ForOp loop =
-      emitter.makeLoop(emitter.constant(0), count, emitter.constant(1));
-  if (isParallel)
-    emitter.markParallel(loop);
-  return body(loop.getInductionVar());
-}
-
 LogicalResult AttentionEmitter::forBlock(Value numLines, Body body) {
-  return forRange(numLines, /*isParallel=*/false, [&](Value line) {
+  return emitter.forRange(numLines, /*isParallel=*/false, [&](Value line) {
     localKey = line;
-    return forRange(rows, /*isParallel=*/true, [&](Value local) {
+    return emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
       localRow = local;
       return body(at(line, blockRows, local));
     });
@@ -34,10 +24,11 @@ LogicalResult AttentionEmitter::forBlock(Value numLines, Body body) {
 }
 
 void AttentionEmitter::fill(Value buffer, int64_t count, double value) {
-  (void)forRange(emitter.constant(count), /*isParallel=*/true, [&](Value at) {
-    emitter.store(number(value), buffer, at);
-    return success();
-  });
+  (void)emitter.forRange(emitter.constant(count), /*isParallel=*/true,
+                         [&](Value at) {
+                           emitter.store(number(value), buffer, at);
+                           return success();
+                         });
 }
 
 void AttentionEmitter::call(int64_t m, int64_t n, int64_t k, int64_t lda,
@@ -55,17 +46,14 @@ void AttentionEmitter::call(int64_t m, int64_t n, int64_t k, int64_t lda,
 
 LogicalResult AttentionEmitter::packQueries() {
   fill(queries, plan.headSize * blockRows, 0); // rows beyond the last
-  return forRange(rows, /*isParallel=*/false, [&](Value local) {
+  return emitter.forRange(rows, /*isParallel=*/false, [&](Value local) {
     scoreLoops[row] = emitter.add(firstRow, local);
-    return forRange(
+    return emitter.forRange(
         emitter.constant(plan.headSize), /*isParallel=*/true,
         [&](Value depth) -> LogicalResult {
           scoreLoops[last] = depth;
-          OpOperand *operand = plan.getQueries();
-          Value value = emitter.element(
-              operand->get(),
-              emitter.apply(plan.scores.getMatchingIndexingMap(operand),
-                            scoreLoops));
+          Value value =
+              emitter.read(plan.scores, plan.getQueries(), scoreLoops);
           if (!value)
             return failure();
           emitter.store(value, queries, at(depth, blockRows, local));
@@ -79,20 +67,18 @@ LogicalResult AttentionEmitter::packRows(OpOperand *operand,
                                          SmallVector<Value> &loops,
                                          unsigned along, unsigned inner,
                                          int64_t width, Value panel) {
-  return forRange(keys, /*isParallel=*/false, [&](Value local) {
+  return emitter.forRange(keys, /*isParallel=*/false, [&](Value local) {
     loops[along] = emitter.add(firstKey, local);
-    return forRange(
-        emitter.constant(width), /*isParallel=*/true,
-        [&](Value column) -> LogicalResult {
-          loops[inner] = column;
-          Value value = emitter.element(
-              operand->get(),
-              emitter.apply(op.getMatchingIndexingMap(operand), loops));
-          if (!value)
-            return failure();
-          emitter.store(value, panel, at(local, width, column));
-          return success();
-        });
+    return emitter.forRange(emitter.constant(width), /*isParallel=*/true,
+                            [&](Value column) -> LogicalResult {
+                              loops[inner] = column;
+                              Value value = emitter.read(op, operand, loops);
+                              if (!value)
+                                return failure();
+                              emitter.store(value, panel,
+                                            at(local, width, column));
+                              return success();
+                            });
   });
 }
 
@@ -106,10 +92,7 @@ LogicalResult AttentionEmitter::multiplyKeys() {
       return failure();
   } else {
     scoreLoops[last] = emitter.constant(0);
-    OpOperand *operand = plan.getKeys();
-    a = emitter.address(
-        cast<BlockArgument>(operand->get()).getArgNumber(),
-        emitter.apply(plan.scores.getMatchingIndexingMap(operand), scoreLoops));
+    a = emitter.addressOf(plan.scores, plan.getKeys(), scoreLoops);
   }
   forDigits(emitter, keys, plan.blockKeys, [&](int64_t count, Value done) {
     call(count, blockRows, plan.headSize, stride, blockRows, blockRows,
@@ -124,7 +107,7 @@ LogicalResult AttentionEmitter::computeLogits() {
   emitter.redirect(plan.scores->getResult(0), [this](ArrayRef<Value>) {
     return load(weights, at(localKey, blockRows, localRow));
   });
-  (void)forRange(rows, /*isParallel=*/true, [&](Value local) {
+  (void)emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
     emitter.store(load(largest, local), next, local);
     return success();
   });
@@ -147,7 +130,7 @@ LogicalResult AttentionEmitter::computeLogits() {
 
 LogicalResult AttentionEmitter::correct() {
   double infinity = std::numeric_limits<double>::infinity();
-  return forRange(rows, /*isParallel=*/false, [&](Value local) {
+  return emitter.forRange(rows, /*isParallel=*/false, [&](Value local) {
     Value grown = load(next, local);
     // A row that is masked so far: its exponentials are all 0.
     Value shift = select(arith::CmpFPredicate::OEQ, grown, number(-infinity),
@@ -158,14 +141,14 @@ LogicalResult AttentionEmitter::correct() {
     emitter.store(shift, next, local);
     emitter.store(make<arith::MulFOp>(load(total, local), factor), total,
                   local);
-    return forRange(emitter.constant(plan.valueSize), /*isParallel=*/true,
-                    [&](Value column) {
-                      Value place = at(local, plan.valueSize, column);
-                      emitter.store(
-                          make<arith::MulFOp>(load(sums, place), factor), sums,
-                          place);
-                      return success();
-                    });
+    return emitter.forRange(
+        emitter.constant(plan.valueSize), /*isParallel=*/true,
+        [&](Value column) {
+          Value place = at(local, plan.valueSize, column);
+          emitter.store(make<arith::MulFOp>(load(sums, place), factor), sums,
+                        place);
+          return success();
+        });
   });
 }
 
@@ -191,11 +174,7 @@ LogicalResult AttentionEmitter::multiplyValues() {
       return failure();
   } else {
     productLoops[middle] = emitter.constant(0);
-    OpOperand *operand = plan.getValues();
-    b = emitter.address(
-        cast<BlockArgument>(operand->get()).getArgNumber(),
-        emitter.apply(plan.product.getMatchingIndexingMap(operand),
-                      productLoops));
+    b = emitter.addressOf(plan.product, plan.getValues(), productLoops);
   }
   forDigits(emitter, keys, plan.blockKeys, [&](int64_t count, Value done) {
     call(blockRows, plan.valueSize, count, blockRows, stride, plan.valueSize,

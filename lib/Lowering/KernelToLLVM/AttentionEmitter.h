@@ -26,7 +26,6 @@ public:
 
 private:
   using Body = llvm::function_ref<mlir::LogicalResult(mlir::Value)>;
-  mlir::LogicalResult forRange(mlir::Value count, bool isParallel, Body body);
   mlir::LogicalResult
   forBlock(mlir::Value keys,
            llvm::function_ref<mlir::LogicalResult(mlir::Value)> body);

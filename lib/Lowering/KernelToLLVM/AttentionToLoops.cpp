@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/AttentionEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+#include "lib/Lowering/KernelToLLVM/TileFunctions.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -43,7 +44,7 @@ Value AttentionEmitter::makeSpace() {
 /// Divides by the sums of exponentials, and what follows element by element.
 
 LogicalResult AttentionEmitter::emitResults() {
-  (void)forRange(rows, /*isParallel=*/true, [&](Value local) {
+  (void)emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
     emitter.store(make<arith::DivFOp>(number(1), load(total, local)), total,
                   local);
     return success();
@@ -60,16 +61,17 @@ LogicalResult AttentionEmitter::emitResults() {
   };
   for (unsigned loop = 0; loop < row; ++loop)
     set(loop, productLoops[loop]);
-  LogicalResult emitted = forRange(rows, /*isParallel=*/false, [&](Value r) {
-    localRow = r;
-    set(row, emitter.add(firstRow, r));
-    return forRange(emitter.constant(plan.valueSize), /*isParallel=*/true,
-                    [&](Value column) {
-                      localColumn = column;
-                      set(middle, column);
-                      return emitRoots(schedule, emitter, indices);
-                    });
-  });
+  LogicalResult emitted =
+      emitter.forRange(rows, /*isParallel=*/false, [&](Value r) {
+        localRow = r;
+        set(row, emitter.add(firstRow, r));
+        return emitter.forRange(emitter.constant(plan.valueSize),
+                                /*isParallel=*/true, [&](Value column) {
+                                  localColumn = column;
+                                  set(middle, column);
+                                  return emitRoots(schedule, emitter, indices);
+                                });
+      });
   emitter.endRedirect(result);
   return emitted;
 }
@@ -154,24 +156,10 @@ FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
   if (!plan)
     return body.emitOpError(
         "expected a softmax between two contractions in an attention kernel");
-  OpBuilder::InsertionGuard guard(builder);
-  KernelFunctions functions(builder, body, shared);
-  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
-  {
-    ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
-    auto function =
-        cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
-    AttentionEmitter attention(*schedule, *plan, emitter, microkernels);
-    if (!attention.makeSpace() || failed(attention.emitTiles()) ||
-        failed(lowerAssertions(function, emitter.frame)))
-      return failure();
-  }
-  builder.restoreInsertionPoint(point);
-  ElementEmitter emitter(builder, functions.beginTiles(), /*fast=*/true);
-  Value tiles =
-      AttentionEmitter(*schedule, *plan, emitter, microkernels).makeSpace();
-  if (!tiles)
+  if (failed(emitTileFunctions(
+          builder, body, shared, /*fast=*/true, [&](ElementEmitter &emitter) {
+            return AttentionEmitter(*schedule, *plan, emitter, microkernels);
+          })))
     return failure();
-  functions.endTiles(tiles);
   return getGrain(getWork(*plan));
 }

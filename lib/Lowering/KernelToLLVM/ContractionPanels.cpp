@@ -80,15 +80,11 @@ void ContractionEmitter::fillZeros(Value buffer, Value begin, Value end) {
 }
 
 Value ContractionEmitter::read(OpOperand *operand) {
-  return emitter.element(
-      operand->get(),
-      emitter.apply(plan.op.getMatchingIndexingMap(operand), loops));
+  return emitter.read(plan.op, operand, loops);
 }
 
 Value ContractionEmitter::addressOf(OpOperand *operand) {
-  return emitter.address(
-      cast<BlockArgument>(operand->get()).getArgNumber(),
-      emitter.apply(plan.op.getMatchingIndexingMap(operand), loops));
+  return emitter.addressOf(plan.op, operand, loops);
 }
 
 /// A[firstRow + r, firstDepth + d] -> lhsPanel[r, d], zeros behind the depth.

@@ -11,6 +11,7 @@
 #include "lib/Lowering/KernelToLLVM/ContractionEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 #include "lib/Lowering/KernelToLLVM/MicrokernelCalls.h"
+#include "lib/Lowering/KernelToLLVM/TileFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -224,24 +225,10 @@ FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
   std::optional<ContractionPlan> plan = ContractionPlan::compute(*schedule);
   if (!plan)
     return emitKernelLoops(builder, body, shared, /*reference=*/false);
-  OpBuilder::InsertionGuard guard(builder);
-  KernelFunctions functions(builder, body, shared);
-  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
-  {
-    ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
-    auto function =
-        cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
-    ContractionEmitter contraction(*schedule, *plan, emitter, microkernels);
-    if (!contraction.makeSpace() || failed(contraction.emitTiles()) ||
-        failed(lowerAssertions(function, emitter.frame)))
-      return failure();
-  }
-  builder.restoreInsertionPoint(point);
-  ElementEmitter emitter(builder, functions.beginTiles(), /*fast=*/true);
-  Value tiles =
-      ContractionEmitter(*schedule, *plan, emitter, microkernels).makeSpace();
-  if (!tiles)
+  if (failed(emitTileFunctions(
+          builder, body, shared, /*fast=*/true, [&](ElementEmitter &emitter) {
+            return ContractionEmitter(*schedule, *plan, emitter, microkernels);
+          })))
     return failure();
-  functions.endTiles(tiles);
   return getGrain(getWork(*plan));
 }

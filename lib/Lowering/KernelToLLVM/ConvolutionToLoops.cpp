@@ -13,6 +13,7 @@
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 #include "lib/Lowering/KernelToLLVM/MicrokernelCalls.h"
 #include "lib/Lowering/KernelToLLVM/Microkernels.h"
+#include "lib/Lowering/KernelToLLVM/TileFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -33,8 +34,6 @@ public:
   LogicalResult emitTiles();
 
 private:
-  using Body = function_ref<LogicalResult(Value)>;
-  LogicalResult forRange(Value count, bool isParallel, Body body);
   void setTile(Value tile);
   LogicalResult pack(Value firstChannel, int64_t channels);
   LogicalResult packRow(Value line, int64_t phase);
@@ -59,16 +58,6 @@ private:
 };
 
 } // namespace
-
-LogicalResult ConvolutionEmitter::forRange(Value count, bool isParallel,
-                                           Body body) {
-  OpBuilder::InsertionGuard guard(builder);
-  scf::ForOp loop =
-      emitter.makeLoop(emitter.constant(0), count, emitter.constant(1));
-  if (isParallel)
-    emitter.markParallel(loop);
-  return body(loop.getInductionVar());
-}
 
 Value ConvolutionEmitter::makeSpace() {
   sizes = emitter.loopSizes(plan.op);
@@ -119,17 +108,15 @@ LogicalResult ConvolutionEmitter::packRow(Value line, int64_t phase) {
   Value count = emitter.min(emitter.add(numColumns, emitter.constant(behind)),
                             emitter.constant(plan.getPhaseWidth()));
   loops[plan.columnTap] = emitter.constant(phase);
-  return forRange(count, /*isParallel=*/true, [&](Value j) -> LogicalResult {
-    loops[plan.columnLoop] = emitter.add(firstColumn, j);
-    OpOperand *input = plan.getInput();
-    Value value = emitter.element(
-        input->get(),
-        emitter.apply(plan.op.getMatchingIndexingMap(input), loops));
-    if (!value)
-      return failure();
-    emitter.store(value, panel, emitter.add(line, j));
-    return success();
-  });
+  return emitter.forRange(
+      count, /*isParallel=*/true, [&](Value j) -> LogicalResult {
+        loops[plan.columnLoop] = emitter.add(firstColumn, j);
+        Value value = emitter.read(plan.op, plan.getInput(), loops);
+        if (!value)
+          return failure();
+        emitter.store(value, panel, emitter.add(line, j));
+        return success();
+      });
 }
 
 /// Fills the panel with the rows that the outer loops and taps give.
@@ -149,14 +136,14 @@ LogicalResult ConvolutionEmitter::pack(Value firstChannel, int64_t channels) {
     loops[plan.rowTap] = emitter.constant(0);
     Value count = emitter.add(
         numRows, emitter.constant(plan.getInputRows() - plan.blockRows));
-    return forRange(count, /*isParallel=*/false, [&](Value row) {
+    return emitter.forRange(count, /*isParallel=*/false, [&](Value row) {
       loops[*plan.rowLoop] = emitter.add(firstRow, row);
       Value line = emitter.mul(row, emitter.constant(plan.getPitch()));
       return packRow(emitter.add(start, line), /*phase=*/0);
     });
   };
-  return forRange(emitter.constant(channels), /*isParallel=*/false,
-                  packChannel);
+  return emitter.forRange(emitter.constant(channels), /*isParallel=*/false,
+                          packChannel);
 }
 
 /// Adds the product of one tap and the panel to the accumulator.
@@ -170,10 +157,7 @@ void ConvolutionEmitter::multiplyTap(Value rowTap, int64_t tap,
     b = advance(emitter, b, rowTap, plan.rowDilation * plan.getPitch());
   auto call = [&](int64_t filters, Value first) {
     loops[plan.filterLoop] = emitter.add(firstFilter, first);
-    OpOperand *filter = plan.getFilter();
-    Value a = emitter.address(
-        cast<BlockArgument>(filter->get()).getArgNumber(),
-        emitter.apply(plan.op.getMatchingIndexingMap(filter), loops));
+    Value a = emitter.addressOf(plan.op, plan.getFilter(), loops);
     MicrokernelTable::Shape shape = {static_cast<int32_t>(filters),
                                      static_cast<int32_t>(plan.getWidth()),
                                      static_cast<int32_t>(channels),
@@ -218,16 +202,16 @@ LogicalResult ConvolutionEmitter::multiply(Value firstChannel,
   if (failed(pack(firstChannel, channels)))
     return failure();
   loops[plan.channelLoop] = firstChannel;
-  return forRange(emitter.constant(plan.rowTaps), /*isParallel=*/false,
-                  [&](Value rowTap) {
-                    if (plan.rowLoop)
-                      loops[plan.rowTap] = rowTap;
-                    for (int64_t tap = 0; tap < plan.taps; ++tap) {
-                      loops[plan.columnTap] = emitter.constant(tap);
-                      multiplyTap(rowTap, tap, channels);
-                    }
-                    return success();
-                  });
+  return emitter.forRange(emitter.constant(plan.rowTaps), /*isParallel=*/false,
+                          [&](Value rowTap) {
+                            if (plan.rowLoop)
+                              loops[plan.rowTap] = rowTap;
+                            for (int64_t tap = 0; tap < plan.taps; ++tap) {
+                              loops[plan.columnTap] = emitter.constant(tap);
+                              multiplyTap(rowTap, tap, channels);
+                            }
+                            return success();
+                          });
 }
 
 LogicalResult ConvolutionEmitter::emitResultRow(SmallVectorImpl<Value> &indices,
@@ -237,7 +221,7 @@ LogicalResult ConvolutionEmitter::emitResultRow(SmallVectorImpl<Value> &indices,
   Value line =
       emitter.add(emitter.mul(filter, emitter.constant(plan.getWidth())),
                   emitter.mul(row, emitter.constant(plan.getPitch())));
-  return forRange(numColumns, /*isParallel=*/true, [&](Value column) {
+  return emitter.forRange(numColumns, /*isParallel=*/true, [&](Value column) {
     place = emitter.add(line, column);
     indices[plan.dimOfLoop[plan.columnLoop]] = emitter.add(firstColumn, column);
     return emitRoots(schedule, emitter, indices);
@@ -253,10 +237,10 @@ LogicalResult ConvolutionEmitter::emitResults() {
   for (unsigned loop : plan.outerLoops)
     indices[plan.dimOfLoop[loop]] = loops[loop];
   LogicalResult emitted =
-      forRange(numFilters, /*isParallel=*/false, [&](Value filter) {
+      emitter.forRange(numFilters, /*isParallel=*/false, [&](Value filter) {
         indices[plan.dimOfLoop[plan.filterLoop]] =
             emitter.add(firstFilter, filter);
-        return forRange(numRows, /*isParallel=*/false, [&](Value row) {
+        return emitter.forRange(numRows, /*isParallel=*/false, [&](Value row) {
           return emitResultRow(indices, filter, row);
         });
       });
@@ -273,13 +257,14 @@ LogicalResult ConvolutionEmitter::emitTiles() {
   scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end,
                                       emitter.constant(1));
   setTile(tiles.getInductionVar());
-  (void)forRange(emitter.mul(numFilters, emitter.constant(plan.getWidth())),
-                 /*isParallel=*/true, [&](Value at) {
-                   Value zero = arith::ConstantOp::create(
-                       builder, emitter.loc, builder.getF32FloatAttr(0));
-                   emitter.store(zero, accumulator, at);
-                   return success();
-                 });
+  (void)emitter.forRange(
+      emitter.mul(numFilters, emitter.constant(plan.getWidth())),
+      /*isParallel=*/true, [&](Value at) {
+        Value zero = arith::ConstantOp::create(builder, emitter.loc,
+                                               builder.getF32FloatAttr(0));
+        emitter.store(zero, accumulator, at);
+        return success();
+      });
   int64_t whole = llvm::alignDown(plan.channels, plan.blockChannels);
   {
     OpBuilder::InsertionGuard guard(builder);
@@ -310,21 +295,10 @@ FailureOr<int64_t> cinch::emitConvolution(OpBuilder &builder, func::FuncOp body,
       ConvolutionPlan::compute(*schedule, /*isPacked=*/true);
   if (!plan)
     return emitContraction(builder, body, shared, microkernels);
-  OpBuilder::InsertionGuard guard(builder);
-  KernelFunctions functions(builder, body, shared);
-  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
-  {
-    ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
-    ConvolutionEmitter convolution(*schedule, *plan, emitter, microkernels);
-    if (!convolution.makeSpace() || failed(convolution.emitTiles()))
-      return failure();
-  }
-  builder.restoreInsertionPoint(point);
-  ElementEmitter emitter(builder, functions.beginTiles(), /*fast=*/true);
-  Value tiles =
-      ConvolutionEmitter(*schedule, *plan, emitter, microkernels).makeSpace();
-  if (!tiles)
+  if (failed(emitTileFunctions(
+          builder, body, shared, /*fast=*/true, [&](ElementEmitter &emitter) {
+            return ConvolutionEmitter(*schedule, *plan, emitter, microkernels);
+          })))
     return failure();
-  functions.endTiles(tiles);
   return getGrain(getWork(*plan));
 }

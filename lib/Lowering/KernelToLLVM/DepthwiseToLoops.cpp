@@ -11,6 +11,7 @@
 #include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+#include "lib/Lowering/KernelToLLVM/TileFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -56,8 +57,6 @@ public:
   LogicalResult emitTiles();
 
 private:
-  using Body = function_ref<LogicalResult(Value)>;
-  LogicalResult forRange(Value count, bool isParallel, Body body);
   LogicalResult pack();
   LogicalResult packRow(Value inputRow);
   LogicalResult emitRow(SmallVectorImpl<Value> &indices, Value row);
@@ -128,16 +127,6 @@ DepthwisePlan::compute(const KernelSchedule &schedule) {
   return plan;
 }
 
-LogicalResult DepthwiseEmitter::forRange(Value count, bool isParallel,
-                                         Body body) {
-  OpBuilder::InsertionGuard guard(builder);
-  scf::ForOp loop =
-      emitter.makeLoop(emitter.constant(0), count, emitter.constant(1));
-  if (isParallel)
-    emitter.markParallel(loop);
-  return body(loop.getInductionVar());
-}
-
 Value DepthwiseEmitter::makeSpace() {
   sizes = emitter.loopSizes(plan.op);
   if (sizes.empty())
@@ -167,13 +156,10 @@ LogicalResult DepthwiseEmitter::packRow(Value inputRow) {
                     emitter.constant(phase * plan.getPhaseWidth()));
     loops[plan.column.tap] = emitter.constant(phase);
     Value count = emitter.add(numColumns, emitter.constant(behind));
-    if (failed(
-            forRange(count, /*isParallel=*/true, [&](Value j) -> LogicalResult {
+    if (failed(emitter.forRange(
+            count, /*isParallel=*/true, [&](Value j) -> LogicalResult {
               loops[plan.column.out] = emitter.add(firstColumn, j);
-              OpOperand *input = plan.getInput();
-              Value value = emitter.element(
-                  input->get(),
-                  emitter.apply(plan.op.getMatchingIndexingMap(input), loops));
+              Value value = emitter.read(plan.op, plan.getInput(), loops);
               if (!value)
                 return failure();
               emitter.store(value, panel, emitter.add(start, j));
@@ -189,8 +175,8 @@ LogicalResult DepthwiseEmitter::pack() {
       emitter.add(emitter.mul(emitter.sub(numRows, emitter.constant(1)),
                               emitter.constant(plan.row.stride)),
                   emitter.constant(plan.getRowSpan()));
-  return forRange(count, /*isParallel=*/false,
-                  [&](Value row) { return packRow(row); });
+  return emitter.forRange(count, /*isParallel=*/false,
+                          [&](Value row) { return packRow(row); });
 }
 
 /// The result at row `row` and column `column` of the tile.
@@ -201,10 +187,7 @@ Value DepthwiseEmitter::sumTaps(Value row, Value column) {
     for (int64_t tx = 0; tx < plan.columnTaps; ++tx) {
       loops[plan.row.tap] = emitter.constant(ty);
       loops[plan.column.tap] = emitter.constant(tx);
-      OpOperand *filter = plan.getFilter();
-      Value weight = emitter.element(
-          filter->get(),
-          emitter.apply(plan.op.getMatchingIndexingMap(filter), loops));
+      Value weight = emitter.read(plan.op, plan.getFilter(), loops);
       if (!weight)
         return nullptr;
       int64_t moved = tx * plan.column.dilation;
@@ -233,7 +216,7 @@ Value DepthwiseEmitter::sumTaps(Value row, Value column) {
 LogicalResult DepthwiseEmitter::emitRow(SmallVectorImpl<Value> &indices,
                                         Value row) {
   indices[plan.dimOfLoop[plan.row.out]] = emitter.add(firstRow, row);
-  return forRange(
+  return emitter.forRange(
       numColumns, /*isParallel=*/true, [&](Value column) -> LogicalResult {
         Value sum = sumTaps(row, column);
         if (!sum)
@@ -275,8 +258,8 @@ LogicalResult DepthwiseEmitter::emitTiles() {
   SmallVector<Value> indices(schedule.rank);
   for (unsigned loop : {plan.batchLoop, plan.channelLoop})
     indices[plan.dimOfLoop[loop]] = loops[loop];
-  return forRange(numRows, /*isParallel=*/false,
-                  [&](Value row) { return emitRow(indices, row); });
+  return emitter.forRange(numRows, /*isParallel=*/false,
+                          [&](Value row) { return emitRow(indices, row); });
 }
 
 FailureOr<int64_t> cinch::emitDepthwise(OpBuilder &builder, func::FuncOp body,
@@ -288,21 +271,11 @@ FailureOr<int64_t> cinch::emitDepthwise(OpBuilder &builder, func::FuncOp body,
   std::optional<DepthwisePlan> plan = DepthwisePlan::compute(*schedule);
   if (!plan)
     return emitConvolution(builder, body, shared, microkernels);
-  OpBuilder::InsertionGuard guard(builder);
-  KernelFunctions functions(builder, body, shared);
-  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
-  {
-    ElementEmitter emitter(builder, functions.beginBody(), /*fast=*/true);
-    DepthwiseEmitter depthwise(*schedule, *plan, emitter);
-    if (!depthwise.makeSpace() || failed(depthwise.emitTiles()))
-      return failure();
-  }
-  builder.restoreInsertionPoint(point);
-  ElementEmitter emitter(builder, functions.beginTiles(), /*fast=*/true);
-  Value tiles = DepthwiseEmitter(*schedule, *plan, emitter).makeSpace();
-  if (!tiles)
+  if (failed(emitTileFunctions(
+          builder, body, shared, /*fast=*/true, [&](ElementEmitter &emitter) {
+            return DepthwiseEmitter(*schedule, *plan, emitter);
+          })))
     return failure();
-  functions.endTiles(tiles);
   // Each costs about four of a GEMM.
   return getGrain(8 * plan->rowTaps * plan->columnTaps * maxBlockRows *
                   plan->blockColumns);

@@ -67,6 +67,18 @@ public:
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value max(mlir::Value a, mlir::Value b);
 
+  /// Emits a loop of `count` iterations around `body`, which gets the index;
+  /// `isParallel`: they are independent of each other.
+  mlir::LogicalResult
+  forRange(mlir::Value count, bool isParallel,
+           llvm::function_ref<mlir::LogicalResult(mlir::Value)> body);
+  /// The element that `op` reads of `operand` at the indices `loops` of its
+  /// loops, and its address where the operand is an argument.
+  mlir::Value read(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
+                   llvm::ArrayRef<mlir::Value> loops);
+  mlir::Value addressOf(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
+                        llvm::ArrayRef<mlir::Value> loops);
+
   mlir::scf::ForOp makeLoop(mlir::Value begin, mlir::Value end,
                             mlir::Value step, mlir::ValueRange init = {});
 

@@ -130,6 +130,16 @@ scf::ForOp ElementEmitter::makeLoop(Value begin, Value end, Value step,
   return loop;
 }
 
+LogicalResult
+ElementEmitter::forRange(Value count, bool isParallel,
+                         function_ref<LogicalResult(Value)> body) {
+  OpBuilder::InsertionGuard guard(builder);
+  scf::ForOp loop = makeLoop(constant(0), count, constant(1));
+  if (isParallel)
+    markParallel(loop);
+  return body(loop.getInductionVar());
+}
+
 void ElementEmitter::markParallel(scf::ForOp loop) {
   MLIRContext *context = builder.getContext();
   auto group = cast<LLVM::AccessGroupAttr>(accessGroups[0]);
@@ -217,6 +227,18 @@ Value ElementEmitter::address(unsigned argument, ArrayRef<Value> indices) {
   Value offset = linearize(argument, indices);
   return elementAddress(builder, loc, type, frame.tensors[argument].address,
                         offset);
+}
+
+Value ElementEmitter::addressOf(linalg::GenericOp op, OpOperand *operand,
+                                ArrayRef<Value> loops) {
+  return address(cast<BlockArgument>(operand->get()).getArgNumber(),
+                 apply(op.getMatchingIndexingMap(operand), loops));
+}
+
+Value ElementEmitter::read(linalg::GenericOp op, OpOperand *operand,
+                           ArrayRef<Value> loops) {
+  return element(operand->get(),
+                 apply(op.getMatchingIndexingMap(operand), loops));
 }
 
 void ElementEmitter::store(Value value, unsigned argument,

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+#include "lib/Lowering/KernelToLLVM/TileFunctions.h"
 
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
@@ -34,7 +35,8 @@ public:
               bool reference)
       : schedule(schedule), emitter(emitter), reference(reference) {}
 
-  FailureOr<TileSpace> makeSpace();
+  /// The number of tiles; null after an error.
+  Value makeSpace();
   LogicalResult emitTiles();
 
 private:
@@ -70,12 +72,12 @@ Value LoopEmitter::workPerElement() {
   return work;
 }
 
-FailureOr<TileSpace> LoopEmitter::makeSpace() {
+Value LoopEmitter::makeSpace() {
   const KernelRoot &root = schedule.roots.front();
   SmallVector<Value> loopSizes = emitter.loopSizes(root.op);
   SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
   if (loopSizes.empty() && !loops.empty())
-    return failure();
+    return nullptr;
   Value one = emitter.constant(1);
   for (unsigned loop : loops)
     space.sizes.push_back(loopSizes[loop]);
@@ -93,7 +95,7 @@ FailureOr<TileSpace> LoopEmitter::makeSpace() {
     space.rowsPerTile = space.rows;
     space.blockSize = last;
     space.rowTiles = space.blocks = space.tiles = one;
-    return space;
+    return space.tiles;
   }
   Value work = workPerElement();
   for (unsigned dim : schedule.innerDims)
@@ -116,7 +118,7 @@ FailureOr<TileSpace> LoopEmitter::makeSpace() {
       emitter.max(emitter.floorDiv(emitter.constant(tileWork), rowWork), one);
   space.rowTiles = emitter.ceilDiv(space.rows, space.rowsPerTile);
   space.tiles = emitter.mul(space.rowTiles, space.blocks);
-  return space;
+  return space.tiles;
 }
 
 LogicalResult LoopEmitter::emitTiles() {
@@ -298,24 +300,10 @@ FailureOr<int64_t> cinch::emitKernelLoops(OpBuilder &builder, func::FuncOp body,
   FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
   if (failed(schedule))
     return failure();
-  OpBuilder::InsertionGuard guard(builder);
-  KernelFunctions functions(builder, body, shared);
-  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
-  {
-    ElementEmitter emitter(builder, functions.beginBody(), !reference);
-    auto function =
-        cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
-    LoopEmitter loops(*schedule, emitter, reference);
-    if (failed(loops.makeSpace()) || failed(loops.emitTiles()) ||
-        failed(lowerAssertions(function, emitter.frame)))
-      return failure();
-  }
-  builder.restoreInsertionPoint(point);
-  ElementEmitter emitter(builder, functions.beginTiles(), !reference);
-  LoopEmitter loops(*schedule, emitter, reference);
-  FailureOr<TileSpace> space = loops.makeSpace();
-  if (failed(space))
+  if (failed(emitTileFunctions(
+          builder, body, shared, !reference, [&](ElementEmitter &emitter) {
+            return LoopEmitter(*schedule, emitter, reference);
+          })))
     return failure();
-  functions.endTiles(space->tiles);
   return getTileGrain(body, *schedule);
 }
