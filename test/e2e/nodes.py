@@ -15,6 +15,7 @@ import tempfile
 
 import numpy as np
 import onnx
+import pytest
 from onnx import numpy_helper
 
 import harness
@@ -159,6 +160,23 @@ def start(cases, flags=(), workers=os.cpu_count()):
     """Starts all cases in parallel; returns (pool, {name: future outcome})."""
     pool = concurrent.futures.ThreadPoolExecutor(workers)
     return pool, {case.name: pool.submit(run_case, case, flags) for case in cases}
+
+
+def run_selected(request, cases, flags=()):
+    """Yields {name: future outcome} of the cases that were selected in the file
+    of `request`: the body of its fixture `outcomes`."""
+    selected = {item.callspec.params.get("name") for item in request.session.items
+                if item.path == request.path and hasattr(item, "callspec")}
+    pool, futures = start([case for case in cases if case.name in selected], flags)
+    yield futures
+    pool.shutdown(cancel_futures=True)
+
+
+def check(outcome):
+    """Skips a test whose case is refused, and fails it unless it passed."""
+    if outcome.kind == "refused":
+        pytest.skip(outcome.detail)
+    assert outcome.kind == "pass", outcome.detail
 
 
 def write_table(outcomes, path):

@@ -17,19 +17,12 @@ CASES = nodes.load_cases()
 
 @pytest.fixture(scope="module")
 def outcomes(request):
-    selected = {item.callspec.params.get("name") for item in request.session.items
-                if hasattr(item, "callspec")}
-    pool, futures = nodes.start([case for case in CASES if case.name in selected])
-    yield futures
-    pool.shutdown(cancel_futures=True)
+    yield from nodes.run_selected(request, CASES)
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES])
 def test_node(name, outcomes):
-    outcome = outcomes[name].result()
-    if outcome.kind == "refused":
-        pytest.skip(outcome.detail)
-    assert outcome.kind == "pass", outcome.detail
+    nodes.check(outcomes[name].result())
 
 
 def test_enough_pass(outcomes):

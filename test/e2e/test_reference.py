@@ -11,20 +11,12 @@ AT_LEAST = 220
 
 @pytest.fixture(scope="module")
 def outcomes(request):
-    selected = {item.callspec.params.get("name") for item in request.session.items
-                if item.path == request.path and hasattr(item, "callspec")}
-    pool, futures = nodes.start([case for case in CASES if case.name in selected],
-                                ("--pipeline=reference",))
-    yield futures
-    pool.shutdown(cancel_futures=True)
+    yield from nodes.run_selected(request, CASES, ("--pipeline=reference",))
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES])
 def test_node(name, outcomes):
-    outcome = outcomes[name].result()
-    if outcome.kind == "refused":
-        pytest.skip(outcome.detail)
-    assert outcome.kind == "pass", outcome.detail
+    nodes.check(outcomes[name].result())
 
 
 def test_enough_pass(outcomes):
