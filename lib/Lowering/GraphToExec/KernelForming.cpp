@@ -109,7 +109,10 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   kernel.body->setAttr("exec.ops", builder.getArrayAttr(names));
   kernel.name = getKernelName(group.ops);
   kernel.flops = flops;
-  if (fuse && kind == KernelKind::Generic)
+  // These write an element once, after their last read at its place.
+  bool mayShare =
+      kind == KernelKind::Generic || kind == KernelKind::Contraction;
+  if (fuse && mayShare)
     for (auto [input, result] :
          findInPlacePairs(kernel.body, group.inputs.size()))
       if (isa<TensorType>(group.inputs[input].getType()) &&

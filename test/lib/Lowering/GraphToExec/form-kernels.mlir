@@ -29,6 +29,15 @@ func.func @folds_transpose_and_epilogue(%x: tensor<?x384xf32> {graph.dims = ["ba
   return %2 : tensor<?x128xf32>
 }
 
+// A residual is read where the result is written, the factors are not.
+// CHECK-LABEL: func.func @writes_over_a_residual
+// CHECK: exec.kernel @{{.*}}matmul_add(%{{.*}}, %{{.*}}, %{{.*}}) {dims = {{\[}}[384, 384]], {{.*}}in_place = [array<i64: 2, 0>], names = ["b"]}
+func.func @writes_over_a_residual(%x: tensor<384x384xf32>, %w: tensor<384x384xf32>, %r: tensor<384x384xf32>) -> tensor<384x384xf32> {
+  %0 = graph.matmul %x by %w {names = ["a"]} : tensor<384x384xf32> by tensor<384x384xf32> -> tensor<384x384xf32>
+  %1 = graph.add %0, %r {names = ["b"]} : tensor<384x384xf32>, tensor<384x384xf32> -> tensor<384x384xf32>
+  return %1 : tensor<384x384xf32>
+}
+
 // A reshape costs nothing; an output that is a view of an input is copied.
 // CHECK-LABEL: func.func @views_reshape
 // CHECK: %[[VIEW:.*]] = exec.view %{{.*}} {dims = {{\[}}[6, 4]]
