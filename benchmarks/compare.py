@@ -9,8 +9,8 @@ engines take turns in rounds: cinch-run in a process of its own, the others in
 this one, whose threads sleep meanwhile. A round times as many runs as fit into
 the same fraction of a second for all, and takes their median; the table has the
 median over the rounds, ratios are those of the same rounds. Memory is the arena
-(cinch-run --measure-memory) against the live peak of ONNX Runtime (peers.py says
-how it is found). OpenVINO takes part if it is installed:
+(cinch-run --measure-memory) against the live peak of ONNX Runtime, seen from its
+allocations (peers.py; needs a C compiler). OpenVINO takes part if it is installed:
 pip install -r benchmarks/requirements.txt. Needs a build (tools/setup.sh).
 
 On a machine with other busy processes set OMP_WAIT_POLICY=passive (docs/runtime.md),
@@ -122,7 +122,8 @@ def compare(model, inputs, arguments):
         record = {"rounds": times, "load_ms": {"cinch": load_ms},
                   "compile_s": cinch.compile_s, "compile_rss": cinch.compile_rss,
                   "arena_bytes": memory["measured_peak_bytes"],
-                  "peer_live_bytes": peers.live_peak(model, inputs, folder)}
+                  "peer_live_bytes": peers.live_peak(model, inputs, folder,
+                                                     arguments.threads)}
         record["load_ms"].update({engine.name: engine.load_ms for engine in engines})
     record["ms"] = {name: statistics.median(all) for name, all in times.items()}
     record["ratio"] = {  # over 1: cinch is faster
