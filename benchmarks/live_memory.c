@@ -1,4 +1,5 @@
-/* Counts the bytes that a process holds, for peers.py: loaded with LD_PRELOAD. */
+/* Counts the bytes that a process holds, for peers.py: loaded with LD_PRELOAD.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <malloc.h>
