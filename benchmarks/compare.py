@@ -13,8 +13,7 @@ median over the rounds, ratios are those of the same rounds. Memory is the arena
 allocations (peers.py; needs a C compiler). OpenVINO takes part if it is installed:
 pip install -r benchmarks/requirements.txt. Needs a build (tools/setup.sh).
 
-On a machine with other busy processes set OMP_WAIT_POLICY=passive (docs/runtime.md),
-and trust no ratio of a load average above the number of cores.
+Trust no ratio of a load average above the number of cores.
 """
 import argparse
 import json

@@ -46,7 +46,7 @@ function(_cinch_pkg_config name description library private)
           DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
 _cinch_pkg_config(cinch-rt "Runs models compiled by Cinch" cinch_rt
-                  "-lstdc++ -lgomp -ldl -lm")
+                  "-lstdc++ -pthread -ldl -lm")
 if(TARGET cinch)
   _cinch_pkg_config(cinch "Compiles ONNX models to native code" cinch "")
 endif()

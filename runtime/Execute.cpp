@@ -39,13 +39,14 @@ static void parallelFor(cinch_frame_v1 *frame, int64_t kernel,
   if (tiles <= 0)
     return;
   int64_t start = state.profile ? nowNanoseconds() : 0;
-  bool isParallel = tiles > grain && state.threads != 1;
+  bool isParallel = tiles > grain && state.team.size() != 1;
   cinch_trace_event_t *events =
-      state.trace ? beginEvents(state, kernel, isParallel ? state.threads : 1)
-                  : nullptr;
+      state.trace
+          ? beginEvents(state, kernel, isParallel ? state.team.size() : 1)
+          : nullptr;
   if (isParallel) {
     state.parallelCalls++;
-    runParallel(state.threads, fn, args, frame->microkernels, tiles, events);
+    state.team.run(fn, args, frame->microkernels, tiles, events);
   } else {
     runShare({fn, args, frame->microkernels, 0, tiles}, events);
   }

@@ -215,13 +215,14 @@ cinch_status_t cinch_session_t::measure(const cinch_tensor_t *inputs,
   SizePlan *plan;
   CINCH_RETURN_IF_ERROR(
       planViews(inputs, inputCount, outputs, outputCount, plan));
+  Team alone(1); // a fault is handled on the thread that makes it
   Trial trials[2];
   std::vector<KernelCounters> ownKernels(kernels.size());
   for (int run = 0; run < 2; ++run) {
     Trial &trial = trials[run];
     CINCH_RETURN_IF_ERROR(
         prepareTrial(manifest, *plan, inputs, fills[run], trial));
-    RunState state;
+    RunState state{alone};
     state.kernels = &ownKernels;
     void *fault;
     CINCH_RETURN_IF_ERROR(

@@ -48,6 +48,7 @@ cinch_session_t::initialize(const cinch_session_options_t &options) {
                 maxTraceCapacity, options.trace_capacity);
   trace.events.resize(options.trace_capacity);
   threads = options.threads;
+  prepareThreads(threads);
   profile = options.profile != 0;
   if (options.plan_cache_size)
     planCacheSize = options.plan_cache_size;
@@ -214,11 +215,9 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   CINCH_RETURN_IF_ERROR(reserveArena(*plan));
   counters.copied_bytes = 0;
   CINCH_RETURN_IF_ERROR(stage(*plan, inputs, outputs));
-  ThreadClaim claim(threads);
-  warmTeam(claim.threads());
+  Team team(threads);
 
-  RunState state;
-  state.threads = claim.threads();
+  RunState state{team};
   state.profile = profile;
   state.trace = trace.events.empty() ? nullptr : &trace;
   state.run = counters.runs + counters.failed_runs;
@@ -226,7 +225,7 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   RunMemory memory{arena, caller.data()};
   cinch_status_t status = execute(model, *plan, memory, symbols.data(), state);
   hasRun = true;
-  counters.threads = state.threads;
+  counters.threads = team.size();
   counters.kernel_calls = state.kernelCalls;
   counters.parallel_calls = state.parallelCalls;
   counters.copied_bytes += state.copiedBytes;

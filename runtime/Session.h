@@ -5,6 +5,7 @@
 #include "runtime/MappedFile.h"
 #include "runtime/Model.h"
 #include "runtime/SizePlan.h"
+#include "runtime/Threads.h"
 
 #include <atomic>
 #include <memory>
@@ -29,7 +30,7 @@ struct Trace {
 
 /// What generated code's calls back into the runtime work on during one run.
 struct RunState {
-  int32_t threads = 1;
+  Team &team;
   bool profile = false;
   Trace *trace = nullptr; ///< null: none is kept
   int64_t run = 0;        ///< runs of the session before this one

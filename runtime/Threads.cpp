@@ -1,90 +1,24 @@
-//===- Threads.cpp - one parallel loop, one budget per process ------------===//
+//===- Threads.cpp - one parallel loop ------------------------------------===//
 //
-// The only parallel construct of the runtime. libgomp's barriers are invisible
-// to ThreadSanitizer, so the fork and the join are announced to it here.
+// A loop is cut into shares, one per thread, and each share into chunks. A
+// thread takes the chunks of its own share, the same of every loop of that
+// size, so that its cache holds what it wrote; then it takes those of threads
+// that are late. The loop ends with its last chunk: a thread that another
+// process keeps from its CPU costs the others nothing but its help.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/Threads.h"
+#include "runtime/Workers.h"
 
 #include <algorithm>
-#include <atomic>
+#include <climits>
 #include <ctime>
-#include <mutex>
-#include <new>
-#include <omp.h>
-#include <pthread.h>
-#include <sched.h>
-
-#if defined(__SANITIZE_THREAD__)
-extern "C" {
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-}
-#define CINCH_TSAN_ACQUIRE(address) __tsan_acquire(address)
-#define CINCH_TSAN_RELEASE(address) __tsan_release(address)
-#define CINCH_TSAN_IGNORE __attribute__((no_sanitize("thread")))
-#else
-#define CINCH_TSAN_ACQUIRE(address) (void)(address)
-#define CINCH_TSAN_RELEASE(address) (void)(address)
-#define CINCH_TSAN_IGNORE
-#endif
 
 namespace cinch::rt {
 
-/// Sizes of the budget and of what runs hold of it, apart from the calling
-/// threads of runs that run alone.
-static std::mutex budgetMutex;
-static int32_t budget = 0; ///< 0: not set yet
-static int32_t held = 0;
-/// Set once a team exists; libgomp's threads do not survive fork().
-static std::atomic<bool> hasTeams{false};
-static std::atomic<bool> isForkedChild{false};
-static thread_local int32_t teamSize = 1;
-
-static void onForkInChild() {
-  if (hasTeams.load())
-    isForkedChild.store(true);
-  // The forking thread may not have been the one that holds the lock.
-  new (&budgetMutex) std::mutex();
-  held = 0;
-}
-
-/// CPUs that this process may use.
-static int32_t countCpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (sched_getaffinity(0, sizeof(cpus), &cpus))
-    return 1;
-  return std::max(CPU_COUNT(&cpus), 1);
-}
-
-/// Requires budgetMutex.
-static int32_t getBudget() {
-  if (budget == 0) {
-    budget = countCpus();
-    pthread_atfork(nullptr, nullptr, onForkInChild);
-  }
-  return isForkedChild.load() ? 1 : budget;
-}
-
-ThreadClaim::ThreadClaim(int32_t wanted) {
-  std::lock_guard<std::mutex> lock(budgetMutex);
-  int32_t total = getBudget();
-  if (wanted == 0 || wanted > total)
-    wanted = total;
-  // Inside a team libgomp would make a team of one.
-  if (wanted > 1 && held + wanted <= total && !omp_in_parallel()) {
-    count = wanted;
-    held += count;
-  }
-}
-
-ThreadClaim::~ThreadClaim() {
-  if (count == 1)
-    return;
-  std::lock_guard<std::mutex> lock(budgetMutex);
-  held = std::max(held - count, 0);
-}
+/// Chunks of one share: enough for a late thread's work to be taken over, few
+/// enough to cost nothing.
+static constexpr int64_t chunksPerShare = 4;
 
 int64_t nowNanoseconds() {
   struct timespec now;
@@ -92,9 +26,8 @@ int64_t nowNanoseconds() {
   return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
-__attribute__((noinline)) void runShare(const Share &share,
-                                        cinch_trace_event_t *event) {
-  if (event)
+void runShare(const Share &share, cinch_trace_event_t *event) {
+  if (event && event->start_ns == 0)
     event->start_ns = nowNanoseconds();
   if (share.begin < share.end)
     share.fn(share.args, share.microkernels, share.begin, share.end);
@@ -102,65 +35,95 @@ __attribute__((noinline)) void runShare(const Share &share,
     event->end_ns = nowNanoseconds();
 }
 
-/// Runs share `index` of `shares` of `whole`, which begins at 0: sizes differ
-/// by one at most.
-__attribute__((noinline)) static void runShareOf(int64_t index, int64_t shares,
-                                                 const Share &whole,
-                                                 cinch_trace_event_t *events) {
-  int64_t size = whole.end / shares, larger = whole.end % shares;
-  Share share = whole;
-  share.begin = index * size + std::min(index, larger);
-  share.end = share.begin + size + (index < larger ? 1 : 0);
-  runShare(share, events ? &events[index] : nullptr);
-}
-
-/// Not instrumented itself: the structure that carries the captured variables
-/// is written by the compiler after the announced fork. What a share does is.
-CINCH_TSAN_IGNORE
-void runParallel(int32_t threads, cinch_kernel_fn fn, const int64_t *args,
-                 void *const *microkernels, int64_t tiles,
-                 cinch_trace_event_t *events) {
-  Share whole{fn, args, microkernels, 0, tiles};
-  char start = 0, finish = 0; // addresses for ThreadSanitizer
-  CINCH_TSAN_RELEASE(&start);
-#pragma omp parallel num_threads(threads)
-  {
-    CINCH_TSAN_ACQUIRE(&start);
-    runShareOf(omp_get_thread_num(), omp_get_num_threads(), whole, events);
-    CINCH_TSAN_RELEASE(&finish);
+Team::Team(int32_t wanted) {
+  int32_t taken = 0;
+  if (wanted != 1)
+    workers = takeWorkers(wanted == 0 ? INT_MAX : wanted - 1, taken);
+  count += taken;
+  int32_t thread = 1;
+  for (Worker *worker = workers; worker; worker = worker->next) {
+    worker->thread = thread++;
+    worker->team.store(this);
   }
-  CINCH_TSAN_ACQUIRE(&finish);
 }
 
-static void doNothing(const int64_t *, void *const *, int64_t, int64_t) {}
+Team::~Team() {
+  for (Worker *worker = workers; worker; worker = worker->next)
+    worker->leaveTeam();
+  returnWorkers(workers, count - 1);
+}
 
-void warmTeam(int32_t threads) {
-  if (threads == teamSize || threads == 1)
-    return;
-  hasTeams.store(true);
-  runParallel(threads, doNothing, nullptr, nullptr, threads, nullptr);
-  teamSize = threads;
+/// Takes the next chunk of `share` if the loop `number` still runs and has one.
+bool Team::take(int32_t share, uint32_t number, uint32_t chunks,
+                int64_t &chunk) {
+  std::atomic<uint64_t> &next = cursors[share].next;
+  uint64_t value = next.load(std::memory_order_relaxed);
+  do {
+    if (value >> 32 != number || static_cast<uint32_t>(value) >= chunks)
+      return false;
+  } while (!next.compare_exchange_weak(
+      value, value + 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+  chunk = share * int64_t(chunks) + static_cast<uint32_t>(value);
+  return true;
+}
+
+void Team::participate(int32_t thread) {
+  uint32_t number = loop.load(std::memory_order_acquire);
+  uint32_t chunks = shareChunks.load(std::memory_order_relaxed);
+  int32_t shares = std::min(count, maxShares);
+  for (int32_t step = 0; step < shares; ++step) {
+    int32_t share = (thread + step) % shares;
+    int64_t chunk = 0;
+    while (take(share, number, chunks, chunk)) {
+      int64_t end = tiles.load(std::memory_order_relaxed);
+      int64_t total = shares * int64_t(chunks);
+      int64_t size = end / total, larger = end % total;
+      int64_t begin = chunk * size + std::min(chunk, larger);
+      cinch_trace_event_t *all = events.load(std::memory_order_relaxed);
+      runShare({fn.load(std::memory_order_relaxed),
+                args.load(std::memory_order_relaxed),
+                microkernels.load(std::memory_order_relaxed), begin,
+                begin + size + (chunk < larger ? 1 : 0)},
+               all ? &all[thread] : nullptr);
+      finishChunk();
+    }
+  }
+}
+
+void Team::finishChunk() {
+  if (unfinished.fetch_sub(1) == 1)
+    wake(unfinished, isCallerAsleep);
+}
+
+void Team::waitForChunks() {
+  for (uint32_t left; (left = unfinished.load()) != 0;)
+    waitWhileEqual(unfinished, left, isCallerAsleep);
+}
+
+void Team::run(cinch_kernel_fn kernel, const int64_t *kernelArgs,
+               void *const *functions, int64_t numTiles,
+               cinch_trace_event_t *trace) {
+  int64_t shares = std::min(count, maxShares);
+  uint32_t chunks = std::clamp<int64_t>(numTiles / shares, 1, chunksPerShare);
+  uint32_t number = loop.load(std::memory_order_relaxed) + 1;
+  fn.store(kernel, std::memory_order_relaxed);
+  args.store(kernelArgs, std::memory_order_relaxed);
+  microkernels.store(functions, std::memory_order_relaxed);
+  tiles.store(numTiles, std::memory_order_relaxed);
+  shareChunks.store(chunks, std::memory_order_relaxed);
+  events.store(trace, std::memory_order_relaxed);
+  unfinished.store(shares * chunks, std::memory_order_relaxed);
+  for (int32_t share = 0; share < shares; ++share)
+    cursors[share].next.store(uint64_t(number) << 32,
+                              std::memory_order_release);
+  loop.store(number, std::memory_order_release);
+  for (Worker *worker = workers; worker; worker = worker->next)
+    worker->call();
+  participate(0);
+  waitForChunks();
+  for (int32_t thread = 0; trace && thread < count; ++thread)
+    if (trace[thread].start_ns == 0) // came too late
+      trace[thread].start_ns = trace[thread].end_ns = nowNanoseconds();
 }
 
 } // namespace cinch::rt
-
-using namespace cinch::rt;
-
-cinch_status_t cinch_set_threads(int32_t threads) {
-  if (threads < 1 || threads > 1024)
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "expected 1 to 1024 threads, but got %d", threads);
-  std::lock_guard<std::mutex> lock(budgetMutex);
-  getBudget();
-  if (isForkedChild.load() && threads > 1)
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "a child of fork() runs on one thread: its parent had run in "
-                "parallel");
-  budget = threads;
-  return CINCH_OK;
-}
-
-int32_t cinch_get_threads(void) {
-  std::lock_guard<std::mutex> lock(budgetMutex);
-  return getBudget();
-}

@@ -5,28 +5,12 @@
 #include "runtime/ModuleAbi.h"
 #include "runtime/Status.h"
 
+#include <array>
+#include <atomic>
+
 namespace cinch::rt {
 
-/// Threads taken from the process's budget for one run; given back on
-/// destruction.
-class ThreadClaim {
-public:
-  /// Takes `wanted` threads, the calling one included (0: the whole budget),
-  /// or, if they are not all free, the calling thread alone. All or nothing, so
-  /// that a thread's teams keep one size, for which libgomp allocates once.
-  explicit ThreadClaim(int32_t wanted);
-  ~ThreadClaim();
-  ThreadClaim(const ThreadClaim &) = delete;
-  ThreadClaim &operator=(const ThreadClaim &) = delete;
-  int32_t threads() const { return count; }
-
-private:
-  int32_t count = 1;
-};
-
-/// Makes libgomp create the team of `threads` of the calling thread, if its
-/// last team had another size, so that later loops allocate nothing.
-void warmTeam(int32_t threads);
+struct Worker;
 
 /// CLOCK_MONOTONIC.
 int64_t nowNanoseconds();
@@ -42,12 +26,57 @@ struct Share {
 /// Runs `share` on this thread; sets the times of `event` if there is one.
 void runShare(const Share &share, cinch_trace_event_t *event);
 
-/// Runs fn over [0, tiles) on `threads` threads (at least 2), of which thread t
-/// gets the t-th of `threads` contiguous shares, and sets the times of
-/// `events[t]`, if there are any.
-void runParallel(int32_t threads, cinch_kernel_fn fn, const int64_t *args,
-                 void *const *microkernels, int64_t tiles,
-                 cinch_trace_event_t *events);
+/// Makes the threads that a run with `wanted` threads (0: the whole budget) can
+/// take, so that the run allocates nothing. What cannot be made is missing.
+void prepareThreads(int32_t wanted);
+
+/// The threads of one run: the calling one and workers of the process's pool,
+/// given back on destruction.
+class Team {
+public:
+  /// Takes `wanted` threads, the calling one included (0: the whole budget), or
+  /// as many of them as other runs leave.
+  explicit Team(int32_t wanted);
+  ~Team();
+  Team(const Team &) = delete;
+  Team &operator=(const Team &) = delete;
+  int32_t size() const { return count; }
+
+  /// Runs fn over [0, tiles) on the team, which has at least 2 threads. Thread
+  /// t begins with the t-th of equal contiguous shares and then takes what is
+  /// left of the others, so the loop waits for no thread that has not begun.
+  /// Sets the times of `events[t]`, of `size()`, if there are any.
+  void run(cinch_kernel_fn fn, const int64_t *args, void *const *microkernels,
+           int64_t tiles, cinch_trace_event_t *events);
+
+private:
+  friend struct Worker;
+  static constexpr int32_t maxShares = 64;
+  /// Its next chunk below the number of the loop.
+  struct alignas(64) Cursor {
+    std::atomic<uint64_t> next{0};
+  };
+
+  void participate(int32_t thread);
+  bool take(int32_t share, uint32_t number, uint32_t chunks, int64_t &chunk);
+  void finishChunk();
+  void waitForChunks();
+
+  Worker *workers = nullptr;
+  int32_t count = 1;
+  // What a late thread may read of a later loop is atomic; that it belongs to
+  // the loop of the chunk is known once the chunk is taken.
+  std::atomic<uint32_t> loop{0};
+  std::atomic<cinch_kernel_fn> fn{nullptr};
+  std::atomic<const int64_t *> args{nullptr};
+  std::atomic<void *const *> microkernels{nullptr};
+  std::atomic<int64_t> tiles{0};
+  std::atomic<uint32_t> shareChunks{0};
+  std::atomic<cinch_trace_event_t *> events{nullptr};
+  std::array<Cursor, maxShares> cursors;
+  alignas(64) std::atomic<uint32_t> unfinished{0}; ///< chunks
+  std::atomic<bool> isCallerAsleep{false};
+};
 
 } // namespace cinch::rt
 

@@ -91,8 +91,7 @@ CINCH_API const char *cinch_dtype_name(cinch_dtype_t dtype);
 CINCH_API int64_t cinch_dtype_bytes(cinch_dtype_t dtype);
 /** Sets the number of threads that all sessions of the process share, the
  *  calling threads included: 1 .. 1024. Initially the CPUs the process may use.
- *  Takes effect for runs that start later. In a child of fork() only 1 is
- *  accepted if the parent had run in parallel. */
+ *  Takes effect for runs that start later. */
 CINCH_API cinch_status_t cinch_set_threads(int32_t threads);
 /** Returns the number set by `cinch_set_threads`. */
 CINCH_API int32_t cinch_get_threads(void);
@@ -231,8 +230,8 @@ typedef struct cinch_session_options_t {
   void *arena;
   int64_t arena_bytes;
   /** Most threads of one run, the calling one included; 0: all of
-   *  `cinch_set_threads`. A run uses this number, or, where other runs hold
-   *  too much of the budget, the calling thread alone. */
+   *  `cinch_set_threads`. A run uses this number, or as many of them as other
+   *  runs leave, the calling thread at least. */
   int32_t threads;
   /** Nonzero: take the time of every kernel (`cinch_session_get_kernel`). */
   int32_t profile;

@@ -4,7 +4,7 @@
  *
  * Prints the number of allocations of a first run and of three later ones. The
  * dynamic linker uses the functions defined here for every library of the
- * process, OpenMP's included. Inputs are zeros.
+ * process. Inputs are zeros.
  */
 #define _GNU_SOURCE
 #include <cinch/runtime.h>

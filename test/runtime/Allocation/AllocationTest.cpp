@@ -1,7 +1,7 @@
 //===- AllocationTest.cpp - a run of planned sizes allocates nothing ------===//
 //
 // This executable defines malloc, its relatives and mmap, which the dynamic
-// linker then uses for every library of the process, OpenMP's included.
+// linker then uses for every library of the process.
 //
 //===----------------------------------------------------------------------===//
 #include "test/runtime/Fake/Fixture.h"
