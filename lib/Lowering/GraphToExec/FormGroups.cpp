@@ -25,6 +25,9 @@ constexpr size_t maxOps = 64;
 /// How often an operation may be computed per element, cheap ones and others.
 constexpr unsigned maxCheapPasses = 3, maxCostlyPasses = 2;
 
+/// Most columns of a matmul whose rows are computed as they are packed.
+constexpr int64_t maxPanelReuse = 256;
+
 struct Cluster {
   SmallVector<Operation *> ops; ///< reverse program order
   Operation *contraction = nullptr;
@@ -55,6 +58,7 @@ private:
                const Cluster &cluster) const;
   bool mayJoinContraction(Operation *op, const Lowering &lowering,
                           const Cluster &cluster) const;
+  bool mayJoinPanel(Operation *op, const Cluster &cluster) const;
   bool isRowStatistic(Operation *op, const Cluster &cluster) const;
   std::optional<size_t> findCommonCluster(Operation *op) const;
   unsigned countPasses(Operation *op, const Cluster &cluster) const;
@@ -225,6 +229,25 @@ static bool isRowTranspose(Operation *op) {
              static_cast<int64_t>(transpose.getPermutation().size()) - 1;
 }
 
+/// True if `op` makes an operand of the matmul of `cluster` that is cheaper to
+/// compute while panels are packed than to store.
+bool Grouping::mayJoinPanel(Operation *op, const Cluster &cluster) const {
+  auto matmul = dyn_cast_or_null<graph::MatmulOp>(cluster.contraction);
+  if (!matmul || cluster.isAttention || !op->hasOneUse() ||
+      !isExpansion(op, shapes))
+    return false;
+  Operation *user = *op->user_begin();
+  if (user != matmul)
+    return user->getBlock() == op->getBlock() && mayJoinPanel(user, cluster);
+  // Each block of columns packs the rows again.
+  bool isLhs = matmul.getLhs() == op->getResult(0);
+  auto type = cast<RankedTensorType>(
+      (isLhs ? matmul.getRhs() : matmul.getLhs()).getType());
+  int64_t free = type.getDimSize(isLhs ? type.getRank() - 1 : 0);
+  return type.getRank() == 2 && !ShapedType::isDynamic(free) &&
+         free <= maxPanelReuse;
+}
+
 bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
                                   const Cluster &cluster) const {
   auto isContraction = [&](Operation *user) {
@@ -233,6 +256,8 @@ bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
   };
   if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
     return false;
+  if (mayJoinPanel(op, cluster))
+    return true;
   // Only what the epilogue (or the scores) read beside the product.
   return llvm::none_of(op->getUsers(), [&](Operation *user) {
     return isContraction(user) || isa<graph::TransposeOp>(user);

@@ -1,6 +1,7 @@
 //===- OperandAccess.cpp - movement as indexing ---------------------------===//
 #include "lib/Lowering/GraphToExec/OperandAccess.h"
 #include "lib/Lowering/GraphToExec/FormGroups.h"
+#include "lib/Lowering/GraphToExec/LoweringTable.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -141,4 +142,19 @@ cinch::form::findReadThrough(OpOperand &operand, const ShapeTable &shapes,
   }
   chain.truncate(numUseful);
   return chain;
+}
+
+bool cinch::form::isExpansion(Operation *op, const ShapeTable &shapes,
+                              unsigned maxDepth) {
+  ArrayRef<Expr> dims = shapes.get(op->getResult(0)).dims;
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    if (ShapeTable::splat(operand) || shapes.get(operand).dims != dims)
+      return true;
+    Operation *producer = operand.getDefiningOp();
+    const Lowering *lowering =
+        producer ? LoweringTable::get().find(producer) : nullptr;
+    return maxDepth != 0 && lowering &&
+           lowering->opClass == OpClass::Elementwise && lowering->isCheap &&
+           producer->hasOneUse() && isExpansion(producer, shapes, maxDepth - 1);
+  });
 }

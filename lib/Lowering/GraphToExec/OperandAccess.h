@@ -25,6 +25,12 @@ llvm::SmallVector<mlir::Operation *>
 findReadThrough(mlir::OpOperand &operand, const ShapeTable &shapes,
                 const llvm::DenseSet<mlir::Operation *> &live);
 
+/// True if the result of `op` is larger than all that it and the cheap
+/// element-wise operations in front of it, at most `maxDepth`, are computed
+/// from: rows against columns, such as a one-hot code.
+bool isExpansion(mlir::Operation *op, const ShapeTable &shapes,
+                 unsigned maxDepth = 4);
+
 /// The number of operations in `live`, or outside the dialect, that read the
 /// elements of `value`.
 unsigned countReaders(mlir::Value value,

@@ -38,6 +38,26 @@ func.func @writes_over_a_residual(%x: tensor<384x384xf32>, %w: tensor<384x384xf3
   return %1 : tensor<384x384xf32>
 }
 
+// A one-hot code is made where it is multiplied; a value that is not larger than
+// what it is made from is stored.
+// CHECK-LABEL: func.func @expands_in_a_panel
+// CHECK: exec.kernel @{{.*}}compare_cast_matmul_cast_add(
+// CHECK: exec.kernel @{{.*}}softmax_relu(
+// CHECK: exec.kernel @{{.*}}k_matmul(
+// CHECK-NOT: exec.kernel
+// CHECK: return
+func.func @expands_in_a_panel(%x: tensor<?x1xi64> {graph.dims = ["batch", 1]}, %codes: tensor<257xi64>, %w: tensor<257x64xf32>, %v: tensor<64x64xf32>) -> tensor<?x64xf32> {
+  %0 = graph.compare eq %x, %codes {names = ["a"]} : tensor<?x1xi64>, tensor<257xi64> -> tensor<?x257xi1>
+  %1 = graph.cast %0 {names = ["b"]} : tensor<?x257xi1> -> tensor<?x257xf32>
+  %2 = graph.matmul %1 by %w {names = ["c"]} : tensor<?x257xf32> by tensor<257x64xf32> -> tensor<?x64xf32>
+  %3 = graph.cast %x {names = ["d"]} : tensor<?x1xi64> -> tensor<?x1xf32>
+  %4 = graph.add %2, %3 {names = ["e"]} : tensor<?x64xf32>, tensor<?x1xf32> -> tensor<?x64xf32>
+  %5 = graph.softmax %4 {axis = 1 : i64, names = ["f"]} : tensor<?x64xf32> -> tensor<?x64xf32>
+  %6 = graph.relu %5 {names = ["g"]} : tensor<?x64xf32> -> tensor<?x64xf32>
+  %7 = graph.matmul %6 by %v {names = ["h"]} : tensor<?x64xf32> by tensor<64x64xf32> -> tensor<?x64xf32>
+  return %7 : tensor<?x64xf32>
+}
+
 // A reshape costs nothing; an output that is a view of an input is copied.
 // CHECK-LABEL: func.func @views_reshape
 // CHECK: %[[VIEW:.*]] = exec.view %{{.*}} {dims = {{\[}}[6, 4]]
