@@ -11,6 +11,7 @@
 #include "lib/Lowering/GraphToExec/AttentionGroups.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/OperandAccess.h"
+#include "lib/Lowering/GraphToExec/Reductions.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -58,6 +59,7 @@ private:
                const Cluster &cluster) const;
   bool mayJoinContraction(Operation *op, const Lowering &lowering,
                           const Cluster &cluster) const;
+  bool endsContraction(Operation *op) const;
   bool mayJoinPanel(Operation *op, const Cluster &cluster) const;
   bool isRowStatistic(Operation *op, const Cluster &cluster) const;
   std::optional<size_t> findCommonCluster(Operation *op) const;
@@ -75,41 +77,6 @@ private:
 };
 
 } // namespace
-
-/// Reductions over rows and how often each reads its operand; nullopt for
-/// others. `axes` receives the reduced axes.
-static std::optional<unsigned> getRowPasses(Operation *op,
-                                            SmallVectorImpl<int64_t> &axes) {
-  auto trailing = [&](Value input, int64_t axis) {
-    for (int64_t at = axis,
-                 rank = cast<RankedTensorType>(input.getType()).getRank();
-         at < rank; ++at)
-      axes.push_back(at);
-  };
-  return TypeSwitch<Operation *, std::optional<unsigned>>(op)
-      .Case<graph::ReduceSumOp, graph::ReduceMeanOp, graph::ReduceProdOp,
-            graph::ReduceMaxOp, graph::ReduceMinOp>([&](auto reduce) {
-        axes.append(reduce.getAxes().begin(), reduce.getAxes().end());
-        return 1;
-      })
-      .Case<graph::ArgMaxOp, graph::ArgMinOp>([&](auto arg) {
-        axes.push_back(arg.getAxis());
-        return 1;
-      })
-      .Case<graph::SoftmaxOp, graph::LogSoftmaxOp>([&](auto softmax) {
-        axes.push_back(softmax.getAxis());
-        return 3;
-      })
-      .Case<graph::LayerNormOp>([&](auto norm) {
-        trailing(norm.getInput(), norm.getAxis());
-        return 3;
-      })
-      .Case<graph::RMSNormOp>([&](auto norm) {
-        trailing(norm.getInput(), norm.getAxis());
-        return 2;
-      })
-      .Default(std::nullopt);
-}
 
 void Grouping::markEpilogues(Block &block) {
   const LoweringTable &table = LoweringTable::get();
@@ -229,6 +196,20 @@ static bool isRowTranspose(Operation *op) {
              static_cast<int64_t>(transpose.getPermutation().size()) - 1;
 }
 
+/// True if `op` can be computed where a contraction writes its result: nothing
+/// else that reads the result is in another kernel.
+bool Grouping::endsContraction(Operation *op) const {
+  return epilogues.contains(op) &&
+         llvm::any_of(op->getOperands(), [&](Value operand) {
+           Operation *producer = operand.getDefiningOp();
+           return producer && epilogues.contains(producer) &&
+                  dims(producer) == dims(op) &&
+                  llvm::all_of(producer->getUsers(), [&](Operation *user) {
+                    return user == op || !clusterOf.contains(user);
+                  });
+         });
+}
+
 /// True if `op` makes an operand of the matmul of `cluster` that is cheaper to
 /// compute while panels are packed than to store.
 bool Grouping::mayJoinPanel(Operation *op, const Cluster &cluster) const {
@@ -258,6 +239,8 @@ bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
     return false;
   if (mayJoinPanel(op, cluster))
     return true;
+  if (endsContraction(op))
+    return false;
   // Only what the epilogue (or the scores) read beside the product.
   return llvm::none_of(op->getUsers(), [&](Operation *user) {
     return isContraction(user) || isa<graph::TransposeOp>(user);
@@ -291,7 +274,7 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   case OpClass::Elementwise:
     break;
   }
-  if ((cluster.hasReduction || cluster.hasMovement) && epilogues.contains(op))
+  if ((cluster.hasReduction || cluster.hasMovement) && endsContraction(op))
     return false;
   if (lowering.isCheap)
     return countPasses(op, cluster) <= maxCheapPasses;

@@ -99,3 +99,36 @@ Value AxisLoops::map(ArrayRef<Tensor> ins, Value out,
         return {fn(s, in)};
       })[0];
 }
+
+std::optional<unsigned>
+cinch::form::getRowPasses(Operation *op, SmallVectorImpl<int64_t> &axes) {
+  auto trailing = [&](Value input, int64_t axis) {
+    for (int64_t at = axis,
+                 rank = cast<RankedTensorType>(input.getType()).getRank();
+         at < rank; ++at)
+      axes.push_back(at);
+  };
+  return TypeSwitch<Operation *, std::optional<unsigned>>(op)
+      .Case<graph::ReduceSumOp, graph::ReduceMeanOp, graph::ReduceProdOp,
+            graph::ReduceMaxOp, graph::ReduceMinOp>([&](auto reduce) {
+        axes.append(reduce.getAxes().begin(), reduce.getAxes().end());
+        return 1;
+      })
+      .Case<graph::ArgMaxOp, graph::ArgMinOp>([&](auto arg) {
+        axes.push_back(arg.getAxis());
+        return 1;
+      })
+      .Case<graph::SoftmaxOp, graph::LogSoftmaxOp>([&](auto softmax) {
+        axes.push_back(softmax.getAxis());
+        return 3;
+      })
+      .Case<graph::LayerNormOp>([&](auto norm) {
+        trailing(norm.getInput(), norm.getAxis());
+        return 3;
+      })
+      .Case<graph::RMSNormOp>([&](auto norm) {
+        trailing(norm.getInput(), norm.getAxis());
+        return 2;
+      })
+      .Default(std::nullopt);
+}

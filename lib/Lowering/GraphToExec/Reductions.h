@@ -48,6 +48,11 @@ private:
   mlir::AffineMap axisMap;
 };
 
+/// How often `op`, a reduction over rows, reads its operand; nullopt for other
+/// operations. `axes` receives the reduced axes.
+std::optional<unsigned> getRowPasses(mlir::Operation *op,
+                                     llvm::SmallVectorImpl<int64_t> &axes);
+
 } // namespace cinch::form
 
 #endif // CINCH_LIB_LOWERING_GRAPHTOEXEC_REDUCTIONS_H

@@ -58,6 +58,37 @@ func.func @expands_in_a_panel(%x: tensor<?x1xi64> {graph.dims = ["batch", 1]}, %
   return %7 : tensor<?x64xf32>
 }
 
+// What follows a product of its own ends that kernel, not the next one's.
+// CHECK-LABEL: func.func @gates
+// CHECK: exec.kernel @{{.*}}matmul_sigmoid_mul(
+// CHECK: exec.kernel @{{.*}}matmul_mul(
+// CHECK-NOT: exec.kernel
+// CHECK: return
+func.func @gates(%x: tensor<?x64xf32> {graph.dims = ["batch", 64]}, %w: tensor<64x128xf32>, %v: tensor<64x128xf32>) -> tensor<?x128xf32> {
+  %0 = graph.matmul %x by %w {names = ["a"]} : tensor<?x64xf32> by tensor<64x128xf32> -> tensor<?x128xf32>
+  %1 = graph.sigmoid %0 {names = ["b"]} : tensor<?x128xf32> -> tensor<?x128xf32>
+  %2 = graph.mul %0, %1 {names = ["c"]} : tensor<?x128xf32>, tensor<?x128xf32> -> tensor<?x128xf32>
+  %3 = graph.matmul %x by %v {names = ["d"]} : tensor<?x64xf32> by tensor<64x128xf32> -> tensor<?x128xf32>
+  %4 = graph.mul %2, %3 {names = ["e"]} : tensor<?x128xf32>, tensor<?x128xf32> -> tensor<?x128xf32>
+  return %4 : tensor<?x128xf32>
+}
+
+// A product that others read too is stored: the square joins the row.
+// CHECK-LABEL: func.func @squares_in_a_row
+// CHECK: exec.kernel @{{.*}}matmul_add_0(
+// CHECK: exec.kernel @{{.*}}pow_reduce_mean_mul(
+// CHECK-NOT: exec.kernel
+// CHECK: return
+func.func @squares_in_a_row(%x: tensor<?x64xf32> {graph.dims = ["batch", 64]}, %w: tensor<64x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %two = graph.constant dense<2.0> : tensor<f32>
+  %0 = graph.matmul %x by %w {names = ["a"]} : tensor<?x64xf32> by tensor<64x64xf32> -> tensor<?x64xf32>
+  %1 = graph.add %0, %x {names = ["b"]} : tensor<?x64xf32>, tensor<?x64xf32> -> tensor<?x64xf32>
+  %2 = graph.pow %1, %two {names = ["c"]} : tensor<?x64xf32>, tensor<f32> -> tensor<?x64xf32>
+  %3 = graph.reduce_mean %2 over [1] {keep_dims = true, names = ["d"]} : tensor<?x64xf32> -> tensor<?x1xf32>
+  %4 = graph.mul %1, %3 {names = ["e"]} : tensor<?x64xf32>, tensor<?x1xf32> -> tensor<?x64xf32>
+  return %4, %1 : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
 // A reshape costs nothing; an output that is a view of an input is copied.
 // CHECK-LABEL: func.func @views_reshape
 // CHECK: %[[VIEW:.*]] = exec.view %{{.*}} {dims = {{\[}}[6, 4]]
