@@ -3,9 +3,10 @@
 
     tidy.py [--build FOLDER] [--seconds N] [--jobs N] [FILE...]
 
-Reads FOLDER/compile_commands.json. A file that was clean and has not changed
-since (nor any header of ours, nor .clang-tidy) is not checked again. Exits
-with 1 if there are findings; files beyond the limit are counted, not failed.
+Reads FOLDER/compile_commands.json, and takes python/src as well. A file that
+was clean and has not changed since (nor any header of ours, nor .clang-tidy) is
+not checked again. Exits with 1 if there are findings; files beyond the limit
+are counted, not failed.
 """
 import argparse
 import concurrent.futures
@@ -49,6 +50,19 @@ def commands(build):
             kept.append("-Wno-deprecated-declarations")
             found[path] = (entry["directory"], kept, "-include" in words)
     return found
+
+
+def bindings(build):
+    """The same for the Python module, which is a project of its own
+    (python/CMakeLists.txt). Needs a Python that has nanobind."""
+    import nanobind
+    import sysconfig
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden",
+             "-I", ROOT, "-I", os.path.join(ROOT, "include"),
+             "-isystem", nanobind.include_dir(),
+             "-isystem", sysconfig.get_path("include"), *gcc_headers()]
+    return {path: (build, flags, False)
+            for path in sorted(glob.glob("python/src/*.cpp", root_dir=ROOT))}
 
 
 def precompile(sources, build):
@@ -124,7 +138,7 @@ def main():
     parser.add_argument("files", nargs="*")
     arguments = parser.parse_args()
 
-    sources = commands(arguments.build)
+    sources = {**commands(arguments.build), **bindings(arguments.build)}
     wanted = {os.path.relpath(os.path.abspath(f), ROOT) for f in arguments.files}
     sources = {p: s for p, s in sources.items() if not wanted or p in wanted}
     order = newest_first(sources)
