@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstring>
-#include <new>
+#include <exception>
+#include <memory>
 
 using namespace cinch::rt;
 
@@ -40,6 +41,17 @@ static cinch_status_t nullArgument(const char *name) {
   return fail(CINCH_ERROR_INVALID_ARGUMENT, "%s is null", name);
 }
 
+/// Returns the status of `body`. No exception leaves the interface: the tables
+/// of the runtime throw if there is no memory for them.
+template <typename Body>
+static cinch_status_t guard(const char *what, Body body) {
+  try {
+    return body();
+  } catch (const std::exception &) {
+    return fail(CINCH_ERROR_OUT_OF_MEMORY, "no memory for %s", what);
+  }
+}
+
 /// Makes a model of `source`, a path or a linked module.
 template <typename T>
 static cinch_status_t loadModel(const T &source,
@@ -47,16 +59,14 @@ static cinch_status_t loadModel(const T &source,
                                 cinch_model_t **out_model) {
   cinch_model_options_t known;
   CINCH_RETURN_IF_ERROR(readOptions(options, known));
-  auto *model = new (std::nothrow) cinch_model_t();
-  if (!model)
-    return fail(CINCH_ERROR_OUT_OF_MEMORY, "no memory for a model");
-  cinch_status_t status = model->load(source, known);
-  if (status != CINCH_OK) {
-    model->release();
-    return status;
-  }
-  *out_model = model;
-  return CINCH_OK;
+  return guard("a model", [&]() -> cinch_status_t {
+    auto release = [](cinch_model_t *model) { model->release(); };
+    std::unique_ptr<cinch_model_t, decltype(release)> model(new cinch_model_t(),
+                                                            release);
+    CINCH_RETURN_IF_ERROR(model->load(source, known));
+    *out_model = model.release();
+    return CINCH_OK;
+  });
 }
 
 cinch_status_t cinch_model_load(const char *path,
@@ -64,7 +74,7 @@ cinch_status_t cinch_model_load(const char *path,
                                 cinch_model_t **out_model) {
   if (!path || !out_model)
     return nullArgument(path ? "out_model" : "path");
-  return loadModel(std::string(path), options, out_model);
+  return loadModel(path, options, out_model);
 }
 
 cinch_status_t cinch_model_from_module(const cinch_module_t *module,
@@ -155,22 +165,24 @@ cinch_status_t cinch_model_output_shape(const cinch_model_t *model,
   if (!model || !out_dims || (input_count && !inputs))
     return nullArgument(!model ? "model" : !out_dims ? "out_dims" : "inputs");
   const Manifest &manifest = model->manifest;
-  if (output < 0 || static_cast<size_t>(output) >= manifest.outputs.size())
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "the model has %zu outputs, so there is no number %d",
-                manifest.outputs.size(), output);
-  std::vector<int64_t> symbols(manifest.symbols.size());
-  CINCH_RETURN_IF_ERROR(
-      bindSymbols(manifest, inputs, input_count, symbols.data()));
-  SizePlan plan;
-  CINCH_RETURN_IF_ERROR(evaluateShapes(manifest, symbols.data(), plan));
-  for (int32_t index = 0; index < input_count; ++index)
-    CINCH_RETURN_IF_ERROR(checkShape(manifest.inputs[index], plan.inputs[index],
-                                     inputs[index].rank, inputs[index].dims,
-                                     "input"));
-  const std::vector<int64_t> &dims = plan.outputs[output].dims;
-  std::copy(dims.begin(), dims.end(), out_dims);
-  return CINCH_OK;
+  return guard("the sizes", [&]() -> cinch_status_t {
+    if (output < 0 || static_cast<size_t>(output) >= manifest.outputs.size())
+      return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                  "the model has %zu outputs, so there is no number %d",
+                  manifest.outputs.size(), output);
+    std::vector<int64_t> symbols(manifest.symbols.size());
+    CINCH_RETURN_IF_ERROR(
+        bindSymbols(manifest, inputs, input_count, symbols.data()));
+    SizePlan plan;
+    CINCH_RETURN_IF_ERROR(evaluateShapes(manifest, symbols.data(), plan));
+    for (int32_t index = 0; index < input_count; ++index)
+      CINCH_RETURN_IF_ERROR(checkShape(manifest.inputs[index],
+                                       plan.inputs[index], inputs[index].rank,
+                                       inputs[index].dims, "input"));
+    const std::vector<int64_t> &dims = plan.outputs[output].dims;
+    std::copy(dims.begin(), dims.end(), out_dims);
+    return CINCH_OK;
+  });
 }
 
 cinch_status_t cinch_session_create(cinch_model_t *model,
@@ -180,16 +192,12 @@ cinch_status_t cinch_session_create(cinch_model_t *model,
     return nullArgument(model ? "out_session" : "model");
   cinch_session_options_t known;
   CINCH_RETURN_IF_ERROR(readOptions(options, known));
-  auto *session = new (std::nothrow) cinch_session_t(*model);
-  if (!session)
-    return fail(CINCH_ERROR_OUT_OF_MEMORY, "no memory for a session");
-  cinch_status_t status = session->initialize(known);
-  if (status != CINCH_OK) {
-    delete session;
-    return status;
-  }
-  *out_session = session;
-  return CINCH_OK;
+  return guard("a session", [&]() -> cinch_status_t {
+    auto session = std::make_unique<cinch_session_t>(*model);
+    CINCH_RETURN_IF_ERROR(session->initialize(known));
+    *out_session = session.release();
+    return CINCH_OK;
+  });
 }
 
 void cinch_session_release(cinch_session_t *session) { delete session; }
@@ -201,9 +209,11 @@ cinch_status_t cinch_session_prepare(cinch_session_t *session,
     return nullArgument("session");
   cinch_session_t::Use use(*session);
   CINCH_RETURN_IF_ERROR(use.check());
-  SizePlan *plan;
-  CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
-  return session->reserveArena(*plan);
+  return guard("the plan", [&]() -> cinch_status_t {
+    SizePlan *plan;
+    CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
+    return session->reserveArena(*plan);
+  });
 }
 
 cinch_status_t cinch_session_run(cinch_session_t *session,
@@ -215,7 +225,9 @@ cinch_status_t cinch_session_run(cinch_session_t *session,
     return nullArgument("session");
   cinch_session_t::Use use(*session);
   CINCH_RETURN_IF_ERROR(use.check());
-  return session->run(inputs, input_count, outputs, output_count);
+  return guard("a run", [&] {
+    return session->run(inputs, input_count, outputs, output_count);
+  });
 }
 
 cinch_status_t cinch_session_get_memory(cinch_session_t *session,
@@ -226,9 +238,11 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
     return nullArgument("session");
   cinch_session_t::Use use(*session);
   CINCH_RETURN_IF_ERROR(use.check());
-  SizePlan *plan;
-  CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
-  CINCH_RETURN_IF_ERROR(session->reserveArena(*plan));
+  SizePlan *plan = nullptr;
+  CINCH_RETURN_IF_ERROR(guard("the plan", [&]() -> cinch_status_t {
+    CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
+    return session->reserveArena(*plan);
+  }));
   cinch_memory_info_t info = {};
   info.predicted_peak_bytes = plan->peak;
   info.lower_bound_bytes = plan->lowerBound;
@@ -309,7 +323,9 @@ cinch_status_t cinch_session_measure_memory(
   cinch_session_t::Use use(*session);
   CINCH_RETURN_IF_ERROR(use.check());
   cinch_measurement_t measurement = {};
-  CINCH_RETURN_IF_ERROR(session->measure(inputs, input_count, outputs,
-                                         output_count, measurement));
+  CINCH_RETURN_IF_ERROR(guard("a measurement", [&] {
+    return session->measure(inputs, input_count, outputs, output_count,
+                            measurement);
+  }));
   return writeInfo(measurement, out_measurement);
 }

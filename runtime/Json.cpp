@@ -5,10 +5,11 @@ namespace cinch::rt {
 
 bool parseJson(std::string_view text, JsonDocument &document,
                std::string &error) {
-  // The iterative parser does not recurse, so nesting cannot end the stack.
-  constexpr unsigned flags = rapidjson::kParseIterativeFlag |
-                             rapidjson::kParseValidateEncodingFlag |
-                             rapidjson::kParseFullPrecisionFlag;
+  // The iterative parser does not recurse, so nesting cannot end the stack. No
+  // number with a fraction is read: full precision, whose code shifts zero
+  // significands by an undefined number of bits, is not needed.
+  constexpr unsigned flags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   document.Parse<flags>(text.data(), text.size());
   if (!document.HasParseError())
     return true;

@@ -10,14 +10,37 @@
 #include <rapidjson/error/en.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace cinch::rt {
 
-using JsonDocument = rapidjson::Document;
-using JsonValue = rapidjson::Value;
+/// RapidJSON does not look at what its allocator returns; this one throws
+/// std::bad_alloc instead of returning null.
+struct JsonAllocator {
+  static const bool kNeedFree = true;
+  void *Malloc(size_t bytes) { return Realloc(nullptr, 0, bytes); }
+  void *Realloc(void *old, size_t, size_t bytes) {
+    if (!bytes) {
+      free(old);
+      return nullptr;
+    }
+    void *memory = realloc(old, bytes);
+    if (!memory)
+      throw std::bad_alloc();
+    return memory;
+  }
+  static void Free(void *memory) { free(memory); }
+};
+
+using JsonDocument =
+    rapidjson::GenericDocument<rapidjson::UTF8<>,
+                               rapidjson::MemoryPoolAllocator<JsonAllocator>,
+                               JsonAllocator>;
+using JsonValue = JsonDocument::ValueType;
 
 /// Parses `text`, which must be one JSON value and valid UTF-8; any depth is
 /// safe. On failure sets `error`.

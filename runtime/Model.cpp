@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/Model.h"
 
+#include <cerrno>
 #include <chrono>
 #include <cinttypes>
 #include <cstdlib>
@@ -52,9 +53,12 @@ cinch_status_t cinch_model_t::openLibrary(const MappedFile &file) {
                 "model that was loaded from it: release that one first",
                 path.c_str());
   library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return fail(CINCH_ERROR_FORMAT, "%s: cannot be opened: %s", path.c_str(),
-                dlerror());
+  if (!library) {
+    cinch_status_t status = fail(CINCH_ERROR_FORMAT, "%s: cannot be opened: %s",
+                                 path.c_str(), dlerror());
+    dlerror(); // frees the message
+    return status;
+  }
   if (!entry)
     openLibraries().push_back({path, file.status().st_dev, file.status().st_ino,
                                file.status().st_mtim, 0});
@@ -110,11 +114,13 @@ void cinch_model_t::release() {
 
 /// Resolves links and relative parts, so that one file has one name.
 static cinch_status_t resolvePath(const std::string &path, std::string &out) {
-  char *resolved = realpath(path.c_str(), nullptr);
+  std::unique_ptr<char, decltype(&free)> resolved(
+      realpath(path.c_str(), nullptr), free);
+  if (!resolved && errno == ENOMEM)
+    throw std::bad_alloc();
   if (!resolved)
     return fail(CINCH_ERROR_IO, "%s: cannot be found", path.c_str());
-  out = resolved;
-  free(resolved);
+  out = resolved.get();
   return CINCH_OK;
 }
 

@@ -14,9 +14,10 @@ LIBRARIES = os.path.join(harness.BUILD, "lib")
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     path = tmp_path_factory.mktemp("allocations") / "program"
-    subprocess.run(["cc", "-std=gnu11", "-Wall", "-Werror", "-O1",
-                    "-I", os.path.join(harness.ROOT, "include"),
+    subprocess.run(["cc", "-std=gnu11", "-Wall", "-Werror", "-O1", "-rdynamic",
+                    "-I", harness.ROOT, "-I", os.path.join(harness.ROOT, "include"),
                     os.path.join(HERE, "programs", "allocations.c"),
+                    os.path.join(harness.ROOT, "test/runtime/Hooks/Hooks.c"),
                     "-L", LIBRARIES, f"-Wl,-rpath,{LIBRARIES}", "-lcinch_rt",
                     "-o", path], check=True)
     return path
