@@ -30,6 +30,7 @@ CASES = {
     "depthwise_dilated": ((3, 2), (1, 1), (2, 3), (0, 3, 2, 0), 5, -1),
     "depthwise_by_axis": ((3, 5), (2, 3), (1, 1), (1, 0, 0, 4), 5, -1),
     "depthwise_twice": ((3, 3), (1, 2), (1, 1), (1, 1, 1, 1), 6, -2),
+    "one_output": ((2,), (3,), (1,), (0, 0), 2, 16),
     "three_axes": ((2, 3, 3), (1, 2, 1), (1, 1, 1), (0, 1, 1, 1, 1, 1), 5, 7),
 }
 WIDTHS = [1, 7, 20, 57, 97, 130]
@@ -94,3 +95,10 @@ def test_static_width(case, width, tmp_path):
     build(path, case, width)
     binary = harness.compile_model(path, tmp_path / "model.so")
     check(path, binary, case, width, tmp_path)
+
+
+def test_one_output_of_a_wider_image(tmp_path):
+    """The filter then reads a part of each row, although it is at one place."""
+    build(tmp_path / "model.onnx", "one_output", 4)
+    binary = harness.compile_model(tmp_path / "model.onnx", tmp_path / "model.so")
+    check(tmp_path / "model.onnx", binary, "one_output", 4, tmp_path)

@@ -88,16 +88,21 @@ std::optional<size_t> cinch::findAxis(AffineMap map, unsigned loop) {
   return found;
 }
 
-/// True if the axes of `loops` in `map` are neighbours in that order; a loop of
-/// size 1 needs none. Sets `last` to the axis of the last loop.
-static bool areNeighbours(AffineMap map, ArrayRef<unsigned> loops,
-                          ArrayRef<int64_t> ranges, size_t &last) {
+/// True if `loops` together walk through `type` with one stride: their axes in
+/// `map` are neighbours in that order, and all but the first run over the whole
+/// axis. A loop of size 1 needs none. Sets `last` to the axis of the last loop.
+static bool areNeighbours(RankedTensorType type, AffineMap map,
+                          ArrayRef<unsigned> loops, ArrayRef<int64_t> ranges,
+                          size_t &last) {
   std::optional<size_t> previous;
   for (unsigned loop : loops) {
     if (ranges[loop] == 1)
       continue;
     std::optional<size_t> axis = findAxis(map, loop);
     if (!axis || (previous && *axis != *previous + 1))
+      return false;
+    // A convolution with one output reads a part of its image.
+    if (previous && type.getDimSize(*axis) != ranges[loop])
       return false;
     previous = axis;
   }
@@ -202,13 +207,13 @@ void Planner::findOperandsInPlace() {
     auto type = cast<RankedTensorType>(plan.lhs->get().getType());
     AffineMap map = getSimplifiedMap(plan.op, plan.lhs);
     bool isUnit = *plan.depth == 1;
-    bool depthIsInner = areNeighbours(map, plan.reduced, ranges, axis) &&
+    bool depthIsInner = areNeighbours(type, map, plan.reduced, ranges, axis) &&
                         getStride(type, axis) == 1;
     if (depthIsInner || isUnit) {
       SmallVector<unsigned> rowLoops = loopsOf(plan.rows);
       if (plan.numRows == 1)
         plan.lhsStride = *plan.depth;
-      else if (areNeighbours(map, rowLoops, ranges, axis))
+      else if (areNeighbours(type, map, rowLoops, ranges, axis))
         plan.lhsStride = getStride(type, axis);
     }
   }
@@ -224,10 +229,10 @@ void Planner::findOperandsInPlace() {
     auto type = cast<RankedTensorType>(plan.rhs->get().getType());
     AffineMap map = getSimplifiedMap(plan.op, plan.rhs);
     bool columnsAreInner =
-        areNeighbours(map, loopsOf(plan.columns), ranges, axis) &&
+        areNeighbours(type, map, loopsOf(plan.columns), ranges, axis) &&
         getStride(type, axis) == 1 &&
         (plan.linearColumns || plan.columns.size() == 1);
-    if (columnsAreInner && areNeighbours(map, plan.reduced, ranges, axis))
+    if (columnsAreInner && areNeighbours(type, map, plan.reduced, ranges, axis))
       plan.rhsStride = getStride(type, axis);
   }
   // Strides of microkernels are 32 bits.
