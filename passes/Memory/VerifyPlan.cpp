@@ -18,18 +18,25 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::memory;
 
-/// Whether a run with `sizes` would pass the checks of the program.
-static bool isValid(func::FuncOp entry, const Sizes &sizes) {
-  WalkResult result = entry.walk([&](exec::CheckOp check) {
+/// Whether a run with `sizes` would pass the checks of the program, and no
+/// dimension comes out negative (a convolution with an image smaller than its
+/// filter).
+static bool isValid(const Program &program, const Sizes &sizes) {
+  auto evaluate = [&](const Expr &expression) {
+    return expression.evaluate([&](std::string_view name) {
+      auto found = sizes.find(StringRef(name.data(), name.size()));
+      return found == sizes.end() ? std::nullopt
+                                  : std::optional<int64_t>(found->second);
+    });
+  };
+  for (Value value : program.getTensors())
+    for (const Expr &dim : program.getDims(value))
+      if (evaluate(dim).value_or(0) < 0)
+        return false;
+  WalkResult result = program.getEntry()->walk([&](exec::CheckOp check) {
     std::optional<Expr> zero = Expr::parse(std::string_view(check.getZero()));
-    std::optional<int64_t> value;
-    if (zero)
-      value = zero->evaluate([&](std::string_view name) {
-        auto found = sizes.find(StringRef(name.data(), name.size()));
-        return found == sizes.end() ? std::nullopt
-                                    : std::optional<int64_t>(found->second);
-      });
-    return value == 0 ? WalkResult::advance() : WalkResult::interrupt();
+    return zero && evaluate(*zero) == 0 ? WalkResult::advance()
+                                        : WalkResult::interrupt();
   });
   return !result.wasInterrupted();
 }
@@ -54,7 +61,7 @@ struct VerifyPlanPass
         bool isHigh = sample < 2 ? sample == 1 : (index + sample) % 2;
         sizes[symbol.name] = isHigh ? high : std::min(low, high);
       }
-      if (isValid(*entry, sizes) &&
+      if (isValid(*program, sizes) &&
           failed(ProgramReplay(*program, getOperation(), sizes).run()))
         return signalPassFailure();
       if (program->getSymbols().empty())
