@@ -35,6 +35,13 @@ bool Importer::checkSchema(Node &node) {
         (static_cast<int>(index) >= proto.input_size() ||
          proto.input(index).empty()))
       return fail("lacks input '" + formal.name + "'");
+  if (!schema->inputs.empty() &&
+      schema->inputs.back().kind == Schema::Kind::variadic)
+    for (int index = static_cast<int>(schema->inputs.size()) - 1;
+         index < proto.input_size(); ++index)
+      if (proto.input(index).empty())
+        return fail("lacks input " + Twine(index) + ", which is one of '" +
+                    schema->inputs.back().name + "'");
   llvm::StringSet<> seen;
   for (const onnx::AttributeProto &attribute : proto.attribute()) {
     StringRef name = attribute.name();

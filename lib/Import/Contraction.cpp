@@ -72,6 +72,12 @@ static LogicalResult importConvTranspose(Node &node) {
   if (outputShape && static_cast<int64_t>(outputShape->size()) != spatial)
     return node.invalid(
         "attribute output_shape must have one entry per spatial axis");
+  for (const Ints &entries : {padding, outputShape.value_or(Ints{})})
+    for (int64_t entry : entries)
+      if (entry < 0 || entry > maxWindowEntry)
+        return node.invalid("output_padding and output_shape must not be "
+                            "negative or huge, but one is " +
+                            Twine(entry));
   if (outputShape || window.isSame()) {
     for (int64_t i = 0; i < spatial; ++i) {
       std::optional<int64_t> kernel = node.dim(filter, i + 2),

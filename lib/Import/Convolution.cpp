@@ -5,10 +5,6 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::import;
 
-/// Strides, dilations and kernels are far below this; sums of products of them
-/// with dimensions then fit 64 bits.
-static constexpr int64_t maxEntry = int64_t(1) << 24;
-
 bool import::readWindow(Node &node, std::optional<Ints> kernel,
                         int64_t numSpatial, Window &window) {
   size_t count = numSpatial;
@@ -26,16 +22,17 @@ bool import::readWindow(Node &node, std::optional<Ints> kernel,
   }
   for (const Ints *list : {&window.kernel, &window.strides, &window.dilations})
     for (int64_t entry : *list)
-      if (entry < 1 || entry > maxEntry) {
+      if (entry < 1 ||
+          entry > (list == &window.kernel ? maxWindowEntry : maxWindowStep)) {
         (void)node.invalid("kernel_shape, strides and dilations must be "
-                           "positive, but one is " +
+                           "positive and not huge, but one is " +
                            Twine(entry));
         return false;
       }
   for (int64_t entry : window.pads) {
-    if (entry >= 0 && entry <= maxEntry)
+    if (entry >= 0 && entry <= maxWindowEntry)
       continue;
-    if (entry < 0 && entry >= -maxEntry)
+    if (entry < 0 && entry >= -maxWindowEntry)
       (void)node.unsupported("negative pads (crop with Slice or Pad)");
     else
       (void)node.invalid("a pad is " + Twine(entry));

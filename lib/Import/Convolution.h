@@ -6,6 +6,11 @@
 
 namespace cinch::import {
 
+/// Strides and dilations, and the other numbers of a window, are at most these:
+/// sums of their products with dimensions (maxElements) then fit 64 bits.
+constexpr int64_t maxWindowStep = int64_t(1) << 15, maxWindowEntry = int64_t(1)
+                                                                     << 24;
+
 /// The window attributes of a convolution or pool, one entry per spatial axis.
 struct Window {
   Ints kernel, strides, dilations;

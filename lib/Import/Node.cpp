@@ -1,6 +1,7 @@
 //===- Node.cpp - what an import rule works with --------------------------===//
 #include "lib/Import/Node.h"
 #include "lib/Import/Importer.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -210,7 +211,9 @@ SmallVector<Value> Node::finish(Operation *op) {
   for (unsigned i = 0; i < op->getNumResults(); ++i)
     names.push_back(importer.makeUnique(importer.nodeName + "/" + kind.str()));
   importer.setNames(op, names);
-  bool fits = succeeded(importer.inference.infer(op));
+  // A rule need not check again what the operation itself does.
+  bool fits = succeeded(importer.inference.infer(op)) &&
+              succeeded(mlir::verify(op, /*verifyRecursively=*/false));
   for (Type result : op->getResultTypes()) {
     auto ranked = dyn_cast<RankedTensorType>(result);
     if (!fits || !ranked || !ranked.hasStaticShape() ||

@@ -272,7 +272,7 @@ LogicalResult SelectOp::inferShapes(ShapeContext &context) {
     return cast<TensorType>(value.getType()).getElementType();
   };
   Type onTrue = elementType(getOnTrue()), onFalse = elementType(getOnFalse()),
-       result = elementType(getResult());
+       result = elementType(getOperation()->getResult(0));
   if (onTrue != onFalse || onTrue != result) // C2
     return context.emitError()
            << "expected one element type, but got " << onTrue << " and "
@@ -289,7 +289,8 @@ LogicalResult CastOp::inferShapes(ShapeContext &context) {
   auto from = dyn_cast<IntegerType>(
       cast<TensorType>(getInput().getType()).getElementType());
   auto to = dyn_cast<IntegerType>(
-      cast<TensorType>(getResult().getType()).getElementType());
+      cast<TensorType>(getOperation()->getResult(0).getType())
+          .getElementType());
   return inferElementwise(context, [&](ArrayRef<Expr> x) -> Element {
     if (!from || !to)
       return std::nullopt;

@@ -247,7 +247,8 @@ LogicalResult ConcatOp::inferShapes(ShapeContext &context) {
   if (context.operands.empty()) // C1
     return context.emitError() << "expected at least one input";
   Dims dims = context.operands[0].dims;
-  Type elementType = cast<TensorType>(getResult().getType()).getElementType();
+  Type elementType =
+      cast<TensorType>(getOperation()->getResult(0).getType()).getElementType();
   for (Value input : getInputs())
     if (Type other = cast<TensorType>(input.getType()).getElementType();
         other != elementType) // C1

@@ -58,7 +58,8 @@ static LogicalResult inferQuantization(ShapeContext &context, int64_t axis,
 LogicalResult QuantizeOp::inferShapes(ShapeContext &context) {
   return inferQuantization(
       context, getAxis(), getGroupSize(),
-      cast<TensorType>(getResult().getType()).getElementType());
+      cast<TensorType>(getOperation()->getResult(0).getType())
+          .getElementType());
 }
 
 LogicalResult DequantizeOp::inferShapes(ShapeContext &context) {

@@ -355,4 +355,28 @@ TEST_F(Import, InlinesFunctionsOfTheModel) {
   EXPECT_TRUE(says("functions call each other more than")) << messages;
 }
 
+TEST_F(Import, RefusesListsWithGaps) {
+  makeRelu({"3"});
+  graph->clear_node();
+  onnx::NodeProto *node = addNode("Min", {"x", ""}, {"y"});
+  EXPECT_EQ(run(), ImportStatus::invalid);
+  EXPECT_TRUE(says("lacks input 1")) << messages;
+  node->mutable_input()->SwapElements(0, 1);
+  EXPECT_EQ(run(), ImportStatus::invalid);
+  EXPECT_TRUE(says("lacks input 0, which is one of 'data_0'")) << messages;
+}
+
+TEST_F(Import, NamesTheNodeOfAnInvalidOperation) {
+  makeRelu({"3"});
+  graph->clear_node();
+  *graph->add_input() = makeValue("values", {"2", "2"});
+  onnx::TensorProto *depth = graph->add_initializer();
+  depth->set_name("depth");
+  depth->set_data_type(onnx::TensorProto::INT64);
+  depth->add_int64_data(4);
+  addNode("OneHot", {"x", "depth", "values"}, {"y"});
+  EXPECT_EQ(run(), ImportStatus::invalid);
+  EXPECT_TRUE(says("node 'node_y' (OneHot")) << messages;
+}
+
 } // namespace
