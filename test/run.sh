@@ -29,6 +29,18 @@ suite() {
   [ -s "$results/$name.xml" ] || : >"$results/$name.xml"
 }
 
+# sanitized PRESET REGEX TARGET...: the unit tests that match, in build-PRESET.
+sanitized() {
+  local preset=$1 regex=$2
+  shift 2
+  cmake --preset "$preset" >build/configure.log || cat build/configure.log
+  ninja -C "build-$preset" -j "${CINCH_JOBS:-$(nproc)}" --quiet "$@" ||
+    echo "build-$preset was not built"
+  suite "unit-$preset" ctest --test-dir "build-$preset" -R "$regex" -j "$(nproc)" \
+    --timeout 300 --output-on-failure --progress \
+    --output-junit "$PWD/$results/unit-$preset.xml"
+}
+
 tools/setup.sh
 rm -rf "$results"
 mkdir -p "$results"
@@ -39,6 +51,12 @@ check reference-docs $python tools/generate_docs.py --check
 check clang-tidy $python tools/tidy.py --seconds "${CINCH_TIDY_SECONDS:-900}"
 suite unit ctest --test-dir build -j "$(nproc)" --timeout 300 \
   --output-on-failure --progress --output-junit "$PWD/$results/unit.xml"
+sanitized asan '^cinch-(runtime|threads|plan)-tests' \
+  cinch-runtime-tests cinch-threads-tests cinch-plan-tests
+sanitized tsan '^cinch-(runtime|threads)-tests' \
+  cinch-runtime-tests cinch-threads-tests
+sanitized fuzz '^cinch-import-tests' cinch-import-tests fuzzers
+check fuzz $python test/fuzz/run.py --seconds 60
 suite lit timeout 900 .venv/bin/lit -s build/test -j "$(nproc)" \
   --xunit-xml-output "$results/lit.xml"
 suite pytest $python -m pytest -q -r fE --tb=short --no-header -p no:warnings \

@@ -18,7 +18,8 @@ packages=(
   # runtime and tools
   rapidjson-dev zlib1g-dev
   # tests
-  chromium-headless-shell clang-format-22 clang-tidy-22 libgmock-dev libgtest-dev
+  chromium-headless-shell clang-22 clang-format-22 clang-tidy-22
+  libclang-rt-22-dev libgmock-dev libgtest-dev
   llvm-22-tools
 )
 

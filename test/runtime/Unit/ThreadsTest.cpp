@@ -128,6 +128,9 @@ TEST_F(ThreadsTest, ErrorsBelongToTheirThread) {
 }
 
 TEST_F(ThreadsTest, ForkedChildMakesThreadsOfItsOwn) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer ends a child that makes threads";
+#endif
   open("dynamic");
   ASSERT_EQ(cinch_set_threads(4), CINCH_OK);
   ASSERT_EQ(countWrong(session, 100, 2), 0);
