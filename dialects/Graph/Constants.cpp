@@ -140,6 +140,52 @@ std::optional<SmallVector<double>> graph::getFloats(TypedAttr constant,
   return elements;
 }
 
+std::optional<ArrayRef<char>>
+graph::getConstantBytes(TypedAttr constant,
+                        llvm::SmallVectorImpl<char> &storage) {
+  if (auto weight = dyn_cast_or_null<WeightAttr>(constant)) {
+    llvm::Expected<ArrayRef<char>> bytes =
+        constant.getContext()
+            ->getLoadedDialect<GraphDialect>()
+            ->getWeightFiles()
+            .getBytes(weight);
+    if (bytes)
+      return *bytes;
+    llvm::consumeError(bytes.takeError());
+    return std::nullopt;
+  }
+  auto dense = dyn_cast_or_null<DenseElementsAttr>(constant);
+  if (!dense || !dense.getElementType().isIntOrFloat())
+    return std::nullopt;
+  unsigned bits = dense.getElementType().getIntOrFloatBitWidth();
+  if (bits == 1) {
+    for (bool value : dense.getValues<bool>())
+      storage.push_back(value);
+    return ArrayRef<char>(storage);
+  }
+  if (bits % 8 != 0)
+    return std::nullopt;
+  if (!dense.isSplat())
+    return dense.getRawData();
+  ArrayRef<char> element = dense.getRawData().take_front(bits / 8);
+  storage.reserve(dense.getNumElements() * element.size());
+  for (int64_t i = 0; i < dense.getNumElements(); ++i)
+    storage.append(element.begin(), element.end());
+  return ArrayRef<char>(storage);
+}
+
+TypedAttr
+graph::makeConstant(RankedTensorType type,
+                    std::unique_ptr<llvm::WritableMemoryBuffer> buffer) {
+  MLIRContext *context = type.getContext();
+  uint64_t length = buffer->getBufferSize();
+  std::string file =
+      context->getOrLoadDialect<GraphDialect>()->getWeightFiles().addBuffer(
+          std::move(buffer));
+  return WeightAttr::get(context, file, /*offset=*/0, length, /*checksum=*/0,
+                         type);
+}
+
 TypedAttr graph::getIntegerConstant(RankedTensorType type,
                                     ArrayRef<int64_t> elements) {
   unsigned width = type.getElementTypeBitWidth();

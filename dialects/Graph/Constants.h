@@ -4,6 +4,8 @@
 
 #include "dialects/Graph/Shape.h"
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <memory>
 #include <optional>
 
 namespace cinch::graph {
@@ -28,6 +30,19 @@ getIntegers(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
 /// The elements of a float constant; nullopt likewise.
 std::optional<llvm::SmallVector<double>>
 getFloats(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
+
+/// The bytes of a constant whose elements are bools or of whole bytes, as a
+/// file stores them: little endian, row-major, which may be unaligned. Those
+/// that no file or attribute holds are put into `storage`; nullopt if they
+/// cannot be read. Valid as long as the context and `storage`.
+std::optional<llvm::ArrayRef<char>>
+getConstantBytes(mlir::TypedAttr constant,
+                 llvm::SmallVectorImpl<char> &storage);
+/// A constant whose bytes, as a file stores them, are those of `buffer`, which
+/// the context owns from now on.
+mlir::TypedAttr
+makeConstant(mlir::RankedTensorType type,
+             std::unique_ptr<llvm::WritableMemoryBuffer> buffer);
 
 /// A dense constant of an integer or bool `type` with the given elements.
 mlir::TypedAttr getIntegerConstant(mlir::RankedTensorType type,

@@ -19,6 +19,13 @@ void cinch::addGraphPasses(OpPassManager &passes,
   // -- graph: what the model computes, with shape arithmetic gone
   // --------------- Shape arithmetic first: it decides what is static.
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
+  // While convolutions can be told from what follows them. The oracle computes
+  // what the model says.
+  if (!options.isReference) {
+    graph::FoldBatchNormPassOptions fold;
+    fold.report = options.reportsCounts;
+    passes.addNestedPass<func::FuncOp>(graph::createFoldBatchNormPass(fold));
+  }
   // Promise of the phase: every value has a name of its own.
   passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
 }

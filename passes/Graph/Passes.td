@@ -34,6 +34,41 @@ def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::cinch::graph::GraphDialect", "::mlir::arith::ArithDialect"];
 }
 
+def FoldBatchNormPass : Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
+  let summary = "Moves scales and shifts of channels into constant weights";
+  let description = [{
+    ```mlir
+    %c = graph.conv %x by %w {…} : tensor<1x3x8x8xf32> by tensor<4x3x3x3xf32> -> tensor<1x4x8x8xf32>
+    %y = graph.batch_norm %c scale %s bias %b mean %m variance %v {…} : …
+    // becomes, with %f = %w * s / sqrt(v + epsilon) and %t = b - m * s / sqrt(v + epsilon)
+    %c = graph.conv %x by %f {…} : tensor<1x3x8x8xf32> by tensor<4x3x3x3xf32> -> tensor<1x4x8x8xf32>
+    %y = graph.add %c, %t : tensor<1x4x8x8xf32>, tensor<4x1x1xf32> -> tensor<1x4x8x8xf32>
+    ```
+    A batch norm, and every addition, subtraction, multiplication and division with
+    one constant per channel or for all, is taken into a convolution, transposed
+    convolution or matmul of f32 with constant weights, behind it and in front of it, if
+    nothing else uses what is between. In front of an operator that pads with zeros, and
+    of a transposed convolution, only what has no shift. Computed in double, rounded once.
+
+    Weights that other operations use as they are, or folded with other factors, are
+    copied if the copies of one take at most 64 KiB, and left alone otherwise. A batch
+    norm that stays becomes one factor and one term per channel (`y/scaled`, `y`). Left
+    as they are: batch norms of other element types or with parameters that are not
+    constant, and results that are not finite in f32.
+
+    The last value of a chain keeps its name; before the addition it is `y/linear`, the
+    new constants are `y/filter` and `y/shift`. Counts of batch norms, in the attribute
+    `graph.fold_batch_norm_report` of the function when `report` is set: folded (into
+    weights), scaled (to a factor and a term), kept.
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference", 2018, equation 14.
+  }];
+  let options = [
+    Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 def ExpandRecurrentPass : Pass<"expand-recurrent", "::mlir::func::FuncOp"> {
   let summary = "Turns recurrent operations into loops over time";
   let description = [{
