@@ -19,9 +19,14 @@ void cinch::addGraphPasses(OpPassManager &passes,
   // -- graph: what the model computes, with shape arithmetic gone
   // --------------- Shape arithmetic first: it decides what is static.
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
-  // While convolutions can be told from what follows them. The oracle computes
-  // what the model says.
+  // The oracle computes what the model says.
   if (!options.isReference) {
+    graph::FoldConstantsPassOptions constants;
+    constants.report = options.reportsCounts;
+    // Before whatever wants weights to be constants.
+    passes.addNestedPass<func::FuncOp>(
+        graph::createFoldConstantsPass(constants));
+    // While convolutions can be told from what follows them.
     graph::FoldBatchNormPassOptions fold;
     fold.report = options.reportsCounts;
     passes.addNestedPass<func::FuncOp>(graph::createFoldBatchNormPass(fold));

@@ -5,6 +5,7 @@
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
 #include "lib/Lowering/KernelToLLVM/Passes.h"
+#include "lib/Pipeline/JitEvaluator.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -59,6 +60,7 @@ void cinch::registerDialects(DialectRegistry &registry) {
   // The way from the llvm dialect to LLVM IR.
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerJitEvaluator(registry);
 }
 
 void cinch::registerPasses() {

@@ -34,6 +34,41 @@ def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::cinch::graph::GraphDialect", "::mlir::arith::ArithDialect"];
 }
 
+def FoldConstantsPass : Pass<"fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "Computes what depends on constants only";
+  let description = [{
+    ```mlir
+    %t = graph.transpose %w by [1, 0] {names = ["t"]} : tensor<768x3072xf32> -> tensor<3072x768xf32>
+    // becomes
+    %t = graph.constant #graph.weight<"<computed:0>", 0, 9437184, 0> {names = ["t"]} : tensor<3072x768xf32>
+    ```
+    A reshape of a constant (also squeeze, unsqueeze, flatten) is a constant on the same
+    bytes, if nothing else uses them or they are at most 64 KiB. Everything else that has constant operands only is compiled as one program by
+    the reference pipeline and run once, here, so the bits are those of a reference run.
+    What other operations or the function use of it becomes constants with the same names.
+
+    A value is stored if it takes at most 64 KiB, or at most `max-growth-percent` of the
+    constants that it makes unneeded, and not more than `max-bytes`; otherwise the
+    operation stays and its operands are looked at. So a broadcast of a scalar, a
+    dequantized weight and the transpose of a weight that is also used as it is stay
+    code. Kept as well: elements of less than a byte and 8-bit floats, and everything, with a
+    remark, if the program cannot be compiled or its run fails (an index out of range).
+    Without an evaluator in the context only reshapes are folded.
+
+    Counts, in the attribute `graph.fold_constants_report` of the function when `report`
+    is set: viewed (reshapes), evaluated (operations), stored (values), kept (operations
+    with constant operands that stay).
+  }];
+  let options = [
+    Option<"maxBytes", "max-bytes", "int64_t", /*default=*/"268435456",
+           "Largest value to store, in bytes">,
+    Option<"maxGrowthPercent", "max-growth-percent", "int64_t", /*default=*/"100",
+           "Bytes stored for 100 bytes of constants that are needed no more, at least 0">,
+    Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 def FoldBatchNormPass : Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
   let summary = "Moves scales and shifts of channels into constant weights";
   let description = [{
