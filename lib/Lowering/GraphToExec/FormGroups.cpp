@@ -109,6 +109,11 @@ void Grouping::markMatmuls(Block &block) {
     if (!live.contains(matmul))
       continue;
     SmallVector<Operation *> attention = findAttention(matmul, shapes, live);
+    // Of a chain of products and softmaxes each belongs to one attention.
+    if (llvm::any_of(attention, [&](Operation *op) {
+          return parts.contains(op) || attentions.contains(op);
+        }))
+      continue;
     for (Operation *op : attention)
       if (op != matmul)
         parts[op] = matmul;

@@ -69,3 +69,22 @@ func.func @other_axis(
   %y = graph.matmul %p by %v {names = ["y"]} : tensor<5x7xf32> by tensor<7x8xf32> -> tensor<5x8xf32>
   return %y : tensor<5x8xf32>
 }
+
+// -----
+
+// The product that ends one attention is not the scores of the next.
+// CHECK-LABEL: func.func @chain_of_softmaxes
+// CHECK-COUNT-3: exec.kernel @
+// CHECK-NOT: exec.kernel @
+// CHECK: return
+// CHECK: func.func private @k_matmul_softmax_matmul
+// CHECK: func.func private @k_softmax
+func.func @chain_of_softmaxes(%x: tensor<4x8xf32> {graph.name = "x"}, %w: tensor<8x8xf32> {graph.name = "w"})
+    -> (tensor<4x8xf32> {graph.name = "t"}) attributes {graph.entry} {
+  %a = graph.matmul %x by %w {names = ["a"]} : tensor<4x8xf32> by tensor<8x8xf32> -> tensor<4x8xf32>
+  %s = graph.softmax %a {axis = 1 : i64, names = ["s"]} : tensor<4x8xf32> -> tensor<4x8xf32>
+  %b = graph.matmul %s by %w {names = ["b"]} : tensor<4x8xf32> by tensor<8x8xf32> -> tensor<4x8xf32>
+  %t = graph.softmax %b {axis = 1 : i64, names = ["t"]} : tensor<4x8xf32> -> tensor<4x8xf32>
+  %c = graph.matmul %t by %w {names = ["c"]} : tensor<4x8xf32> by tensor<8x8xf32> -> tensor<4x8xf32>
+  return %c : tensor<4x8xf32>
+}
