@@ -12,7 +12,8 @@ inline bool isTensor(mlir::Value value) {
   return mlir::isa<mlir::RankedTensorType>(value.getType());
 }
 
-/// Lowers one entry program into a new function.
+/// Lowers one entry program into a new function, long runs of calls into
+/// functions of their own (`partName`).
 class EntryLowering {
 public:
   EntryLowering(const memory::Program &program, mlir::func::FuncOp target,
@@ -31,6 +32,7 @@ private:
   void returnStatus();
   llvm::LogicalResult lower(mlir::Block &block);
   llvm::LogicalResult lower(mlir::Operation &op);
+  llvm::LogicalResult lowerPart(llvm::ArrayRef<mlir::Operation *> ops);
   llvm::LogicalResult lowerKernel(exec::KernelOp kernel);
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);

@@ -37,6 +37,9 @@ public:
   mlir::Value fail(int32_t status, mlir::Value message);
 
   void setLoc(mlir::Location newLoc) { loc = newLoc; }
+  mlir::Value getFrame() const { return frame; }
+  /// For code in another function, which has the frame under another name.
+  void setFrame(mlir::Value newFrame) { frame = newFrame; }
 
 private:
   mlir::Value loadField(mlir::Value structure, int64_t field);

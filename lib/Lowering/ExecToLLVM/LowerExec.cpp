@@ -312,13 +312,6 @@ LogicalResult EntryLowering::lower(Operation &op) {
   return success();
 }
 
-LogicalResult EntryLowering::lower(Block &block) {
-  for (Operation &op : block.without_terminator())
-    if (failed(lower(op)))
-      return failure();
-  return success();
-}
-
 LogicalResult EntryLowering::run() {
   func::FuncOp entry = program.getEntry();
   for (BlockArgument argument : entry.getArguments())

@@ -13,6 +13,8 @@ namespace cinch {
 
 /// Name of the function that `lower-exec` makes of the entry program.
 inline constexpr llvm::StringLiteral entryName = "cinch_entry";
+/// What the functions for long runs of calls are called, with a number behind.
+inline constexpr llvm::StringLiteral partName = "cinch_part";
 
 } // namespace cinch
 

@@ -37,6 +37,9 @@ def LowerExecPass : Pass<"lower-exec", "::mlir::ModuleOp"> {
     Kernels with `faults` get the address of a fault word; where one has failed,
     loops end, `exec.read` gives 0, and the entry returns the status of `fail` with
     the message of the first assertion that did not hold.
+    Of more than 128 calls in a row, each 128 become a function `cinch_part_N` that gets
+    the frame, the words for arguments and the fault word, and is not inlined: LLVM's
+    time for one function grows faster than its size.
     Requires `plan-memory`, `describe-program`, and kernels lowered by
     `lower-kernels`. Afterwards no exec operation is left.
   }];
