@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Graph/Constants.h"
-#include "mlir/IR/Dominance.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Common/SymbolicShape.h"
+#include "passes/Graph/MergeEqual.h"
 #include "passes/Graph/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -201,29 +201,6 @@ static void foldKnown(func::FuncOp function,
   });
 }
 
-/// Replaces a constant by an equal one that dominates it.
-static void mergeConstants(func::FuncOp function, Counts &counts) {
-  DominanceInfo dominance(function);
-  llvm::MapVector<Attribute, SmallVector<ConstantOp>> seen;
-  SmallVector<ConstantOp> constants;
-  function.walk<WalkOrder::PreOrder>(
-      [&](ConstantOp op) { constants.push_back(op); });
-  for (ConstantOp op : constants) {
-    auto &equal = seen[op.getValue()];
-    auto found = llvm::find_if(equal, [&](ConstantOp other) {
-      return dominance.properlyDominates(other.getOperation(),
-                                         op.getOperation());
-    });
-    if (found == equal.end() || isReturned(op)) {
-      equal.push_back(op);
-      continue;
-    }
-    op.getResult().replaceAllUsesWith(found->getResult());
-    op.erase();
-    ++counts.merged;
-  }
-}
-
 //===----------------------------------------------------------------------===//
 // Identities
 //===----------------------------------------------------------------------===//
@@ -356,7 +333,7 @@ struct GraphSimplify
       bypassIdentities(function, *analysis, counts);
       foldKnown(function, *analysis, counts);
       removeUnused(function, counts);
-      mergeConstants(function, counts);
+      counts.merged += mergeEqual(function);
       bool changed = false;
       if (failed(applyPatternsGreedily(function, frozen, config, &changed)))
         return signalPassFailure();

@@ -16,7 +16,7 @@ def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
     - Integer and bool values whose contents the shape analysis knows become
       constants; an `scf.if` of a known condition becomes its branch.
     - Dimensions that the analysis knows replace `?` in types.
-    - Equal constants become one; operations that return their operand (a reshape
+    - Equal operations become one (also constants); operations that return their operand (a reshape
       to the same shape, a cast to the same type, a transpose that moves no axis, ...)
       disappear; a transpose of a transpose and a reshape of a reshape become one;
       values that nobody uses are removed.
@@ -25,7 +25,7 @@ def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
     returns, its producer takes the name over if it has no role of its own, else the
     operation stays. Refused: what `SymbolicShapeAnalysis` refuses.
     Counts, in the attribute `graph.simplify_report` of the function when `report` is set:
-    folded (to constants), refined (types), merged (constants), bypassed
+    folded (to constants), refined (types), merged (equal operations), bypassed
     (identities), removed (unused).
   }];
   let options = [

@@ -131,3 +131,25 @@ func.func @keeps_types_of_loops(%x: tensor<2x4xf32> {graph.name = "x"}, %n: inde
   }
   return %r : tensor<?x4xf32>
 }
+
+// -----
+
+// Equal but for their names; an output keeps its own. Other attributes tell operations apart.
+// CHECK-LABEL: func.func @merges_equal_operations
+// CHECK-SAME: merged = 2
+func.func @merges_equal_operations(%x: tensor<4x4xf32> {graph.name = "x"}) -> (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) {
+  // CHECK-NEXT: %[[A:.*]] = graph.exp %arg0 {names = ["a"]}
+  // CHECK-NEXT: %[[C:.*]] = graph.softmax %[[A]] {axis = 0 : i64, names = ["c"]}
+  // CHECK-NEXT: %[[E:.*]] = graph.softmax %[[A]] {axis = 1 : i64, names = ["e"]}
+  // CHECK-NEXT: %[[F:.*]] = graph.add %[[C]], %[[C]] {names = ["f"]}
+  // CHECK-NEXT: %[[G:.*]] = graph.exp %arg0 {names = ["g"]}
+  // CHECK-NEXT: return %[[F]], %[[E]], %[[G]]
+  %a = graph.exp %x {names = ["a"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %b = graph.exp %x {names = ["b"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %c = graph.softmax %a {axis = 0 : i64, names = ["c"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %d = graph.softmax %b {axis = 0 : i64, names = ["d"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %e = graph.softmax %b {axis = 1 : i64, names = ["e"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %f = graph.add %c, %d {names = ["f"]} : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  %g = graph.exp %x {names = ["g"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  return %f, %e, %g : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>
+}
