@@ -2,7 +2,7 @@
 sizes known at run time only, and kernels that fail in any of the functions.
 
 The tolerance is 1e-5 of the largest output: 150 float32 products of 8 x 8, each
-with a scale near 1, in another order (measured: at most 1.5e-6).
+with a scale near 1, in another order.
 """
 import numpy as np
 import onnx
