@@ -25,6 +25,12 @@ CASES = {
     "row": ((1, 5), (1, 1), (1, 1), (0, 2, 0, 2), 10, 12),
     "column": ((5, 1), (1, 2), (1, 1), (2, 0, 2, 0), 10, 12),
     "one_axis": ((4,), (1,), (1,), (1, 2), 30, 33),
+    "one_axis_strided": ((3,), (2,), (3,), (2, 1), 67, 70),
+    "one_axis_wide": ((3,), (1,), (1,), (1, 1), 20, 300),
+    "one_axis_pointwise": ((1,), (1,), (1,), (0, 0), 20, 33),
+    "one_channel": ((50,), (20,), (1,), (0, 0), 1, 70),
+    "one_channel_dense": ((50,), (3,), (1,), (0, 0), 1, 9),
+    "one_channel_padded": ((32,), (16,), (1,), (7, 9), 1, 70),
     "depthwise": ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), 9, -1),
     "depthwise_5x5": ((5, 5), (2, 2), (1, 1), (2, 2, 2, 2), 4, -1),
     "depthwise_dilated": ((3, 2), (1, 1), (2, 3), (0, 3, 2, 0), 5, -1),
@@ -87,7 +93,7 @@ def test_dynamic_width(case, tmp_path):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("case", ["3x3", "ragged", "5x5_dilated", "strided", "one_axis",
-                                  "depthwise", "depthwise_5x5"])
+                                  "one_axis_strided", "one_channel", "depthwise", "depthwise_5x5"])
 def test_static_width(case, width, tmp_path):
     if not fits(case, width):
         pytest.skip("the kernel is larger than the padded input")

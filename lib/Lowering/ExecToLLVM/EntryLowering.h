@@ -33,6 +33,8 @@ private:
   llvm::LogicalResult lower(mlir::Block &block);
   llvm::LogicalResult lower(mlir::Operation &op);
   llvm::LogicalResult lowerPart(llvm::ArrayRef<mlir::Operation *> ops);
+  mlir::Value getGrain(exec::KernelOp kernel, mlir::LLVM::LLVMFuncOp callee,
+                       mlir::Value count);
   llvm::LogicalResult lowerKernel(exec::KernelOp kernel);
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);

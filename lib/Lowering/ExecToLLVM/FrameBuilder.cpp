@@ -91,9 +91,9 @@ Value FrameBuilder::callHost(int64_t field, Type result, ValueRange operands) {
 }
 
 void FrameBuilder::parallelFor(int64_t kernel, Value function, Value args,
-                               Value tiles, int64_t grain) {
+                               Value tiles, Value grain) {
   callHost(ParallelFor, Type(),
-           {frame, constant(kernel), function, args, tiles, constant(grain)});
+           {frame, constant(kernel), function, args, tiles, grain});
 }
 
 void FrameBuilder::copy(Value to, Value from, Value bytes) {

@@ -31,7 +31,7 @@ public:
 
   // -- Services of the host.
   void parallelFor(int64_t kernel, mlir::Value function, mlir::Value args,
-                   mlir::Value tiles, int64_t grain);
+                   mlir::Value tiles, mlir::Value grain);
   void copy(mlir::Value to, mlir::Value from, mlir::Value bytes);
   /// The status for the entry to return.
   mlir::Value fail(int32_t status, mlir::Value message);

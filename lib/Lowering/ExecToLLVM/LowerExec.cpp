@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/ExecToLLVM/EntryLowering.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
+#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -165,6 +166,24 @@ void EntryLowering::mapScalars(ValueRange from, ValueRange to) {
       scalars.map(value, to[next++]);
 }
 
+/// The fewest tiles of `kernel` that are worth a thread, an i64.
+Value EntryLowering::getGrain(exec::KernelOp kernel, LLVM::LLVMFuncOp callee,
+                              Value count) {
+  auto grain = callee->getAttrOfType<IntegerAttr>("exec.grain");
+  auto flops = kernel->getAttrOfType<StringAttr>("exec.flops");
+  if (!grain || grain.getInt() != grainByFlops || !flops)
+    return code.constant(grain ? std::max<int64_t>(grain.getInt(), 1) : 1);
+  // Tiles of equal work, as many as make up what is worthwhile.
+  Location loc = kernel.getLoc();
+  Value all = code.evaluate(*Expr::parse(std::string_view(flops.getValue())));
+  Value one = code.constant(1);
+  all = LLVM::SMaxOp::create(builder, loc, all, one);
+  Value wanted =
+      LLVM::MulOp::create(builder, loc, count, code.constant(worthwhileFlops));
+  Value fewest = LLVM::UDivOp::create(builder, loc, wanted, all);
+  return LLVM::SMaxOp::create(builder, loc, fewest, one);
+}
+
 LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
   auto callee = symbols.lookup<LLVM::LLVMFuncOp>(kernel.getCallee());
   auto tiles =
@@ -197,13 +216,12 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
     llvm::append_range(faults,
                        kernel.getFaults().getAsValueRange<StringAttr>());
   }
-  auto grain = callee->getAttrOfType<IntegerAttr>("exec.grain");
   Value count =
       LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args})
           .getResult();
   Value function = LLVM::AddressOfOp::create(builder, kernel.getLoc(), callee);
   code.parallelFor(number.getInt(), function, args, count,
-                   grain ? grain.getInt() : 1);
+                   getGrain(kernel, callee, count));
   return success();
 }
 

@@ -140,10 +140,11 @@ LogicalResult AttentionEmitter::emitTiles() {
   return emitTile(plan.blockRows.back());
 }
 
-static int64_t getWork(const AttentionPlan &plan) {
-  int64_t rows = std::min(plan.numRows.value_or(16), plan.blockRows.back());
-  return 2 * rows * plan.numKeys.value_or(128) *
-         (plan.headSize + plan.valueSize);
+static int64_t getTileGrain(const AttentionPlan &plan) {
+  if (!plan.numRows || !plan.numKeys)
+    return grainByFlops;
+  int64_t rows = std::min(*plan.numRows, plan.blockRows.back());
+  return getGrain(2 * rows * *plan.numKeys * (plan.headSize + plan.valueSize));
 }
 
 FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
@@ -161,5 +162,5 @@ FailureOr<int64_t> cinch::emitAttention(OpBuilder &builder, func::FuncOp body,
             return AttentionEmitter(*schedule, *plan, emitter, microkernels);
           })))
     return failure();
-  return getGrain(getWork(*plan));
+  return getTileGrain(*plan);
 }

@@ -28,13 +28,26 @@ private:
   void decode(mlir::Value linear, llvm::ArrayRef<unsigned> dims,
               llvm::ArrayRef<mlir::Value> sizes,
               llvm::MutableArrayRef<mlir::Value> indices);
-  void setDepth(mlir::Value linear);
+  /// Calls `emit(local)` in a loop over the depth [first, first + count), with
+  /// its loops set and `local` counted from `first`.
+  mlir::LogicalResult
+  forDepth(mlir::Value first, mlir::Value count,
+           llvm::function_ref<mlir::LogicalResult(mlir::Value local)> emit);
   void setRow(mlir::Value linear);
   /// Calls `emit(local)` in a loop over the columns [first, first + count),
   /// with their dimensions set and `local` counted from `first`.
   mlir::LogicalResult
   forColumns(mlir::Value first, mlir::Value count,
              llvm::function_ref<mlir::LogicalResult(mlir::Value local)> emit);
+  /// Calls `emit` for each of `blocks` blocks of columns of the current tile,
+  /// with `block` set.
+  mlir::LogicalResult forBlocks(llvm::function_ref<mlir::LogicalResult()> emit);
+  /// The first column of the current block, and the number of its columns.
+  mlir::Value getFirstColumn();
+  mlir::Value getColumns();
+  mlir::LogicalResult multiply(mlir::Value firstRow, mlir::Value rows);
+  mlir::LogicalResult multiplyBlock(mlir::Value row, mlir::Value count,
+                                    mlir::Value firstDepth, mlir::Value depth);
   void fillZeros(mlir::Value buffer, mlir::Value begin, mlir::Value end);
   mlir::Value read(mlir::OpOperand *operand);
   mlir::Value addressOf(mlir::OpOperand *operand);
@@ -46,9 +59,7 @@ private:
             mlir::Value a, mlir::Value b, mlir::Value c);
   void callOnce(int64_t m, mlir::Value isFullColumns, mlir::Value isFullDepth,
                 mlir::Value a, mlir::Value b, mlir::Value c);
-  mlir::LogicalResult emitEpilogue(mlir::Value firstRow, mlir::Value rows,
-                                   mlir::Value firstColumn,
-                                   mlir::Value columns);
+  mlir::LogicalResult emitEpilogue(mlir::Value firstRow, mlir::Value rows);
 
   const KernelSchedule &schedule;
   ContractionPlan &plan;
@@ -63,6 +74,9 @@ private:
   /// The current indices: per dimension of the space, per loop of the op.
   llvm::SmallVector<mlir::Value> indices, loops;
   mlir::Value accumulator, lhsPanel, rhsPanel;
+  /// Of the current tile: the first block of columns and their number; the
+  /// current one of them, and where it begins in the accumulator.
+  mlir::Value firstBlock, blocks, block, blockStart;
   mlir::Value localRow, localColumn;
 };
 

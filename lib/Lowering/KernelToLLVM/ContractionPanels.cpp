@@ -25,8 +25,60 @@ void ContractionEmitter::decode(Value linear, ArrayRef<unsigned> dims,
   }
 }
 
-void ContractionEmitter::setDepth(Value linear) {
-  decode(linear, depthLoops, loopSizes, loops);
+LogicalResult
+ContractionEmitter::forDepth(Value first, Value count,
+                             function_ref<LogicalResult(Value)> emit) {
+  if (depthLoops.size() <= 1)
+    return emitter.forRange(
+        count, /*isParallel=*/!depthLoops.empty(), [&](Value local) {
+          if (!depthLoops.empty())
+            loops[depthLoops.back()] = emitter.add(first, local);
+          return emit(local);
+        });
+  // Runs of the innermost loop; of all of it, where blocks are whole windows.
+  OpBuilder::InsertionGuard guard(builder);
+  Value end = emitter.add(first, count), zero = emitter.constant(0);
+  unsigned last = depthLoops.back();
+  Value width = loopSizes[last];
+  Value begin = emitter.floorDiv(first, width);
+  scf::ForOp runs =
+      emitter.makeLoop(begin, emitter.ceilDiv(end, width), emitter.constant(1));
+  Value run = runs.getInductionVar();
+  decode(run, ArrayRef<unsigned>(depthLoops).drop_back(), loopSizes, loops);
+  Value start = emitter.mul(run, width), low = zero, high = width;
+  std::optional<int64_t> size = getConstantIntValue(width);
+  if (!plan.depth || !size || plan.blockDepth % *size != 0) {
+    low = emitter.max(emitter.sub(first, start), zero);
+    high = emitter.min(emitter.sub(end, start), width);
+  }
+  scf::ForOp loop = emitter.makeLoop(low, high, emitter.constant(1));
+  emitter.markParallel(loop);
+  loops[last] = loop.getInductionVar();
+  return emit(emitter.add(loop.getInductionVar(), emitter.sub(start, first)));
+}
+
+LogicalResult
+ContractionEmitter::forBlocks(function_ref<LogicalResult()> emit) {
+  if (plan.groupBlocks == 1) {
+    block = firstBlock;
+    blockStart = emitter.constant(0);
+    return emit();
+  }
+  return emitter.forRange(blocks, /*isParallel=*/false, [&](Value number) {
+    block = emitter.add(firstBlock, number);
+    blockStart = emitter.mul(
+        number, emitter.constant(plan.tileRows * plan.blockColumns));
+    return emit();
+  });
+}
+
+Value ContractionEmitter::getFirstColumn() {
+  return emitter.mul(block, emitter.constant(plan.blockColumns));
+}
+
+Value ContractionEmitter::getColumns() {
+  return emitter.min(emitter.sub(numColumns, getFirstColumn()),
+                     emitter.constant(plan.blockColumns));
 }
 
 void ContractionEmitter::setRow(Value linear) {
@@ -96,16 +148,14 @@ LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
   scf::ForOp rows = emitter.makeLoop(zero, count, one);
   setRow(emitter.add(firstRow, rows.getInductionVar()));
   Value start = emitter.mul(rows.getInductionVar(), width);
-  {
-    OpBuilder::InsertionGuard inner(builder);
-    scf::ForOp loop = emitter.makeLoop(zero, depth, one);
-    emitter.markParallel(loop);
-    setDepth(emitter.add(firstDepth, loop.getInductionVar()));
-    Value value = read(plan.lhs);
-    if (!value)
-      return failure();
-    emitter.store(value, lhsPanel, emitter.add(start, loop.getInductionVar()));
-  }
+  if (failed(forDepth(firstDepth, depth, [&](Value local) -> LogicalResult {
+        Value value = read(plan.lhs);
+        if (!value)
+          return failure();
+        emitter.store(value, lhsPanel, emitter.add(start, local));
+        return success();
+      })))
+    return failure();
   if (!plan.depth)
     fillZeros(lhsPanel, emitter.add(start, depth), emitter.add(start, width));
   return success();
@@ -115,12 +165,13 @@ LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
 LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
                                           Value firstColumn, Value count) {
   OpBuilder::InsertionGuard guard(builder);
-  Value zero = emitter.constant(0), one = emitter.constant(1);
   Value width = emitter.constant(plan.blockColumns);
   {
     OpBuilder::InsertionGuard inner(builder);
-    scf::ForOp loop = emitter.makeLoop(zero, depth, one);
-    setDepth(emitter.add(firstDepth, loop.getInductionVar()));
+    scf::ForOp loop =
+        emitter.makeLoop(emitter.constant(0), depth, emitter.constant(1));
+    decode(emitter.add(firstDepth, loop.getInductionVar()), depthLoops,
+           loopSizes, loops);
     Value start = emitter.mul(loop.getInductionVar(), width);
     if (failed(
             forColumns(firstColumn, count, [&](Value local) -> LogicalResult {

@@ -1,5 +1,5 @@
 //===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM ------===//
-#include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+#include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -124,6 +124,9 @@ public:
   void chooseBlocks();
 
 private:
+  bool takeFilters();
+  void addRows(unsigned end);
+  void findLhsInPlace();
   bool dependsOn(OpOperand *operand, unsigned dim) {
     AffineMap map = getSimplifiedMap(plan.op, operand);
     return llvm::any_of(map.getResults(), [&](AffineExpr expr) {
@@ -142,6 +145,56 @@ private:
   SmallVector<int64_t> ranges;
 };
 } // namespace
+
+/// Makes the filters of a convolution with few positions the columns, as a
+/// GEMM is only as good as its columns are many. B is the input before, and
+/// the filter after.
+bool Planner::takeFilters() {
+  AffineMap map = plan.op.getMatchingIndexingMap(plan.rhs);
+  if (map.getNumResults() < 3)
+    return false;
+  std::optional<Window> window =
+      getWindow(map.getResults().back(), plan.op.getNumParallelLoops());
+  unsigned last = schedule.rank - 1;
+  if (!window || static_cast<int>(window->out) != plan.loopOfDim[last])
+    return false;
+  // Of several axes, rows are read one by one, so that only the shortest ones
+  // are better off as rows of the GEMM.
+  int64_t positions = ranges[window->out];
+  bool isLine = map.getNumResults() == 3;
+  if (ShapedType::isDynamic(positions) ? !isLine
+                                       : positions >= (isLine ? 20 : 4))
+    return false;
+  std::optional<unsigned> filters;
+  for (unsigned dim = 0; dim < last; ++dim)
+    if (dependsOn(plan.lhs, dim)) {
+      if (filters || dependsOn(plan.rhs, dim))
+        return false;
+      filters = dim;
+    }
+  if (!filters)
+    return false;
+  std::swap(plan.lhs, plan.rhs);
+  plan.columns.push_back(*filters);
+  return true;
+}
+
+/// Finds the rows among the dimensions in front of `end`.
+void Planner::addRows(unsigned end) {
+  auto isRow = [&](unsigned dim) {
+    return dependsOn(plan.lhs, dim) && !dependsOn(plan.rhs, dim);
+  };
+  for (unsigned row = end; row-- > 0;) {
+    if (!isRow(row))
+      continue;
+    unsigned begin = row;
+    while (begin > 0 && schedule.merged[begin - 1] && isRow(begin - 1))
+      --begin;
+    for (unsigned dim = begin; dim <= row; ++dim)
+      plan.rows.push_back(dim);
+    return;
+  }
+}
 
 bool Planner::classify() {
   const KernelReduction &reduction = schedule.reductions.front();
@@ -162,28 +215,22 @@ bool Planner::classify() {
   plan.lhs = inFirst ? second : first;
   plan.rhs = inFirst ? first : second;
 
-  unsigned dim = schedule.rank;
-  while (dim > 0 && dependsOn(plan.rhs, dim - 1) &&
-         !dependsOn(plan.lhs, dim - 1))
-    --dim;
-  // A batch dimension of B in front of its columns stays outside, except that
-  // the positions of a convolution are columns together.
-  for (unsigned column = dim; column < schedule.rank; ++column)
-    plan.columns.push_back(column);
-  std::optional<unsigned> row;
-  for (unsigned candidate = dim; candidate-- > 0 && !row;)
-    if (dependsOn(plan.lhs, candidate) && !dependsOn(plan.rhs, candidate))
-      row = candidate;
-  if (row) {
-    unsigned begin = *row;
-    while (begin > 0 && schedule.merged[begin - 1] &&
-           dependsOn(plan.lhs, begin - 1) && !dependsOn(plan.rhs, begin - 1))
-      --begin;
-    for (unsigned d = begin; d <= *row; ++d)
-      plan.rows.push_back(d);
+  if (takeFilters()) {
+    addRows(schedule.rank);
+  } else {
+    unsigned dim = schedule.rank;
+    while (dim > 0 && dependsOn(plan.rhs, dim - 1) &&
+           !dependsOn(plan.lhs, dim - 1))
+      --dim;
+    // A batch dimension of B in front of its columns stays outside, except that
+    // the positions of a convolution are columns together.
+    for (unsigned column = dim; column < schedule.rank; ++column)
+      plan.columns.push_back(column);
+    addRows(dim);
   }
-  for (unsigned d = 0; d < dim; ++d)
-    if (!llvm::is_contained(plan.rows, d))
+  for (unsigned d = 0; d < schedule.rank; ++d)
+    if (!llvm::is_contained(plan.rows, d) &&
+        !llvm::is_contained(plan.columns, d))
       plan.outer.push_back(d);
 
   plan.linearColumns = true;
@@ -195,28 +242,52 @@ bool Planner::classify() {
   return true;
 }
 
+/// True for an operand that is an argument of float32.
+static bool isMemory(OpOperand *operand) {
+  return isa<BlockArgument>(operand->get()) &&
+         getElementTypeOrSelf(operand->get().getType()).isF32();
+}
+
+void Planner::findLhsInPlace() {
+  auto type = cast<RankedTensorType>(plan.lhs->get().getType());
+  AffineMap map = getSimplifiedMap(plan.op, plan.lhs);
+  size_t axis = 0;
+  bool depthIsInner = areNeighbours(type, map, plan.reduced, ranges, axis) &&
+                      getStride(type, axis) == 1;
+  if (depthIsInner || *plan.depth == 1) {
+    SmallVector<unsigned> rowLoops = loopsOf(plan.rows);
+    if (plan.numRows == 1)
+      plan.lhsStride = *plan.depth;
+    else if (areNeighbours(type, map, rowLoops, ranges, axis))
+      plan.lhsStride = getStride(type, axis);
+    return;
+  }
+  // A window along the only axis of one channel: rows that overlap. A call
+  // reads no further than the next row (chooseBlocks), so steps must be long.
+  if (plan.rows.size() != 1 || map.getNumResults() == 0)
+    return;
+  AffineExpr inner = map.getResults().back();
+  std::optional<Window> window =
+      getWindow(inner, plan.op.getNumParallelLoops());
+  if (!window || window->dilation != 1 || window->stride < 16 ||
+      static_cast<int>(window->out) != plan.loopOfDim[plan.rows.back()])
+    return;
+  for (AffineExpr expr : map.getResults().drop_back())
+    for (unsigned loop : plan.reduced)
+      if (expr.isFunctionOfDim(loop))
+        return;
+  for (unsigned loop : plan.reduced)
+    if (loop != window->tap && ranges[loop] != 1)
+      return;
+  plan.lhsStride = window->stride;
+}
+
 void Planner::findOperandsInPlace() {
-  auto isMemory = [](OpOperand *operand) {
-    return isa<BlockArgument>(operand->get()) &&
-           getElementTypeOrSelf(operand->get().getType()).isF32();
-  };
   if (!plan.depth)
     return;
   size_t axis = 0;
-  if (isMemory(plan.lhs)) {
-    auto type = cast<RankedTensorType>(plan.lhs->get().getType());
-    AffineMap map = getSimplifiedMap(plan.op, plan.lhs);
-    bool isUnit = *plan.depth == 1;
-    bool depthIsInner = areNeighbours(type, map, plan.reduced, ranges, axis) &&
-                        getStride(type, axis) == 1;
-    if (depthIsInner || isUnit) {
-      SmallVector<unsigned> rowLoops = loopsOf(plan.rows);
-      if (plan.numRows == 1)
-        plan.lhsStride = *plan.depth;
-      else if (areNeighbours(type, map, rowLoops, ranges, axis))
-        plan.lhsStride = getStride(type, axis);
-    }
-  }
+  if (isMemory(plan.lhs))
+    findLhsInPlace();
   if (auto unpack = plan.rhs->get().getDefiningOp<linalg::GenericOp>())
     if (auto block = unpack->getAttrOfType<IntegerAttr>(unpackAttrName)) {
       plan.rhsStride = plan.blockColumns = block.getInt();
@@ -269,9 +340,16 @@ void Planner::chooseBlocks() {
     int64_t parts =
         std::max<int64_t>(llvm::divideCeil(*plan.depth, maxDepth), 1);
     plan.blockDepth = llvm::divideCeil(*plan.depth, parts);
+    // Whole windows, where A is packed: their taps are a loop of known size.
+    int64_t taps = plan.reduced.size() > 1 && !plan.lhsStride
+                       ? ranges[plan.reduced.back()]
+                       : 1;
     if (parts > 1)
-      plan.blockDepth = llvm::alignTo(plan.blockDepth, 16);
+      plan.blockDepth =
+          llvm::alignTo(plan.blockDepth, taps > 1 && taps < 64 ? taps : 16);
     plan.blockDepth = std::max<int64_t>(plan.blockDepth, 1);
+    if (plan.lhsStride && plan.blockDepth > *plan.lhsStride)
+      plan.blockDepth = llvm::alignDown(*plan.lhsStride, 16);
   }
   // Rows: a packed panel of B serves as many as the accumulator can hold.
   int64_t fit =
@@ -284,6 +362,12 @@ void Planner::chooseBlocks() {
     plan.tileRows = std::min(limit, std::max<int64_t>(*plan.numRows, 1));
     plan.callRows = std::min(maxCallRows, std::max<int64_t>(*plan.numRows, 1));
   }
+  // Columns of a tile: what is packed of A serves as many as the accumulator
+  // can hold.
+  if (plan.packedArgument && !plan.lhsStride && plan.numColumns)
+    plan.groupBlocks = std::clamp<int64_t>(
+        maxTileElements / (plan.tileRows * plan.blockColumns), 1,
+        llvm::divideCeil(*plan.numColumns, plan.blockColumns));
 }
 
 std::optional<ContractionPlan>

@@ -14,7 +14,9 @@ inline constexpr llvm::StringLiteral unpackAttrName = "exec.unpack";
 /// contraction whose results are walked in the space of a schedule. `columns`
 /// is the innermost part of that space that only B depends on, `rows` the
 /// innermost dimension (or mergeable run) that only A depends on; the other
-/// dimensions are outer: one GEMM for each of their values.
+/// dimensions are outer: one GEMM for each of their values. Of a convolution
+/// with few positions, or an unknown number of them along its only axis, the
+/// positions are rows and the filters, wherever they are, columns.
 struct ContractionPlan {
   mlir::linalg::GenericOp op;
   mlir::OpOperand *lhs = nullptr, *rhs = nullptr;   ///< A and B
@@ -33,6 +35,8 @@ struct ContractionPlan {
 
   /// Block sizes: rows per tile (and per call), columns and depth per call.
   int64_t tileRows = 0, callRows = 0, blockColumns = 0, blockDepth = 0;
+  /// Blocks of columns per tile: they share what was packed of A.
+  int64_t groupBlocks = 1;
 
   /// The plan of the kernel; nullopt where microkernels do not apply.
   /// `packsWeights`: B will be packed if it is a weight.

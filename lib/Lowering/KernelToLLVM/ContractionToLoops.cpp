@@ -42,7 +42,9 @@ Value ContractionEmitter::makeSpace() {
   rowTiles = emitter.ceilDiv(numRows, emitter.constant(plan.tileRows));
   columnBlocks =
       emitter.ceilDiv(numColumns, emitter.constant(plan.blockColumns));
-  return emitter.mul(product(plan.outer), emitter.mul(rowTiles, columnBlocks));
+  Value groups =
+      emitter.ceilDiv(columnBlocks, emitter.constant(plan.groupBlocks));
+  return emitter.mul(product(plan.outer), emitter.mul(rowTiles, groups));
 }
 
 /// Calls the microkernel of `m` rows on the block.
@@ -113,30 +115,85 @@ void ContractionEmitter::call(Value rows, Value columns, Value depth, Value a,
   });
 }
 
-LogicalResult ContractionEmitter::emitEpilogue(Value firstRow, Value rows,
-                                               Value firstColumn,
-                                               Value columns) {
-  OpBuilder::InsertionGuard guard(builder);
+LogicalResult ContractionEmitter::emitEpilogue(Value firstRow, Value rows) {
   Value result = plan.op->getResult(0);
   emitter.redirect(result, [this](ArrayRef<Value>) {
     Value row = emitter.mul(localRow, emitter.constant(plan.blockColumns));
-    return emitter.load(builder.getF32Type(), accumulator,
-                        emitter.add(row, localColumn));
+    Value place = emitter.add(blockStart, emitter.add(row, localColumn));
+    return emitter.load(builder.getF32Type(), accumulator, place);
   });
-  scf::ForOp loop =
-      emitter.makeLoop(emitter.constant(0), rows, emitter.constant(1));
-  localRow = loop.getInductionVar();
-  setRow(emitter.add(firstRow, localRow));
-  return forColumns(firstColumn, columns, [&](Value local) {
-    localColumn = local;
-    return emitRoots(schedule, emitter, indices);
+  return forBlocks([&]() {
+    Value firstColumn = getFirstColumn(), columns = getColumns();
+    return emitter.forRange(rows, /*isParallel=*/false, [&](Value row) {
+      localRow = row;
+      setRow(emitter.add(firstRow, row));
+      return forColumns(firstColumn, columns, [&](Value local) {
+        localColumn = local;
+        return emitRoots(schedule, emitter, indices);
+      });
+    });
   });
+}
+
+/// Adds A[row.., firstDepth..] * B[firstDepth.., block] to the accumulator.
+LogicalResult ContractionEmitter::multiplyBlock(Value row, Value count,
+                                                Value firstDepth, Value depth) {
+  Value zero = emitter.constant(0), firstColumn = getFirstColumn();
+  // The addresses of the block: the linear index over the depth goes to the
+  // innermost loop, as the axes that it counts are neighbours in place.
+  for (unsigned loop : plan.reduced)
+    loops[loop] = zero;
+  if (!depthLoops.empty())
+    loops[depthLoops.back()] = firstDepth;
+  for (unsigned dim : plan.columns)
+    indices[dim] = loops[plan.loopOfDim[dim]] = zero;
+  indices[plan.columns.back()] = firstColumn;
+  loops[plan.loopOfDim[plan.columns.back()]] = firstColumn;
+  Value a = plan.lhsStride ? addressOf(plan.lhs) : lhsPanel;
+  Value b = rhsPanel;
+  if (plan.packedArgument)
+    b = emitter.address(*plan.packedArgument, {block, firstDepth, zero});
+  else if (plan.rhsStride)
+    b = addressOf(plan.rhs);
+  Value c =
+      advance(emitter, advance(emitter, accumulator, blockStart, /*stride=*/1),
+              row, plan.blockColumns);
+  call(count, getColumns(), depth, a, b, c);
+  return success();
+}
+
+/// Fills the accumulator of the current tile.
+LogicalResult ContractionEmitter::multiply(Value firstRow, Value rows) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = emitter.constant(0);
+  scf::ForOp depthLoop =
+      emitter.makeLoop(zero, numDepth, emitter.constant(plan.blockDepth));
+  Value firstDepth = depthLoop.getInductionVar();
+  Value depth = emitter.min(emitter.sub(numDepth, firstDepth),
+                            emitter.constant(plan.blockDepth));
+  if (!plan.rhsStride) {
+    block = firstBlock; // the only one of the tile
+    if (failed(packRhs(firstDepth, depth, getFirstColumn(), getColumns())))
+      return failure();
+  }
+  scf::ForOp rowLoop =
+      emitter.makeLoop(zero, rows, emitter.constant(plan.callRows));
+  Value local = rowLoop.getInductionVar();
+  Value row = emitter.add(firstRow, local);
+  Value count =
+      emitter.min(emitter.sub(rows, local), emitter.constant(plan.callRows));
+  if (!plan.lhsStride && failed(packLhs(row, count, firstDepth, depth)))
+    return failure();
+  setRow(row);
+  return forBlocks(
+      [&]() { return multiplyBlock(local, count, firstDepth, depth); });
 }
 
 LogicalResult ContractionEmitter::emitTiles() {
   Value zero = emitter.constant(0), one = emitter.constant(1);
   Type f32 = builder.getF32Type();
-  accumulator = emitter.allocateStack(f32, plan.tileRows * plan.blockColumns);
+  accumulator = emitter.allocateStack(f32, plan.groupBlocks * plan.tileRows *
+                                               plan.blockColumns);
   if (!plan.lhsStride)
     lhsPanel = emitter.allocateStack(f32, plan.callRows * plan.blockDepth);
   if (!plan.rhsStride)
@@ -147,73 +204,33 @@ LogicalResult ContractionEmitter::emitTiles() {
   indices.assign(schedule.rank, zero);
   loops.assign(plan.op.getNumLoops(), zero);
   Value tile = tiles.getInductionVar();
-  Value firstColumn = emitter.mul(emitter.rem(tile, columnBlocks),
-                                  emitter.constant(plan.blockColumns));
-  Value rest = emitter.floorDiv(tile, columnBlocks);
+  Value perTile = emitter.constant(plan.groupBlocks);
+  Value groups = emitter.ceilDiv(columnBlocks, perTile);
+  firstBlock = emitter.mul(emitter.rem(tile, groups), perTile);
+  blocks = emitter.min(emitter.sub(columnBlocks, firstBlock), perTile);
+  Value rest = emitter.floorDiv(tile, groups);
   Value firstRow =
       emitter.mul(emitter.rem(rest, rowTiles), emitter.constant(plan.tileRows));
   decode(emitter.floorDiv(rest, rowTiles), plan.outer, dimSizes, indices);
   for (unsigned dim : plan.outer)
     loops[plan.loopOfDim[dim]] = indices[dim];
-  Value columns = emitter.min(emitter.sub(numColumns, firstColumn),
-                              emitter.constant(plan.blockColumns));
   Value rows = emitter.min(emitter.sub(numRows, firstRow),
                            emitter.constant(plan.tileRows));
-  fillZeros(accumulator, zero,
-            emitter.mul(rows, emitter.constant(plan.blockColumns)));
-  {
-    OpBuilder::InsertionGuard guard(builder);
-    scf::ForOp depthLoop =
-        emitter.makeLoop(zero, numDepth, emitter.constant(plan.blockDepth));
-    Value firstDepth = depthLoop.getInductionVar();
-    Value depth = emitter.min(emitter.sub(numDepth, firstDepth),
-                              emitter.constant(plan.blockDepth));
-    if (!plan.rhsStride &&
-        failed(packRhs(firstDepth, depth, firstColumn, columns)))
-      return failure();
-    scf::ForOp rowLoop =
-        emitter.makeLoop(zero, rows, emitter.constant(plan.callRows));
-    Value row = emitter.add(firstRow, rowLoop.getInductionVar());
-    Value count = emitter.min(emitter.sub(rows, rowLoop.getInductionVar()),
-                              emitter.constant(plan.callRows));
-    if (!plan.lhsStride && failed(packLhs(row, count, firstDepth, depth)))
-      return failure();
-    // The addresses of the block: the linear index over the depth goes to the
-    // innermost loop, as the axes that it counts are neighbours in place.
-    for (unsigned loop : plan.reduced)
-      loops[loop] = zero;
-    if (!depthLoops.empty())
-      loops[depthLoops.back()] = firstDepth;
-    setRow(row);
-    for (unsigned dim : plan.columns)
-      indices[dim] = loops[plan.loopOfDim[dim]] = zero;
-    indices[plan.columns.back()] = firstColumn;
-    loops[plan.loopOfDim[plan.columns.back()]] = firstColumn;
-    Value a = plan.lhsStride ? addressOf(plan.lhs) : lhsPanel;
-    Value b = rhsPanel;
-    if (plan.packedArgument) {
-      Value block =
-          emitter.floorDiv(firstColumn, emitter.constant(plan.blockColumns));
-      b = emitter.address(*plan.packedArgument, {block, firstDepth, zero});
-    } else if (plan.rhsStride) {
-      b = addressOf(plan.rhs);
-    }
-    Value offset = arith::IndexCastOp::create(
-        builder, emitter.loc, builder.getI64Type(),
-        emitter.mul(rowLoop.getInductionVar(),
-                    emitter.constant(plan.blockColumns)));
-    Value c =
-        LLVM::GEPOp::create(builder, emitter.loc, accumulator.getType(), f32,
-                            accumulator, ArrayRef<LLVM::GEPArg>{offset});
-    call(count, columns, depth, a, b, c);
-  }
-  return emitEpilogue(firstRow, rows, firstColumn, columns);
+  Value used = emitter.mul(rows, emitter.constant(plan.blockColumns));
+  (void)forBlocks([&]() {
+    fillZeros(accumulator, blockStart, emitter.add(blockStart, used));
+    return success();
+  });
+  if (failed(multiply(firstRow, rows)))
+    return failure();
+  return emitEpilogue(firstRow, rows);
 }
 
-static int64_t getWork(const ContractionPlan &plan) {
-  int64_t rows = plan.numRows.value_or(plan.callRows);
-  return 2 * std::min(rows, plan.tileRows) * plan.blockColumns *
-         plan.depth.value_or(64);
+static int64_t getTileGrain(const ContractionPlan &plan) {
+  if (!plan.numRows || !plan.depth)
+    return grainByFlops;
+  return getGrain(2 * plan.tileRows * plan.groupBlocks * plan.blockColumns *
+                  *plan.depth);
 }
 
 FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
@@ -230,5 +247,5 @@ FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
             return ContractionEmitter(*schedule, *plan, emitter, microkernels);
           })))
     return failure();
-  return getGrain(getWork(*plan));
+  return getTileGrain(*plan);
 }

@@ -165,8 +165,11 @@ ConvolutionPlan::compute(const KernelSchedule &schedule, bool isPacked) {
   int64_t numTaps = plan.taps * plan.rowTaps;
   for (unsigned tap : plan.outerTaps)
     numTaps *= ranges[tap];
+  // An unknown length of the only axis may be short: its filters are
+  // columns then (ContractionPlan).
   bool isLong =
-      plan.rowLoop || ShapedType::isDynamic(columns) || columns >= minColumns;
+      plan.rowLoop || (ShapedType::isDynamic(columns) ? !plan.outerTaps.empty()
+                                                      : columns >= minColumns);
   if (plan.dimOfLoop[plan.columnLoop] != schedule.rank - 1 || numTaps < 2 ||
       plan.taps < 1 || plan.rowTaps < 1 || plan.filters < 1 ||
       plan.channels < 1 || !isLong || plan.taps * plan.dilation > maxColumns ||

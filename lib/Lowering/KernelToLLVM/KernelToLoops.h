@@ -11,10 +11,13 @@ namespace cinch {
 /// The fewest tiles of `work` floating-point operations each that are worth a
 /// thread: about ten microseconds. Waking one costs two of them where it spins,
 /// and fifty where it sleeps.
+inline constexpr int64_t worthwhileFlops = 1 << 20;
 inline int64_t getGrain(int64_t work) {
-  constexpr int64_t worthwhile = 1 << 20;
-  return std::max<int64_t>(1, worthwhile / std::max<int64_t>(work, 1));
+  return std::max<int64_t>(1, worthwhileFlops / std::max<int64_t>(work, 1));
 }
+/// A grain that only the sizes of a run decide: lower-exec computes it from the
+/// operations of the whole kernel.
+inline constexpr int64_t grainByFlops = 0;
 
 /// Emits the functions of kernel body `body` at the builder, by inlining its
 /// elementwise operations into loops over its results. `shared[i]`: argument i

@@ -30,7 +30,7 @@ namespace {
 /// What a weight was, and is packed to.
 enum class Layout {
   ColumnBlocks, ///< [depth, columns] -> [blocks][depth][nb]
-  RowBlocks,    ///< [columns, depth] -> [blocks][depth][nb]
+  RowBlocks,    ///< [columns, depth...] -> [blocks][depth][nb]
   TapsFirst,    ///< [F, C, taps...] -> [taps...][F][C]
 };
 
@@ -48,7 +48,7 @@ struct PackWeights : public cinch::impl::PackWeightsPassBase<PackWeights> {
 
 private:
   void findArguments();
-  void addFilter(func::FuncOp body, const KernelSchedule &schedule);
+  bool addFilter(func::FuncOp body, const KernelSchedule &schedule);
   void addMatrix(func::FuncOp body, const KernelSchedule &schedule);
   std::optional<Layout> getLayout(exec::WeightOp weight);
   void dropUnusable();
@@ -80,9 +80,8 @@ static RankedTensorType getPackedType(RankedTensorType type, Layout layout) {
     llvm::append_range(shape, type.getShape().take_front(2));
     return RankedTensorType::get(shape, type.getElementType());
   }
-  bool isTransposed = layout == Layout::RowBlocks;
-  int64_t depth = type.getDimSize(isTransposed ? 1 : 0);
-  int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
+  int64_t columns = type.getDimSize(layout == Layout::RowBlocks ? 0 : 1);
+  int64_t depth = type.getNumElements() / columns;
   int64_t block = getBlockColumns(columns);
   return RankedTensorType::get(
       {static_cast<int64_t>(llvm::divideCeil(columns, block)), depth, block},
@@ -100,13 +99,15 @@ static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank) {
   return isUsable ? argument : BlockArgument();
 }
 
-void PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
+/// Adds a filter of taps; false if the body is no such convolution.
+bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
   std::optional<ConvolutionPlan> plan =
       ConvolutionPlan::compute(schedule, /*isPacked=*/false);
   if (BlockArgument argument =
           plan ? getOwnArgument(plan->getFilter(), 3) : BlockArgument())
     candidates[{body.getSymNameAttr(), argument.getArgNumber()}] = {
         body, argument.getArgNumber(), Layout::TapsFirst};
+  return plan.has_value();
 }
 
 void PackWeights::addMatrix(func::FuncOp body, const KernelSchedule &schedule) {
@@ -116,14 +117,20 @@ void PackWeights::addMatrix(func::FuncOp body, const KernelSchedule &schedule) {
     return;
   BlockArgument argument = getOwnArgument(plan->rhs, 2);
   AffineMap map = plan->op.getMatchingIndexingMap(plan->rhs);
-  if (!argument || map.getNumResults() != 2)
+  if (!argument)
     return;
+  SmallVector<AffineExpr> axes(map.getResults());
   AffineExpr column =
       getAffineDimExpr(plan->loopOfDim[plan->columns[0]], &getContext());
-  bool isTransposed = map.getResult(0) == column;
-  auto inner = dyn_cast<AffineDimExpr>(map.getResult(isTransposed ? 1 : 0));
-  if (map.getResult(isTransposed ? 0 : 1) != column || !inner ||
-      plan->reduced != SmallVector<unsigned>{inner.getPosition()})
+  bool isTransposed = axes[0] == column;
+  if (axes[isTransposed ? 0 : 1] != column ||
+      (!isTransposed && axes.size() != 2))
+    return;
+  axes.erase(axes.begin() + !isTransposed);
+  // What is left is the depth, in order.
+  if (!llvm::equal(axes, plan->reduced, [&](AffineExpr axis, unsigned loop) {
+        return axis == getAffineDimExpr(loop, &getContext());
+      }))
     return;
   candidates[{body.getSymNameAttr(), argument.getArgNumber()}] = {
       body, argument.getArgNumber(),
@@ -142,8 +149,8 @@ void PackWeights::findArguments() {
     FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
     if (failed(schedule))
       continue;
-    addFilter(body, *schedule);
-    addMatrix(body, *schedule);
+    if (!addFilter(body, *schedule))
+      addMatrix(body, *schedule);
   }
 }
 
@@ -315,12 +322,20 @@ void PackWeights::rewriteBody(const PackedArgument &packed) {
   Value empty = tensor::EmptyOp::create(builder, loc, type, ValueRange());
   int64_t block = packedType.getDimSize(2);
   setArgumentType(packed, packedType);
+  unsigned rank = type.getRank();
   auto unpack = linalg::GenericOp::create(
       builder, loc, TypeRange{type}, ValueRange(), ValueRange{empty},
-      ArrayRef<AffineMap>{builder.getMultiDimIdentityMap(2)},
-      SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+      ArrayRef<AffineMap>{builder.getMultiDimIdentityMap(rank)},
+      SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
       [&](OpBuilder &b, Location loc, ValueRange) {
         Value depth = linalg::IndexOp::create(b, loc, isTransposed ? 1 : 0);
+        for (unsigned axis = 2; axis < rank; ++axis) {
+          Value size =
+              arith::ConstantIndexOp::create(b, loc, type.getDimSize(axis));
+          depth = arith::MulIOp::create(b, loc, depth, size);
+          Value inner = linalg::IndexOp::create(b, loc, axis);
+          depth = arith::AddIOp::create(b, loc, depth, inner);
+        }
         Value column = linalg::IndexOp::create(b, loc, isTransposed ? 0 : 1);
         Value width = arith::ConstantIndexOp::create(b, loc, block);
         Value number = arith::DivUIOp::create(b, loc, column, width);

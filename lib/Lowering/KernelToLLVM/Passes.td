@@ -58,7 +58,8 @@ def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
     every call has such a weight: [ceil(N / nb)][K][nb], zero padded. The kernel's
     argument takes the packed type; a generic marked `exec.unpack` in its body shows
     it as the matrix that it was, so that every lowering stays right. Others are
-    left alone. The filter [F, C, kernel...] of a convolution that runs tap by tap
+    left alone. A filter [F, C, kernel...] whose convolution has its filters as columns
+    is a matrix [F, C * kernel...]. The filter [F, C, kernel...] of a convolution that runs tap by tap
     becomes [kernel..., F, C] (`taps-first`). Runs after form-kernels and before plan-memory; not on the
     reference path. The packed bytes are kept in memory until they are written.
   }];

@@ -60,26 +60,60 @@ func.func @main(%x: tensor<?x2xf32>) -> (tensor<?x2xf32>, tensor<2x2xf32>) attri
 // A filter gets its taps in front, and the map of the convolution follows.
 // CHECK: #[[FILTER:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d4, d1, d3)>
 // CHECK-LABEL: func.func private @conv
-// CHECK-SAME: %[[X:.*]]: tensor<1x2x?xf32>, %[[W:.*]]: tensor<2x3x2xf32>
+// CHECK-SAME: %[[X:.*]]: tensor<1x2x24xf32>, %[[W:.*]]: tensor<2x3x2xf32>
 // CHECK: linalg.generic {indexing_maps = [#{{.*}}, #[[FILTER]], #{{.*}}]
-func.func private @conv(%x: tensor<1x2x?xf32>, %w: tensor<3x2x2xf32>, %out: tensor<1x3x?xf32>) -> tensor<1x3x?xf32>
+func.func private @conv(%x: tensor<1x2x24xf32>, %w: tensor<3x2x2xf32>, %out: tensor<1x3x23xf32>) -> tensor<1x3x23xf32>
     attributes {exec.kernel_body, exec.kind = "contraction"} {
   %zero = arith.constant 0.0 : f32
-  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<1x3x?xf32>) -> tensor<1x3x?xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<1x3x23xf32>) -> tensor<1x3x23xf32>
   %0 = linalg.generic {indexing_maps = [affine_map<(n, f, x, c, k) -> (n, c, x + k)>, affine_map<(n, f, x, c, k) -> (f, c, k)>, affine_map<(n, f, x, c, k) -> (n, f, x)>],
       iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
-      ins(%x, %w : tensor<1x2x?xf32>, tensor<3x2x2xf32>) outs(%f : tensor<1x3x?xf32>) {
+      ins(%x, %w : tensor<1x2x24xf32>, tensor<3x2x2xf32>) outs(%f : tensor<1x3x23xf32>) {
   ^bb0(%a: f32, %b: f32, %o: f32):
     %p = arith.mulf %a, %b : f32
     %s = arith.addf %o, %p : f32
     linalg.yield %s : f32
-  } -> tensor<1x3x?xf32>
-  return %0 : tensor<1x3x?xf32>
+  } -> tensor<1x3x23xf32>
+  return %0 : tensor<1x3x23xf32>
 }
 // CHECK: exec.weight #graph.weight<"<computed:0>", 0, 48, 0> : tensor<2x3x2xf32>
 // CHECK-SAME: exec.layout = "taps-first", exec.unpacked_shape = array<i64: 3, 2, 2>
-func.func @main(%x: tensor<1x2x?xf32>) -> tensor<1x3x?xf32> attributes {graph.entry} {
+func.func @main(%x: tensor<1x2x24xf32>) -> tensor<1x3x23xf32> attributes {graph.entry} {
   %w = exec.weight dense<1.0> : tensor<3x2x2xf32> {names = ["w"]}
-  %y = exec.kernel @conv(%x, %w) {dims = [[1, 3, "n"]], names = ["y"]} : (tensor<1x2x?xf32>, tensor<3x2x2xf32>) -> tensor<1x3x?xf32>
-  return %y : tensor<1x3x?xf32>
+  %y = exec.kernel @conv(%x, %w) {dims = [[1, 3, 23]], names = ["y"]} : (tensor<1x2x24xf32>, tensor<3x2x2xf32>) -> tensor<1x3x23xf32>
+  return %y : tensor<1x3x23xf32>
+}
+
+// -----
+
+// Of a convolution with few positions along one axis, the filters are columns:
+// its filter is a matrix of 2 * 3 rows, one block of 4 columns.
+// CHECK-LABEL: func.func private @line
+// CHECK-SAME: %{{.*}}: tensor<1x2x?xf32>, %[[W:.*]]: tensor<1x6x4xf32>
+// CHECK: linalg.generic {{.*}} attrs = {exec.unpack = 4 : i64}
+// CHECK: %[[CHANNEL:.*]] = linalg.index 1
+// CHECK: %[[ROW:.*]] = arith.muli %[[CHANNEL]], %c3
+// CHECK: %[[TAP:.*]] = linalg.index 2
+// CHECK: %[[DEPTH:.*]] = arith.addi %[[ROW]], %[[TAP]]
+// CHECK: tensor.extract %[[W]][%{{.*}}, %[[DEPTH]], %{{.*}}]
+func.func private @line(%x: tensor<1x2x?xf32>, %w: tensor<4x2x3xf32>, %out: tensor<1x4x?xf32>) -> tensor<1x4x?xf32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<1x4x?xf32>) -> tensor<1x4x?xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(n, f, x, c, t) -> (n, c, x + t)>, affine_map<(n, f, x, c, t) -> (f, c, t)>, affine_map<(n, f, x, c, t) -> (n, f, x)>], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x2x?xf32>, tensor<4x2x3xf32>) outs(%f : tensor<1x4x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<1x4x?xf32>
+  return %0 : tensor<1x4x?xf32>
+}
+// CHECK-LABEL: func.func @main
+// CHECK: exec.weight {{.*}} : tensor<1x6x4xf32>
+// CHECK-SAME: exec.layout = "row-blocks", exec.unpacked_shape = array<i64: 4, 2, 3>
+func.func @main(%x: tensor<1x2x?xf32>) -> tensor<1x4x?xf32> attributes {graph.entry} {
+  %w = exec.weight dense<1.0> : tensor<4x2x3xf32> {names = ["w"]}
+  %y = exec.kernel @line(%x, %w) {dims = [[1, 4, "n - 2"]], names = ["y"]} : (tensor<1x2x?xf32>, tensor<4x2x3xf32>) -> tensor<1x4x?xf32>
+  return %y : tensor<1x4x?xf32>
 }
