@@ -58,6 +58,11 @@ LogicalResult KernelOp::verify() {
       return emitOpError()
              << "expected an in_place pair [operand, result], but got " << pair;
   }
+  for (Attribute pair : getUpdates())
+    if (!llvm::is_contained(getInPlace(), pair))
+      return emitOpError() << "expected updates to be among the pairs of "
+                              "in_place, but got "
+                           << pair;
   return success();
 }
 

@@ -24,7 +24,9 @@ def Exec_KernelOp : Exec_Op<"kernel", [AlwaysSpeculatable,
     Calls the kernel body `callee` with `inputs`, the values of `scalars`, and a
     destination per result. `in_place` lists which input may share its buffer with
     which result: the kernel reads no element of that input after it has written
-    the element of the result at the same place. `faults` has one message per
+    the element of the result at the same place. `updates` lists which input must
+    share its buffer with which result: the kernel writes part of the result, and
+    the rest is that of the input. `faults` has one message per
     `cf.assert` of the body, in the order of their `exec.fault` numbers: what the
     run fails with where the assertion does not hold. A kernel that can fail is not
     dead even if its results are.
@@ -33,7 +35,8 @@ def Exec_KernelOp : Exec_Op<"kernel", [AlwaysSpeculatable,
     - C1: `callee` is a function with `exec.kernel_body` whose arguments are the
       types of the inputs, an index per scalar, and the types of the results.
     - C2: `dims` has one entry per result, of its rank, and agrees with static dimensions.
-    - C3: pairs of `in_place` name an existing operand and result of equal byte size.
+    - C3: pairs of `in_place` name an existing operand and result of equal byte size;
+      those of `updates` are among them.
     - C4: dims and scalars parse as expressions.
     - C5: `faults` has a message for every assertion of the body.
 
@@ -46,6 +49,7 @@ def Exec_KernelOp : Exec_Op<"kernel", [AlwaysSpeculatable,
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Exec_Tensor>:$inputs,
     DefaultValuedAttr<StrArrayAttr, "{}">:$scalars, Exec_DimsAttr:$dims,
     DefaultValuedAttr<Exec_PairsAttr, "{}">:$in_place,
+    DefaultValuedAttr<Exec_PairsAttr, "{}">:$updates,
     DefaultValuedAttr<StrArrayAttr, "{}">:$faults);
   let results = (outs Variadic<Exec_Tensor>:$results);
   let assemblyFormat = [{

@@ -123,9 +123,8 @@ Expansion<OpTy>::runDirection(unsigned direction, bool isReverse) {
             .getValue());
   if (auto clip = op.getClip())
     cell.clip = clip->convertToDouble();
-  bool resetsBefore = false;
   if constexpr (isGRU)
-    resetsBefore = !op.getLinearBeforeReset();
+    cell.resetsBefore = !op.getLinearBeforeReset();
   int64_t width = numGates * hidden;
 
   // What the input contributes to all steps, with every bias that is not inside
@@ -136,17 +135,20 @@ Expansion<OpTy>::runDirection(unsigned direction, bool isReverse) {
   if (Value bias = op.getBias()) {
     projected = b.binary<AddOp>("projected", projected,
                                 b.takeRows("bias", bias, direction, 0, width));
-    Value recurrent = b.takeRows("bias", bias, direction, width, 2 * width);
-    if (isGRU && !resetsBefore)
-      cell.bias = recurrent;
+    if (isGRU && !cell.resetsBefore)
+      for (int64_t gate = 0; gate < numGates; ++gate)
+        cell.bias[gate] =
+            b.takeRows("bias", bias, direction, width + gate * hidden,
+                       width + (gate + 1) * hidden);
     else
-      projected = b.binary<AddOp>("projected", projected, recurrent);
+      projected = b.binary<AddOp>(
+          "projected", projected,
+          b.takeRows("bias", bias, direction, width, 2 * width));
   }
-  cell.recurrence = b.takeRows("recurrence_weight", op.getRecurrence(),
-                               direction, 0, resetsBefore ? 2 * hidden : width);
-  if (resetsBefore)
-    cell.hiddenGate = b.takeRows("recurrence_weight", op.getRecurrence(),
-                                 direction, 2 * hidden, width);
+  for (int64_t gate = 0; gate < numGates; ++gate)
+    cell.recurrence[gate] =
+        b.takeRows("recurrence_weight", op.getRecurrence(), direction,
+                   gate * hidden, (gate + 1) * hidden);
   RecurrentState state;
   if constexpr (isLSTM) {
     cell.inputForget = op.getInputForget();

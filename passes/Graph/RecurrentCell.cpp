@@ -45,6 +45,8 @@ Value RecurrentCell::activate(unsigned which, Value input) {
 }
 
 Value RecurrentCell::gate(Value gates, int64_t position, StringRef piece) {
+  if (kind == Kind::RNN)
+    return gates; // the only one
   return b.slice(piece, gates, 1, position * hiddenSize,
                  (position + 1) * hiddenSize);
 }
@@ -56,51 +58,56 @@ Value RecurrentCell::addPeephole(Value gate, unsigned which, Value cell) {
   return b.binary<AddOp>("peephole", gate, product);
 }
 
+/// What the state contributes to the gate at `position`.
+Value RecurrentCell::fromState(Value hidden, int64_t position,
+                               StringRef piece) {
+  Value product = b.matmulTransposed(piece, hidden, recurrence[position]);
+  bool hasBias = kind == Kind::GRU && bias[position];
+  return hasBias ? b.binary<AddOp>(piece, product, bias[position]) : product;
+}
+
+/// What the input and the state contribute to it.
+Value RecurrentCell::sum(Value projected, Value hidden, int64_t position,
+                         StringRef piece) {
+  return b.binary<AddOp>(piece, gate(projected, position, piece),
+                         fromState(hidden, position, piece));
+}
+
 RecurrentState RecurrentCell::stepLSTM(Value projected, RecurrentState state) {
   // Gates in the order input, output, forget, cell.
-  Value gates = b.binary<AddOp>(
-      "gates", projected,
-      b.matmulTransposed("recurrence", state.hidden, recurrence));
-  Value in = gate(gates, 0, "input_gate");
+  Value in = sum(projected, state.hidden, 0, "input_gate");
   in = activate(0, addPeephole(in, 0, state.cell));
   Value forget;
   if (inputForget) {
     forget = b.binary<SubOp>("forget", b.scalar(1.0, elementType), in);
   } else {
-    forget = gate(gates, 2, "forget_gate");
+    forget = sum(projected, state.hidden, 2, "forget_gate");
     forget = activate(0, addPeephole(forget, 2, state.cell));
   }
-  Value candidate = activate(1, gate(gates, 3, "cell_gate"));
+  Value candidate = activate(1, sum(projected, state.hidden, 3, "cell_gate"));
   Value kept = b.binary<MulOp>("kept", forget, state.cell);
   Value added = b.binary<MulOp>("added", in, candidate);
   Value cell = b.binary<AddOp>("cell", kept, added);
-  Value out = gate(gates, 1, "output_gate");
+  Value out = sum(projected, state.hidden, 1, "output_gate");
   out = activate(0, addPeephole(out, 1, cell));
   return {b.binary<MulOp>("hidden", out, activate(2, cell)), cell};
 }
 
 RecurrentState RecurrentCell::stepGRU(Value projected, RecurrentState state) {
   // Gates in the order update, reset, hidden.
-  Value product = b.matmulTransposed("recurrence", state.hidden, recurrence);
-  if (bias)
-    product = b.binary<AddOp>("recurrence", product, bias);
-  auto sum = [&](int64_t position, StringRef piece) {
-    Value fromInput = gate(projected, position, piece);
-    return b.binary<AddOp>(piece, fromInput, gate(product, position, piece));
-  };
-  Value update = activate(0, sum(0, "update_gate"));
-  Value reset = activate(0, sum(1, "reset_gate"));
-  Value fromState;
-  if (hiddenGate) {
+  Value reset = activate(0, sum(projected, state.hidden, 1, "reset_gate"));
+  Value carried;
+  if (resetsBefore) {
     Value kept = b.binary<MulOp>("reset", reset, state.hidden);
-    fromState = b.matmulTransposed("hidden_gate", kept, hiddenGate);
+    carried = fromState(kept, 2, "hidden_gate");
   } else {
-    Value hidden = gate(product, 2, "hidden_gate");
-    fromState = b.binary<MulOp>("reset", reset, hidden);
+    carried = b.binary<MulOp>("reset", reset,
+                              fromState(state.hidden, 2, "hidden_gate"));
   }
+  Value update = activate(0, sum(projected, state.hidden, 0, "update_gate"));
   Value fromInput = gate(projected, 2, "hidden_gate");
   Value candidate =
-      activate(1, b.binary<AddOp>("hidden_gate", fromInput, fromState));
+      activate(1, b.binary<AddOp>("hidden_gate", fromInput, carried));
   Value rest = b.binary<SubOp>("fresh", b.scalar(1.0, elementType), update);
   Value fresh = b.binary<MulOp>("fresh", rest, candidate);
   Value kept = b.binary<MulOp>("kept", update, state.hidden);
@@ -116,6 +123,5 @@ RecurrentState RecurrentCell::step(Value projected, RecurrentState state) {
   case Kind::RNN:
     break;
   }
-  Value product = b.matmulTransposed("recurrence", state.hidden, recurrence);
-  return {activate(0, b.binary<AddOp>("gates", projected, product)), Value()};
+  return {activate(0, sum(projected, state.hidden, 0, "gate")), Value()};
 }

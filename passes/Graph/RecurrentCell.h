@@ -25,12 +25,12 @@ struct RecurrentCell {
   std::optional<double> clip; ///< bound of what goes into an activation
   bool inputForget = false;   ///< LSTM: forget what the input gate lets in
 
-  mlir::Value recurrence;  ///< [G*H, H]; of a GRU that resets before the
-                           ///< product, of its first two gates
-  mlir::Value hiddenGate;  ///< [H, H], of such a GRU
-  mlir::Value bias;        ///< [G*H] inside the reset, of a GRU that resets
-                           ///< after the product
-  mlir::Value peephole[3]; ///< [H] of input, output, forget gate, or null
+  bool resetsBefore = false; ///< GRU: resets the state before the product
+  mlir::Value recurrence[4]; ///< [H, H] by gate: a kernel of the step has
+                             ///< the products side by side
+  mlir::Value bias[3];       ///< [H] of the state by gate, of a GRU that
+                             ///< resets after the product
+  mlir::Value peephole[3];   ///< [H] of input, output, forget gate, or null
 
   /// True if `activation` is one of those that `step` knows.
   static bool isKnownActivation(llvm::StringRef activation);
@@ -40,6 +40,10 @@ struct RecurrentCell {
 private:
   mlir::Value activate(unsigned which, mlir::Value input);
   mlir::Value gate(mlir::Value gates, int64_t position, llvm::StringRef piece);
+  mlir::Value fromState(mlir::Value hidden, int64_t position,
+                        llvm::StringRef piece);
+  mlir::Value sum(mlir::Value projected, mlir::Value hidden, int64_t position,
+                  llvm::StringRef piece);
   mlir::Value addPeephole(mlir::Value gate, unsigned which, mlir::Value cell);
   RecurrentState stepLSTM(mlir::Value projected, RecurrentState state);
   RecurrentState stepGRU(mlir::Value projected, RecurrentState state);

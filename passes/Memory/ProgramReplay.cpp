@@ -156,6 +156,12 @@ LogicalResult ProgramReplay::visitKernel(exec::KernelOp kernel) {
                << "' overlaps operand '" << program.getName(input) << "'";
     }
   }
+  for (auto pair : kernel.getUpdates().getAsRange<DenseI64ArrayAttr>())
+    if (Value result = kernel.getResults()[pair[1]];
+        !(ranges[result] == ranges[kernel.getInputs()[pair[0]]]))
+      return kernel.emitOpError()
+             << "verify-plan: result '" << program.getName(result)
+             << "' lies elsewhere than the operand that it updates";
   renew(kernel.getResults());
   return success();
 }

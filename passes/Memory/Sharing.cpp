@@ -233,6 +233,29 @@ void Sharing::shareInPlace(exec::KernelOp kernel) {
   }
 }
 
+/// Lets results take the place of the operands that they update.
+OpOperand *Sharing::placeUpdates() {
+  OpOperand *conflict = nullptr;
+  func::FuncOp entry = program.getEntry();
+  entry.walk([&](exec::KernelOp kernel) {
+    for (auto pair : kernel.getUpdates().getAsRange<DenseI64ArrayAttr>()) {
+      Value operand = kernel.getInputs()[pair[0]],
+            result = kernel.getResults()[pair[1]];
+      const Place &from = getPlace(operand), &to = getPlace(result);
+      bool isThere = from.buffer == to.buffer && from.offset == to.offset;
+      if (isThere || (mayOverwrite(kernel, pair[0], pair[1]) &&
+                      tryMerge(operand, result, [&](unsigned a, unsigned b) {
+                        return isInPlace(result, a, b);
+                      })))
+        continue;
+      conflict = &kernel.getInputsMutable()[pair[0]];
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return conflict;
+}
+
 /// Puts what `op` carries in and out of its regions in one place each.
 OpOperand *Sharing::placeCarried(Operation &op) {
   OpOperand *conflict = nullptr;
@@ -346,6 +369,8 @@ OpOperand *Sharing::run(bool aliasAssembled) {
   if (OpOperand *conflict = placeOutputs())
     return conflict;
   if (OpOperand *conflict = placeCarried(program.getEntry().front()))
+    return conflict;
+  if (OpOperand *conflict = placeUpdates())
     return conflict;
   func::FuncOp entry = program.getEntry();
   entry.walk<WalkOrder::PreOrder>([&](Operation *op) {

@@ -76,6 +76,7 @@ private:
   mlir::OpOperand *placeOutputs();
   mlir::OpOperand *placeCarried(mlir::Block &block);
   mlir::OpOperand *placeCarried(mlir::Operation &op);
+  mlir::OpOperand *placeUpdates();
   bool mayOverwrite(exec::KernelOp kernel, unsigned operand,
                     unsigned result) const;
   bool isInPlace(mlir::Value value, unsigned a, unsigned b) const;

@@ -2,16 +2,16 @@
 //
 // Groups grow from their roots, in reverse program order: an operation joins
 // the group of its users if it has no other users. So a group has one root and
-// no path leaves and re-enters it. What joins must be computed where it is
-// read, so each operation counts how often per element: a reduction is one pass
-// over the rows, softmax three.
+// no path leaves and re-enters it (but see StepGroups.cpp). What joins must be
+// computed where it is read, so each operation counts how often per element: a
+// reduction is one pass over the rows, softmax three.
 //
 //===----------------------------------------------------------------------===//
-#include "lib/Lowering/GraphToExec/FormGroups.h"
 #include "lib/Lowering/GraphToExec/AttentionGroups.h"
-#include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/Grouping.h"
 #include "lib/Lowering/GraphToExec/OperandAccess.h"
 #include "lib/Lowering/GraphToExec/Reductions.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -28,53 +28,6 @@ constexpr unsigned maxCheapPasses = 3, maxCostlyPasses = 2;
 
 /// Most columns of a matmul whose rows are computed as they are packed.
 constexpr int64_t maxPanelReuse = 256;
-
-struct Cluster {
-  SmallVector<Operation *> ops; ///< reverse program order
-  Operation *contraction = nullptr;
-  /// Number of trailing axes that row statistics reduce; 0: none yet.
-  size_t rowAxes = 0;
-  bool hasMovement = false, hasReduction = false, isAttention = false;
-
-  Operation *root() const { return ops.front(); }
-};
-
-class Grouping {
-public:
-  Grouping(const ShapeTable &shapes, const DenseSet<Operation *> &live)
-      : shapes(shapes), live(live) {}
-
-  void run(Block &block);
-  /// Clusters by root, in reverse program order.
-  std::vector<Cluster> clusters;
-  /// Movement that matmuls read through.
-  DenseSet<Operation *> readThrough;
-
-private:
-  ArrayRef<Expr> dims(Value value) const { return shapes.get(value).dims; }
-  ArrayRef<Expr> dims(Operation *op) const { return dims(op->getResult(0)); }
-  void markEpilogues(Block &block);
-  void markMatmuls(Block &block);
-  bool mayJoin(Operation *op, const Lowering &lowering,
-               const Cluster &cluster) const;
-  bool mayJoinContraction(Operation *op, const Lowering &lowering,
-                          const Cluster &cluster) const;
-  bool endsContraction(Operation *op) const;
-  bool mayJoinPanel(Operation *op, const Cluster &cluster) const;
-  bool isRowStatistic(Operation *op, const Cluster &cluster) const;
-  std::optional<size_t> findCommonCluster(Operation *op) const;
-  unsigned countPasses(Operation *op, const Cluster &cluster) const;
-
-  const ShapeTable &shapes;
-  const DenseSet<Operation *> &live;
-  DenseMap<Operation *, size_t> clusterOf;
-  /// Operations that should end a contraction kernel rather than join others.
-  DenseSet<Operation *> epilogues;
-  /// Matmuls that end an attention.
-  DenseSet<Operation *> attentions;
-  /// The matmul whose kernel an operation is part of in any case.
-  DenseMap<Operation *, Operation *> parts;
-};
 
 } // namespace
 
@@ -237,8 +190,7 @@ bool Grouping::mayJoinPanel(Operation *op, const Cluster &cluster) const {
 bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
                                   const Cluster &cluster) const {
   auto isContraction = [&](Operation *user) {
-    return user == cluster.contraction ||
-           (cluster.isAttention && isa<graph::MatmulOp>(user));
+    return user == cluster.contraction || isa<graph::MatmulOp>(user);
   };
   if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
     return false;
@@ -259,9 +211,19 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   const Lowering *root = LoweringTable::get().find(cluster.root());
   if (root->opClass == OpClass::Opaque)
     return false;
+  if (auto set = dyn_cast<graph::StepSetOp>(cluster.root());
+      set && (!isUpdate(set) || set.getInto().getDefiningOp() == op))
+    return false;
+  bool isResult = findCommonCluster(op) == std::nullopt;
+  if (cluster.isInLoop && root->opClass != OpClass::Reduction &&
+      mayJoinStep(op, lowering, cluster))
+    return !isResult || lowering.opClass == OpClass::Elementwise;
+  if (isResult)
+    return false;
   if (cluster.contraction)
     return mayJoinContraction(op, lowering, cluster);
   switch (lowering.opClass) {
+  case OpClass::Update:
   case OpClass::Opaque:
     return false;
   case OpClass::Contraction:
@@ -310,16 +272,27 @@ void Grouping::run(Block &block) {
       continue;
     const Lowering *lowering = table.find(op);
     std::optional<size_t> number;
-    if (lowering)
+    bool isResult = false;
+    if (lowering) {
       number = findCommonCluster(op);
+      if (!number) {
+        number = findClusterOfResult(op);
+        isResult = number.has_value();
+      }
+    }
     if (number && !mayJoin(op, *lowering, clusters[*number]))
       number.reset();
     if (!number) {
       number = clusters.size();
       clusters.emplace_back();
+      clusters.back().isInLoop =
+          isa<scf::ForOp, scf::WhileOp>(block.getParentOp());
+      isResult = false;
     }
     Cluster &cluster = clusters[*number];
     cluster.ops.push_back(op);
+    if (isResult)
+      cluster.results.push_back(op);
     clusterOf[op] = *number;
     if (!lowering)
       continue;
@@ -361,6 +334,8 @@ std::vector<Group> cinch::form::formGroups(Block &block,
     group.ops.assign(cluster.ops.rbegin(), cluster.ops.rend());
     group.results.assign(cluster.root()->result_begin(),
                          cluster.root()->result_end());
+    for (Operation *op : cluster.results)
+      group.results.push_back(op->getResult(0));
     SmallPtrSet<Operation *, 8> members(group.ops.begin(), group.ops.end());
     SetVector<Value> inputs;
     for (Operation *op : group.ops)

@@ -26,13 +26,17 @@ std::optional<plan::Expr> getViewOffset(mlir::Operation *op,
 /// True if a kernel reads the elements of this operand; false if only its shape
 /// or contents known at compile time matter.
 bool isRead(mlir::OpOperand &operand);
+/// True for a step_set whose result can lie over what it changes: a kernel
+/// writes that one position then, at its end.
+bool isUpdate(mlir::Operation *op);
 
 /// Operations that become one kernel, in program order; the last is the root.
+/// In the body of a loop other operations may have results too.
 struct Group {
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::SmallVector<mlir::Value>
       inputs; ///< read from outside, constants that are one number excepted
-  llvm::SmallVector<mlir::Value> results; ///< of the root
+  llvm::SmallVector<mlir::Value> results; ///< of the root, then of others
   bool isAttention = false;
   /// Operations that a matmul of the group reads through: they are not
   /// computed.

@@ -4,6 +4,7 @@
 // run; it is clamped into the axis, so that no read leaves the input.
 //
 //===----------------------------------------------------------------------===//
+#include "lib/Lowering/GraphToExec/FormGroups.h"
 #include "lib/Lowering/GraphToExec/Indices.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -183,8 +184,41 @@ static LogicalResult lowerStepGet(Operation *operation, KernelBody &body) {
   return success();
 }
 
+/// Writes the one position into the input, over which the result lies.
+static void lowerUpdate(graph::StepSetOp op, KernelBody &body) {
+  Tensor value = body.tensor(op.getValue()), into = body.tensor(op.getInto());
+  auto from = value.value ? value.value.getDefiningOp<linalg::GenericOp>()
+                          : linalg::GenericOp();
+  if (!from || from.getNumReductionLoops() != 0) {
+    Value empty = body.empty(value.dims, value.element).value;
+    value.value = body.elementwise(
+        value, value.dims, empty, [](Scalars &, ValueRange x) { return x[0]; });
+  }
+  Value size = body.size(into.dims[op.getAxis()]);
+  Scalars s = body.scalarsAtTop();
+  OpBuilder &b = body.getBuilder();
+  SmallVector<OpFoldResult> offsets, sizes,
+      strides(into.rank(), b.getIndexAttr(1));
+  for (auto [axis, dim] : llvm::enumerate(into.dims)) {
+    bool isStep = axis == static_cast<size_t>(op.getAxis());
+    offsets.push_back(isStep
+                          ? OpFoldResult(readStep(body, s, op.getStep(), size))
+                          : b.getIndexAttr(0));
+    auto constant = isStep ? std::optional<int64_t>(1) : dim.asConstant();
+    sizes.push_back(constant ? OpFoldResult(b.getIndexAttr(*constant))
+                             : body.size(dim));
+  }
+  body.define(op.getResult(), tensor::InsertSliceOp::create(
+                                  b, body.getLoc(), value.value, into.value,
+                                  offsets, sizes, strides));
+}
+
 static LogicalResult lowerStepSet(Operation *operation, KernelBody &body) {
   auto op = cast<graph::StepSetOp>(operation);
+  if (body.mayUpdate && isUpdate(op)) {
+    lowerUpdate(op, body);
+    return success();
+  }
   Tensor value = body.tensor(op.getValue()), into = body.tensor(op.getInto());
   size_t rank = into.rank(), axis = op.getAxis();
   AffineMap identity = body.getBuilder().getMultiDimIdentityMap(rank);
@@ -216,6 +250,6 @@ void cinch::form::addIndexingLowerings(LoweringTable &table) {
       {lowerOneHot, OpClass::Movement, /*isCheap=*/true});
   table.add<graph::StepGetOp>(
       {lowerStepGet, OpClass::Movement, /*isCheap=*/true});
-  table.add<graph::StepSetOp>({lowerStepSet, OpClass::Opaque});
+  table.add<graph::StepSetOp>({lowerStepSet, OpClass::Update});
   table.add<graph::ExpectOp>({lowerExpect, OpClass::Opaque});
 }

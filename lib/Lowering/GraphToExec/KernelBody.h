@@ -127,6 +127,8 @@ public:
   void setLoc(mlir::Location newLoc) { loc = newLoc; }
 
   KernelKind kind = KernelKind::Generic;
+  /// An operation may write part of a result that lies over its input.
+  bool mayUpdate = false;
 
 private:
   mlir::OpBuilder builder;

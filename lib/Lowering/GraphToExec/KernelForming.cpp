@@ -70,6 +70,7 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   const LoweringTable &table = LoweringTable::get();
   Operation *root = group.ops.back();
   KernelBody body(root->getLoc(), shapes, group.inputs, group.results);
+  body.mayUpdate = fuse;
   SmallVector<Attribute> names;
   Expr flops(0);
   Builder builder(root->getContext());
@@ -84,7 +85,8 @@ LogicalResult ProgramWriter::formKernel(Group group) {
         operandDims.emplace_back();
     for (Value result : op->getResults())
       resultDims.push_back(shapes.get(result).dims);
-    if (auto cost = dyn_cast<graph::CostInterface>(op))
+    if (auto cost = dyn_cast<graph::CostInterface>(op);
+        cost && !(fuse && isUpdate(op)))
       flops = flops + cost.getFlops(operandDims, resultDims);
     if (group.readThrough.contains(op))
       continue;
@@ -120,6 +122,11 @@ LogicalResult ProgramWriter::formKernel(Group group) {
               shapes.get(group.results[result]).dims &&
           !group.inputs[input].getDefiningOp<graph::ConstantOp>())
         kernel.inPlace.push_back({input, result});
+  if (fuse && isUpdate(root)) {
+    Value into = cast<graph::StepSetOp>(root).getInto();
+    unsigned input = llvm::find(group.inputs, into) - group.inputs.begin();
+    kernel.updates.push_back({input, 0});
+  }
   kernel.group = std::move(group);
   kernels[root] = std::move(kernel);
   return success();
@@ -234,6 +241,8 @@ bool PlaceCheck::isAligned(Value value, bool isRow) {
       return true;
     if (isa<func::ReturnOp>(user))
       return !isRow;
+    if (auto insert = dyn_cast<tensor::InsertSliceOp>(user))
+      return !isRow && use.get() == insert.getSource();
     auto generic = dyn_cast<linalg::GenericOp>(user);
     if (!generic || !generic.isDpsInput(&use))
       return false;

@@ -13,6 +13,7 @@ enum class OpClass {
   Movement,    ///< the same, but reads elements at other places
   Reduction,   ///< reductions over trailing axes, used per row or returned
   Contraction, ///< matmul, convolution: one per kernel
+  Update,      ///< the same at the end of a kernel, where isUpdate
   Opaque,      ///< a kernel of its own
 };
 

@@ -20,6 +20,11 @@ bool cinch::form::isRead(OpOperand &operand) {
   return true;
 }
 
+bool cinch::form::isUpdate(Operation *op) {
+  auto set = dyn_cast<graph::StepSetOp>(op);
+  return set && !ShapeTable::splat(set.getInto());
+}
+
 /// Product of the dims from `axis` on.
 static Expr countFrom(ArrayRef<Expr> dims, size_t axis) {
   return graph::countElements(dims.drop_front(axis));

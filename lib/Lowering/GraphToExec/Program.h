@@ -33,6 +33,8 @@ struct FormedKernel {
   llvm::SmallVector<std::string> faults;
   llvm::SmallVector<Expr> scalars;
   llvm::SmallVector<std::pair<unsigned, unsigned>> inPlace;
+  /// Results that are written in part: the inputs that they must lie over.
+  llvm::SmallVector<std::pair<unsigned, unsigned>> updates;
   Expr flops;
 };
 

@@ -18,12 +18,13 @@ static void copyNames(Operation *from, Operation *to) {
     to->setAttr(namesAttrName, names);
 }
 
-/// Name of the first result of a graph operation; empty if it has none.
-static Attribute getFirstName(Operation *op) {
-  auto names = op->getAttrOfType<ArrayAttr>(namesAttrName);
-  if (names && !names.empty())
-    return names[0];
-  return StringAttr::get(op->getContext());
+/// Name of a result of a graph operation; empty if it has none.
+static Attribute getName(Value value) {
+  auto result = cast<OpResult>(value);
+  auto names = result.getOwner()->getAttrOfType<ArrayAttr>(namesAttrName);
+  if (names && result.getResultNumber() < names.size())
+    return names[result.getResultNumber()];
+  return StringAttr::get(value.getContext());
 }
 
 ArrayAttr ProgramWriter::getDims(ValueRange values) {
@@ -114,24 +115,30 @@ void ProgramWriter::writeKernel(FormedKernel &kernel, KernelLibrary &library) {
   SmallVector<Value> inputs;
   for (Value input : kernel.group.inputs)
     inputs.push_back(materialize(input));
-  SmallVector<Attribute> scalars, pairs;
+  SmallVector<Attribute> scalars, pairs, updates;
   for (const Expr &scalar : kernel.scalars)
     scalars.push_back(builder.getStringAttr(scalar.str()));
   for (auto [input, result] : kernel.inPlace)
     pairs.push_back(builder.getDenseI64ArrayAttr({input, result}));
+  for (auto [input, result] : kernel.updates)
+    updates.push_back(builder.getDenseI64ArrayAttr({input, result}));
+  llvm::append_range(pairs, updates);
   SmallVector<StringRef> faults(kernel.faults.begin(), kernel.faults.end());
   func::FuncOp body = library.insert(kernel.body, kernel.name);
   auto call = exec::KernelOp::create(
       builder, root->getLoc(), body.getResultTypes(),
       FlatSymbolRefAttr::get(body), inputs, builder.getArrayAttr(scalars),
       getDims(kernel.group.results), builder.getArrayAttr(pairs),
-      builder.getStrArrayAttr(faults));
+      builder.getArrayAttr(updates), builder.getStrArrayAttr(faults));
   call->setAttr("exec.flops", builder.getStringAttr(kernel.flops.str()));
   SmallVector<Attribute> values; // one per entry of the body's `exec.ops`
   for (Operation *op : kernel.group.ops)
-    values.push_back(getFirstName(op));
+    values.push_back(getName(op->getResult(0)));
   call->setAttr("exec.values", builder.getArrayAttr(values));
-  copyNames(root, call);
+  SmallVector<Attribute> names;
+  for (Value value : kernel.group.results)
+    names.push_back(getName(value));
+  call->setAttr(namesAttrName, builder.getArrayAttr(names));
   for (auto [value, result] :
        llvm::zip(kernel.group.results, call.getResults()))
     written[value] = result;

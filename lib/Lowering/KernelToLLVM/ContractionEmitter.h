@@ -9,13 +9,15 @@
 
 namespace cinch {
 
-/// Emits the tiles of a contraction: its accumulator and panels on the stack,
-/// microkernel calls, and the elementwise operations behind it.
+/// Emits the tiles of the contractions of a kernel: their accumulators and
+/// panels on the stack, microkernel calls, and the elementwise operations
+/// behind them.
 class ContractionEmitter {
 public:
-  ContractionEmitter(const KernelSchedule &schedule, ContractionPlan &plan,
+  ContractionEmitter(const KernelSchedule &schedule,
+                     llvm::ArrayRef<ContractionPlan> plans,
                      ElementEmitter &emitter, MicrokernelTable &microkernels)
-      : schedule(schedule), plan(plan), emitter(emitter),
+      : schedule(schedule), plans(plans), plan(plans.front()), emitter(emitter),
         builder(emitter.builder), microkernels(microkernels) {}
 
   /// The number of tiles; null after an error.
@@ -23,6 +25,8 @@ public:
   mlir::LogicalResult emitTiles();
 
 private:
+  /// Makes `next` the current contraction; false after an error.
+  bool select(const ContractionPlan &next);
   mlir::Value product(llvm::ArrayRef<unsigned> dims);
   /// Sets `indices[dims]` for the linear index `linear` over `dims`.
   void decode(mlir::Value linear, llvm::ArrayRef<unsigned> dims,
@@ -62,7 +66,8 @@ private:
   mlir::LogicalResult emitEpilogue(mlir::Value firstRow, mlir::Value rows);
 
   const KernelSchedule &schedule;
-  ContractionPlan &plan;
+  llvm::ArrayRef<ContractionPlan> plans;
+  ContractionPlan plan; ///< the current one
   ElementEmitter &emitter;
   mlir::OpBuilder &builder;
   MicrokernelTable &microkernels;
@@ -73,6 +78,7 @@ private:
   mlir::Value numRows, numColumns, numDepth, rowTiles, columnBlocks;
   /// The current indices: per dimension of the space, per loop of the op.
   llvm::SmallVector<mlir::Value> indices, loops;
+  llvm::SmallVector<mlir::Value> accumulators; ///< by contraction
   mlir::Value accumulator, lhsPanel, rhsPanel;
   /// Of the current tile: the first block of columns and their number; the
   /// current one of them, and where it begins in the accumulator.

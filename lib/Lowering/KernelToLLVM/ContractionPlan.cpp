@@ -3,56 +3,13 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace cinch;
 
 /// Rows per microkernel call; bytes of stack for the accumulator of a tile.
 static constexpr int64_t maxCallRows = 64, maxTileElements = 16 * 1024;
-
-AffineMap cinch::getSimplifiedMap(linalg::LinalgOp op, OpOperand *operand) {
-  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-  MLIRContext *context = op.getContext();
-  SmallVector<AffineExpr> dims;
-  for (auto [loop, range] : llvm::enumerate(ranges))
-    dims.push_back(range == 1 ? getAffineConstantExpr(0, context)
-                              : getAffineDimExpr(loop, context));
-  AffineMap map = op.getMatchingIndexingMap(operand);
-  SmallVector<AffineExpr> results;
-  for (AffineExpr expr : map.getResults())
-    results.push_back(expr.replaceDims(dims));
-  return AffineMap::get(map.getNumDims(), 0, results, context);
-}
-
-bool cinch::isMultiplyAdd(linalg::GenericOp op) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
-    return false;
-  Block *body = op.getBlock();
-  auto add =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add || !add.getType().isF32())
-    return false;
-  Value output = body->getArgument(2);
-  Value product = add.getLhs() == output ? add.getRhs() : add.getLhs();
-  if (add.getLhs() != output && add.getRhs() != output)
-    return false;
-  auto mul = product.getDefiningOp<arith::MulFOp>();
-  if (!mul)
-    return false;
-  Value a = body->getArgument(0), b = body->getArgument(1);
-  return (mul.getLhs() == a && mul.getRhs() == b) ||
-         (mul.getLhs() == b && mul.getRhs() == a);
-}
-
-bool cinch::startsAtZero(linalg::GenericOp op) {
-  auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  if (!fill)
-    return false;
-  auto constant = fill.value().getDefiningOp<arith::ConstantOp>();
-  auto value =
-      constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
-  return value && value.getValue().isPosZero();
-}
 
 /// The product of the sizes of `loops`, if they are static.
 static std::optional<int64_t> getSize(ArrayRef<int64_t> ranges,
@@ -64,28 +21,6 @@ static std::optional<int64_t> getSize(ArrayRef<int64_t> ranges,
     size *= ranges[loop];
   }
   return size;
-}
-
-std::optional<int64_t> cinch::getStride(RankedTensorType type, size_t axis) {
-  int64_t stride = 1;
-  for (int64_t size : type.getShape().drop_front(axis + 1)) {
-    if (ShapedType::isDynamic(size))
-      return std::nullopt;
-    stride *= size;
-  }
-  return stride;
-}
-
-std::optional<size_t> cinch::findAxis(AffineMap map, unsigned loop) {
-  std::optional<size_t> found;
-  for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
-    if (!expr.isFunctionOfDim(loop))
-      continue;
-    if (found || expr != getAffineDimExpr(loop, map.getContext()))
-      return std::nullopt;
-    found = axis;
-  }
-  return found;
 }
 
 /// True if `loops` together walk through `type` with one stride: their axes in
@@ -119,7 +54,7 @@ public:
   Planner(const KernelSchedule &schedule, ContractionPlan &plan)
       : schedule(schedule), plan(plan), ranges(plan.op.getStaticLoopRanges()) {}
 
-  bool classify();
+  bool classify(const KernelReduction &reduction);
   void findOperandsInPlace();
   void chooseBlocks();
 
@@ -196,8 +131,7 @@ void Planner::addRows(unsigned end) {
   }
 }
 
-bool Planner::classify() {
-  const KernelReduction &reduction = schedule.reductions.front();
+bool Planner::classify(const KernelReduction &reduction) {
   plan.loopOfDim.assign(schedule.rank, -1);
   for (auto [loop, dim] : llvm::enumerate(reduction.spaceDims))
     if (dim >= 0)
@@ -370,16 +304,16 @@ void Planner::chooseBlocks() {
         llvm::divideCeil(*plan.numColumns, plan.blockColumns));
 }
 
-std::optional<ContractionPlan>
-ContractionPlan::compute(const KernelSchedule &schedule, bool packsWeights) {
-  if (schedule.reductions.size() != 1)
-    return std::nullopt;
+/// The plan of one contraction; nullopt where microkernels do not apply.
+static std::optional<ContractionPlan> planOne(const KernelSchedule &schedule,
+                                              const KernelReduction &reduction,
+                                              bool packsWeights) {
   ContractionPlan plan;
-  plan.op = schedule.reductions.front().op;
+  plan.op = reduction.op;
   if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op))
     return std::nullopt;
   Planner planner(schedule, plan);
-  if (!planner.classify())
+  if (!planner.classify(reduction))
     return std::nullopt;
   planner.findOperandsInPlace();
   // A panel of B that serves one row costs more than the row.
@@ -387,4 +321,37 @@ ContractionPlan::compute(const KernelSchedule &schedule, bool packsWeights) {
     return std::nullopt;
   planner.chooseBlocks();
   return plan;
+}
+
+SmallVector<ContractionPlan, 1>
+ContractionPlan::compute(const KernelSchedule &schedule, bool packsWeights) {
+  SmallVector<ContractionPlan, 1> plans;
+  for (const KernelReduction &reduction : schedule.reductions) {
+    std::optional<ContractionPlan> plan =
+        planOne(schedule, reduction, packsWeights);
+    if (!plan)
+      return {};
+    plans.push_back(*plan);
+  }
+  if (plans.size() < 2)
+    return plans;
+  // One tile space: the rows of the smallest tiles, and one block of columns.
+  int64_t tileRows = plans.front().tileRows;
+  for (const ContractionPlan &plan : plans) {
+    if (plan.rows != plans.front().rows ||
+        plan.columns != plans.front().columns ||
+        plan.blockColumns != plans.front().blockColumns)
+      return {};
+    tileRows = std::min(tileRows, plan.tileRows);
+  }
+  uint64_t fit = maxTileElements / (plans.front().blockColumns *
+                                    static_cast<int64_t>(plans.size()));
+  tileRows =
+      std::min<int64_t>(tileRows, llvm::bit_floor(std::max<uint64_t>(fit, 1)));
+  for (ContractionPlan &plan : plans) {
+    plan.tileRows = tileRows;
+    plan.callRows = std::min(plan.callRows, tileRows);
+    plan.groupBlocks = 1;
+  }
+  return plans;
 }

@@ -38,10 +38,11 @@ struct ContractionPlan {
   /// Blocks of columns per tile: they share what was packed of A.
   int64_t groupBlocks = 1;
 
-  /// The plan of the kernel; nullopt where microkernels do not apply.
-  /// `packsWeights`: B will be packed if it is a weight.
-  static std::optional<ContractionPlan> compute(const KernelSchedule &schedule,
-                                                bool packsWeights = false);
+  /// The plans of all contractions of the kernel, which have one tile space;
+  /// empty where microkernels do not apply. `packsWeights`: B will be packed if
+  /// it is a weight.
+  static llvm::SmallVector<ContractionPlan, 1>
+  compute(const KernelSchedule &schedule, bool packsWeights = false);
 };
 
 /// The indexing map of `operand` with loops of size 1 replaced by 0.

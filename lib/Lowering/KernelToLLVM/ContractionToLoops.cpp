@@ -25,18 +25,27 @@ Value ContractionEmitter::product(ArrayRef<unsigned> dims) {
   return size;
 }
 
-Value ContractionEmitter::makeSpace() {
+bool ContractionEmitter::select(const ContractionPlan &next) {
+  plan = next;
   loopSizes = emitter.loopSizes(plan.op);
   if (loopSizes.empty())
-    return nullptr;
+    return false;
+  dimSizes.clear();
   for (int loop : plan.loopOfDim)
     dimSizes.push_back(loopSizes[loop]);
   numDepth = emitter.constant(1);
+  depthLoops.clear();
   for (unsigned loop : plan.reduced) {
     numDepth = emitter.mul(numDepth, loopSizes[loop]);
     if (getConstantIntValue(loopSizes[loop]) != 1)
       depthLoops.push_back(loop);
   }
+  return true;
+}
+
+Value ContractionEmitter::makeSpace() {
+  if (!select(plans.front()))
+    return nullptr;
   numRows = product(plan.rows);
   numColumns = product(plan.columns);
   rowTiles = emitter.ceilDiv(numRows, emitter.constant(plan.tileRows));
@@ -116,12 +125,14 @@ void ContractionEmitter::call(Value rows, Value columns, Value depth, Value a,
 }
 
 LogicalResult ContractionEmitter::emitEpilogue(Value firstRow, Value rows) {
-  Value result = plan.op->getResult(0);
-  emitter.redirect(result, [this](ArrayRef<Value>) {
-    Value row = emitter.mul(localRow, emitter.constant(plan.blockColumns));
-    Value place = emitter.add(blockStart, emitter.add(row, localColumn));
-    return emitter.load(builder.getF32Type(), accumulator, place);
-  });
+  for (auto [each, base] : llvm::zip(plans, accumulators)) {
+    linalg::GenericOp op = each.op;
+    emitter.redirect(op->getResult(0), [this, base = base](ArrayRef<Value>) {
+      Value row = emitter.mul(localRow, emitter.constant(plan.blockColumns));
+      Value place = emitter.add(blockStart, emitter.add(row, localColumn));
+      return emitter.load(builder.getF32Type(), base, place);
+    });
+  }
   return forBlocks([&]() {
     Value firstColumn = getFirstColumn(), columns = getColumns();
     return emitter.forRange(rows, /*isParallel=*/false, [&](Value row) {
@@ -192,17 +203,23 @@ LogicalResult ContractionEmitter::multiply(Value firstRow, Value rows) {
 LogicalResult ContractionEmitter::emitTiles() {
   Value zero = emitter.constant(0), one = emitter.constant(1);
   Type f32 = builder.getF32Type();
-  accumulator = emitter.allocateStack(f32, plan.groupBlocks * plan.tileRows *
-                                               plan.blockColumns);
-  if (!plan.lhsStride)
-    lhsPanel = emitter.allocateStack(f32, plan.callRows * plan.blockDepth);
-  if (!plan.rhsStride)
-    rhsPanel = emitter.allocateStack(f32, plan.blockDepth * plan.blockColumns);
+  int64_t lhsElements = 0, rhsElements = 0;
+  for (const ContractionPlan &each : plans) {
+    accumulators.push_back(emitter.allocateStack(
+        f32, each.groupBlocks * each.tileRows * each.blockColumns));
+    if (!each.lhsStride)
+      lhsElements = std::max(lhsElements, each.callRows * each.blockDepth);
+    if (!each.rhsStride)
+      rhsElements = std::max(rhsElements, each.blockDepth * each.blockColumns);
+  }
+  if (lhsElements)
+    lhsPanel = emitter.allocateStack(f32, lhsElements);
+  if (rhsElements)
+    rhsPanel = emitter.allocateStack(f32, rhsElements);
 
   scf::ForOp tiles =
       emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
   indices.assign(schedule.rank, zero);
-  loops.assign(plan.op.getNumLoops(), zero);
   Value tile = tiles.getInductionVar();
   Value perTile = emitter.constant(plan.groupBlocks);
   Value groups = emitter.ceilDiv(columnBlocks, perTile);
@@ -212,25 +229,35 @@ LogicalResult ContractionEmitter::emitTiles() {
   Value firstRow =
       emitter.mul(emitter.rem(rest, rowTiles), emitter.constant(plan.tileRows));
   decode(emitter.floorDiv(rest, rowTiles), plan.outer, dimSizes, indices);
-  for (unsigned dim : plan.outer)
-    loops[plan.loopOfDim[dim]] = indices[dim];
   Value rows = emitter.min(emitter.sub(numRows, firstRow),
                            emitter.constant(plan.tileRows));
   Value used = emitter.mul(rows, emitter.constant(plan.blockColumns));
-  (void)forBlocks([&]() {
-    fillZeros(accumulator, blockStart, emitter.add(blockStart, used));
-    return success();
-  });
-  if (failed(multiply(firstRow, rows)))
-    return failure();
+  for (auto [each, base] : llvm::zip(plans, accumulators)) {
+    if (!select(each))
+      return failure();
+    accumulator = base;
+    loops.assign(plan.op.getNumLoops(), zero);
+    for (unsigned dim : plan.outer)
+      loops[plan.loopOfDim[dim]] = indices[dim];
+    (void)forBlocks([&]() {
+      fillZeros(accumulator, blockStart, emitter.add(blockStart, used));
+      return success();
+    });
+    if (failed(multiply(firstRow, rows)))
+      return failure();
+  }
   return emitEpilogue(firstRow, rows);
 }
 
-static int64_t getTileGrain(const ContractionPlan &plan) {
-  if (!plan.numRows || !plan.depth)
-    return grainByFlops;
-  return getGrain(2 * plan.tileRows * plan.groupBlocks * plan.blockColumns *
-                  *plan.depth);
+static int64_t getTileGrain(ArrayRef<ContractionPlan> plans) {
+  int64_t work = 0;
+  for (const ContractionPlan &plan : plans) {
+    if (!plan.numRows || !plan.depth)
+      return grainByFlops;
+    work +=
+        2 * plan.tileRows * plan.groupBlocks * plan.blockColumns * *plan.depth;
+  }
+  return getGrain(work);
 }
 
 FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
@@ -239,13 +266,13 @@ FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
   FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
   if (failed(schedule))
     return failure();
-  std::optional<ContractionPlan> plan = ContractionPlan::compute(*schedule);
-  if (!plan)
+  SmallVector<ContractionPlan, 1> plans = ContractionPlan::compute(*schedule);
+  if (plans.empty())
     return emitKernelLoops(builder, body, shared, /*reference=*/false);
   if (failed(emitTileFunctions(
           builder, body, shared, /*fast=*/true, [&](ElementEmitter &emitter) {
-            return ContractionEmitter(*schedule, *plan, emitter, microkernels);
+            return ContractionEmitter(*schedule, plans, emitter, microkernels);
           })))
     return failure();
-  return getTileGrain(*plan);
+  return getTileGrain(plans);
 }

@@ -250,14 +250,27 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
   KernelSchedule schedule;
   auto yield = cast<func::ReturnOp>(body.front().getTerminator());
   unsigned firstDestination = body.getNumArguments() - yield.getNumOperands();
-  for (auto [number, value] : llvm::enumerate(yield.getOperands())) {
+  for (auto [number, operand] : llvm::enumerate(yield.getOperands())) {
+    Value value = operand, offset;
+    unsigned axis = 0;
+    if (auto insert = value.getDefiningOp<tensor::InsertSliceOp>()) {
+      // One position along one axis.
+      value = insert.getSource();
+      while (axis < insert.getMixedOffsets().size() &&
+             !isa<Value>(insert.getMixedOffsets()[axis]))
+        ++axis;
+      if (axis == insert.getMixedOffsets().size() ||
+          insert.getSourceType().getRank() != insert.getType().getRank() - 1)
+        return body.emitOpError("inserts more than a position along one axis");
+      offset = cast<Value>(insert.getMixedOffsets()[axis]);
+    }
     auto op = value.getDefiningOp<linalg::LinalgOp>();
     if (!op || !isa<linalg::GenericOp, linalg::FillOp>(op.getOperation()))
       return body.emitOpError("returns a value that is not computed by a "
                               "'linalg.generic' or 'linalg.fill'");
-    schedule.roots.push_back(
-        {op, cast<OpResult>(value).getResultNumber(),
-         firstDestination + static_cast<unsigned>(number)});
+    schedule.roots.push_back({op, cast<OpResult>(value).getResultNumber(),
+                              firstDestination + static_cast<unsigned>(number),
+                              axis, offset});
   }
   if (schedule.roots.empty())
     return body.emitOpError("returns nothing");
@@ -295,7 +308,10 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
                << AffineMapAttr::get(map);
       stored.push_back(dim ? dependences[dim.getPosition()] : Dependence());
     }
-    walk.access(stored);
+    SmallVector<Dependence> place(stored);
+    if (root.offset)
+      place.insert(place.begin() + root.axis, Dependence());
+    walk.access(place);
     walk.visit(result, stored);
   }
 

@@ -12,6 +12,10 @@ struct KernelRoot {
   mlir::linalg::LinalgOp op;
   unsigned result;
   unsigned argument;
+  /// Where the result is part of a tensor: at position `offset`, a scalar of
+  /// the body, along `axis`, which the result does not have.
+  unsigned axis = 0;
+  mlir::Value offset;
 };
 
 /// A reduction of the kernel that is not nested in another one.

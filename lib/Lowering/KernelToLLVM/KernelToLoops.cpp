@@ -276,8 +276,11 @@ LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
     SmallVector<Value> at = emitter.apply(
         root.op.getIndexingMapMatchingResult(cast<OpResult>(result)), loops);
     Value value = emitter.element(result, at);
-    if (!value)
+    Value offset = root.offset ? emitter.scalar(root.offset) : Value();
+    if (!value || (root.offset && !offset))
       return failure();
+    if (offset)
+      at.insert(at.begin() + root.axis, offset);
     stores.push_back({value, at});
   }
   for (auto [root, store] : llvm::zip(schedule.roots, stores))

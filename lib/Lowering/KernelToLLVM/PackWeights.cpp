@@ -49,7 +49,7 @@ struct PackWeights : public cinch::impl::PackWeightsPassBase<PackWeights> {
 private:
   void findArguments();
   bool addFilter(func::FuncOp body, const KernelSchedule &schedule);
-  void addMatrix(func::FuncOp body, const KernelSchedule &schedule);
+  void addMatrix(func::FuncOp body, ContractionPlan &plan);
   std::optional<Layout> getLayout(exec::WeightOp weight);
   void dropUnusable();
   LogicalResult packWeight(exec::WeightOp weight, Layout layout);
@@ -110,25 +110,23 @@ bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
   return plan.has_value();
 }
 
-void PackWeights::addMatrix(func::FuncOp body, const KernelSchedule &schedule) {
-  std::optional<ContractionPlan> plan =
-      ContractionPlan::compute(schedule, /*packsWeights=*/true);
-  if (!plan || plan->packedArgument || plan->columns.size() != 1)
+void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
+  if (plan.packedArgument || plan.columns.size() != 1)
     return;
-  BlockArgument argument = getOwnArgument(plan->rhs, 2);
-  AffineMap map = plan->op.getMatchingIndexingMap(plan->rhs);
+  BlockArgument argument = getOwnArgument(plan.rhs, 2);
+  AffineMap map = plan.op.getMatchingIndexingMap(plan.rhs);
   if (!argument)
     return;
   SmallVector<AffineExpr> axes(map.getResults());
   AffineExpr column =
-      getAffineDimExpr(plan->loopOfDim[plan->columns[0]], &getContext());
+      getAffineDimExpr(plan.loopOfDim[plan.columns[0]], &getContext());
   bool isTransposed = axes[0] == column;
   if (axes[isTransposed ? 0 : 1] != column ||
       (!isTransposed && axes.size() != 2))
     return;
   axes.erase(axes.begin() + !isTransposed);
   // What is left is the depth, in order.
-  if (!llvm::equal(axes, plan->reduced, [&](AffineExpr axis, unsigned loop) {
+  if (!llvm::equal(axes, plan.reduced, [&](AffineExpr axis, unsigned loop) {
         return axis == getAffineDimExpr(loop, &getContext());
       }))
     return;
@@ -149,8 +147,11 @@ void PackWeights::findArguments() {
     FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body);
     if (failed(schedule))
       continue;
-    if (!addFilter(body, *schedule))
-      addMatrix(body, *schedule);
+    if (addFilter(body, *schedule))
+      continue;
+    for (ContractionPlan &plan :
+         ContractionPlan::compute(*schedule, /*packsWeights=*/true))
+      addMatrix(body, plan);
   }
 }
 

@@ -64,3 +64,14 @@ func.func @kernel_c5(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = exec.kernel @checks(%x) {dims = [[4]], faults = ["no number"]} : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+func.func private @k(%x: tensor<4xf32>, %d: tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel_body} {
+  return %d : tensor<4xf32>
+}
+func.func @kernel_c3(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{expected updates to be among the pairs of in_place, but got array<i64: 0, 0>}}
+  %0 = exec.kernel @k(%x) {dims = [[4]], updates = [array<i64: 0, 0>]} : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

@@ -30,15 +30,17 @@ func.func @rnn(%x: tensor<5x2x3xf32> {graph.name = "x"}) -> (tensor<5x1x2x4xf32>
 func.func @gru_last_state(%x: tensor<5x2x3xf32> {graph.name = "x"}) -> tensor<1x2x4xf32> {
   %w = graph.constant #graph.weight<"w", 0, 144, 0> : tensor<1x12x3xf32> {names = ["w"]}
   %r = graph.constant #graph.weight<"w", 144, 192, 0> : tensor<1x12x4xf32> {names = ["r"]}
-  // CHECK-DAG: %[[R:.*]] = graph.constant #graph.weight<"w", 144, 128, 0> : tensor<8x4xf32>
+  // CHECK-DAG: %[[RZ:.*]] = graph.constant #graph.weight<"w", 144, 64, 0> : tensor<4x4xf32>
+  // CHECK-DAG: %[[RR:.*]] = graph.constant #graph.weight<"w", 208, 64, 0> : tensor<4x4xf32>
   // CHECK-DAG: %[[RH:.*]] = graph.constant #graph.weight<"w", 272, 64, 0> : tensor<4x4xf32>
   // CHECK-DAG: %[[LAST:.*]] = arith.constant 4 : index
   // CHECK: scf.for %[[I:.*]] = {{.*}} iter_args(%[[H:.*]] = %{{.*}}) -> (tensor<2x4xf32>)
   // CHECK:   %[[T:.*]] = arith.subi %[[LAST]], %[[I]]
   // CHECK:   graph.step_get %{{.*}} at %[[T]]
-  // CHECK:   graph.matmul %[[H]] by %[[R]] transposed
+  // CHECK:   graph.matmul %[[H]] by %[[RR]] transposed
   // CHECK:   %[[RESET:.*]] = graph.mul %{{.*}}, %[[H]]
   // CHECK:   graph.matmul %[[RESET]] by %[[RH]] transposed
+  // CHECK:   graph.matmul %[[H]] by %[[RZ]] transposed
   // CHECK-NOT: graph.step_set
   // CHECK: return
   %y, %h = graph.gru %x, %w, %r {activations = ["sigmoid", "tanh"], direction = #graph<direction reverse>, hidden_size = 4 : i64, names = ["y", "h"],

@@ -52,3 +52,21 @@ func.func @copies_the_result_of_a_branch(%x: tensor<4xf32> {graph.name = "x"}, %
   }
   return %r : tensor<4xf32>
 }
+
+// -----
+
+// What a kernel updates in part has the place of the result; where it is still
+// read, that is a copy.
+func.func private @set(%x: tensor<4xf32>, %d: tensor<4xf32>) -> tensor<4xf32> attributes {exec.kernel_body} {
+  return %d : tensor<4xf32>
+}
+// CHECK-LABEL: @copies_what_is_updated
+// CHECK: %[[A:.*]] = exec.kernel @set(%{{.*}}) {{.*}}slots = [#exec.slot<caller, 1, "0">]
+// CHECK: %[[COPY:.*]] = exec.copy %[[A]] {{.*}}slots = [#exec.slot<caller, 2, "0">]
+// CHECK: exec.kernel @set(%[[COPY]]) {{.*}}slots = [#exec.slot<caller, 2, "0">]
+func.func @copies_what_is_updated(%x: tensor<4xf32> {graph.name = "x"})
+    -> (tensor<4xf32> {graph.name = "y"}, tensor<4xf32> {graph.name = "z"}) attributes {graph.entry} {
+  %a = exec.kernel @set(%x) {dims = [[4]], names = ["a"]} : (tensor<4xf32>) -> tensor<4xf32>
+  %b = exec.kernel @set(%a) {dims = [[4]], in_place = [array<i64: 0, 0>], names = ["b"], updates = [array<i64: 0, 0>]} : (tensor<4xf32>) -> tensor<4xf32>
+  return %a, %b : tensor<4xf32>, tensor<4xf32>
+}
