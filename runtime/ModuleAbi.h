@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define CINCH_MODULE_ABI_VERSION 2
+#define CINCH_MODULE_ABI_VERSION 3
 #define CINCH_MODULE_SYMBOL "cinch_module"
 /// ELF note: owner name and type. Its descriptor is a JSON object with the keys
 /// "abi", "target", "cpu", "features" (array of names as in
@@ -40,7 +40,8 @@ enum {
 /// index scalar; then, for a kernel with assertions, the address of the run's
 /// fault word (uint32_t, all ones at first, owned by the entry program) and the
 /// number of the kernel's first assertion: one that does not hold lowers the
-/// word to its number, atomically. Tensors are contiguous, row-major.
+/// word to its number, atomically. Tensors are contiguous, in the order that
+/// compiler and kernels agree on.
 /// `microkernels` is the module's table of resolved microkernels. A kernel may
 /// be called from several threads at once on disjoint ranges; it allocates
 /// nothing, and where it fails it still writes all of its results.
@@ -80,11 +81,17 @@ typedef struct cinch_host_v1 {
 /// A single precision GEMM microkernel to be made when the model is loaded:
 /// C[m,n] (+)= A[m,k] * B[k,n], all row-major with the given row strides in
 /// elements; beta is 0 or 1. `transpose_a` 1: A is stored as [k,m]. Called as
-/// fn(A, B, C).
+/// fn(A, B, C). `is_sum` 1: C (+)= the sum of `*count` >= 1 such products of
+/// A + a_offsets[i] and B + b_offsets[i], in bytes; called as
+/// fn(A, B, C, count, a_offsets, b_offsets).
 typedef struct cinch_microkernel_v1 {
-  int32_t m, n, k, lda, ldb, ldc, beta, transpose_a;
+  int32_t m, n, k, lda, ldb, ldc, beta, transpose_a, is_sum;
 } cinch_microkernel_v1;
 typedef void (*cinch_microkernel_fn)(const float *a, const float *b, float *c);
+typedef void (*cinch_sum_microkernel_fn)(const float *a, const float *b,
+                                         float *c, const uint64_t *count,
+                                         const uint64_t *a_offsets,
+                                         const uint64_t *b_offsets);
 
 /// The entry program. Returns 0, or what `fail` returned.
 typedef int32_t (*cinch_entry_fn)(cinch_frame_v1 *frame);

@@ -33,7 +33,7 @@ static llvm::Constant *addMicrokernels(llvm::Module &module,
   llvm::SmallVector<uint32_t> words;
   for (auto shape : list.getAsRange<mlir::DenseI32ArrayAttr>())
     llvm::append_range(words, shape.asArrayRef());
-  static_assert(sizeof(cinch_microkernel_v1) == 8 * sizeof(uint32_t));
+  static_assert(sizeof(cinch_microkernel_v1) == 9 * sizeof(uint32_t));
   return addConstant(module, llvm::ConstantDataArray::get(context, words),
                      "cinch_microkernels");
 }

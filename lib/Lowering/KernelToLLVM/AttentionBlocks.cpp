@@ -34,7 +34,7 @@ void AttentionEmitter::fill(Value buffer, int64_t count, double value) {
 void AttentionEmitter::call(int64_t m, int64_t n, int64_t k, int64_t lda,
                             int64_t ldb, int64_t ldc, bool accumulate,
                             bool transposed, Value a, Value b, Value c) {
-  MicrokernelTable::Shape shape;
+  MicrokernelTable::Shape shape = {};
   for (auto [to, from] :
        llvm::zip(shape, std::array<int64_t, 8>{m, n, k, lda, ldb, ldc,
                                                accumulate, transposed}))

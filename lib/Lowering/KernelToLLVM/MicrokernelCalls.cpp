@@ -6,8 +6,9 @@
 using namespace mlir;
 using namespace cinch;
 
-void cinch::callMicrokernel(ElementEmitter &emitter, Value position, Value a,
-                            Value b, Value c) {
+/// Calls the microkernel at `position` of the table.
+static void call(ElementEmitter &emitter, Value position,
+                 ArrayRef<Value> arguments) {
   OpBuilder &builder = emitter.builder;
   Location loc = emitter.loc;
   auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
@@ -17,8 +18,21 @@ void cinch::callMicrokernel(ElementEmitter &emitter, Value position, Value a,
   Value function = LLVM::LoadOp::create(builder, loc, pointer, entry);
   auto type =
       LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
-                                  {pointer, pointer, pointer});
-  LLVM::CallOp::create(builder, loc, type, ValueRange{function, a, b, c});
+                                  SmallVector<Type>(arguments.size(), pointer));
+  SmallVector<Value> operands = {function};
+  llvm::append_range(operands, arguments);
+  LLVM::CallOp::create(builder, loc, type, operands);
+}
+
+void cinch::callMicrokernel(ElementEmitter &emitter, Value position, Value a,
+                            Value b, Value c) {
+  call(emitter, position, {a, b, c});
+}
+
+void cinch::callSumMicrokernel(ElementEmitter &emitter, Value position, Value a,
+                               Value b, Value c, Value count, Value aOffsets,
+                               Value bOffsets) {
+  call(emitter, position, {a, b, c, count, aOffsets, bOffsets});
 }
 
 Value cinch::advance(ElementEmitter &emitter, Value base, Value count,

@@ -10,6 +10,13 @@ namespace cinch {
 void callMicrokernel(ElementEmitter &emitter, mlir::Value position,
                      mlir::Value a, mlir::Value b, mlir::Value c);
 
+/// Calls a microkernel that sums `count` (an i64) products, whose operands are
+/// at the offsets, in bytes, in the buffers `aOffsets` and `bOffsets`.
+void callSumMicrokernel(ElementEmitter &emitter, mlir::Value position,
+                        mlir::Value a, mlir::Value b, mlir::Value c,
+                        mlir::Value count, mlir::Value aOffsets,
+                        mlir::Value bOffsets);
+
 /// `base` moved by `count * stride` elements of float32.
 mlir::Value advance(ElementEmitter &emitter, mlir::Value base,
                     mlir::Value count, int64_t stride);

@@ -9,12 +9,12 @@
 namespace cinch {
 
 /// The module attribute `exec.microkernels`: an array of `array<i32: m, n, k,
-/// lda, ldb, ldc, beta, transpose_a>` (runtime/ModuleAbi.h) in table order,
-/// without duplicates.
+/// lda, ldb, ldc, beta, transpose_a, is_sum>` (runtime/ModuleAbi.h) in table
+/// order, without duplicates.
 class MicrokernelTable {
 public:
   static constexpr llvm::StringLiteral attributeName = "exec.microkernels";
-  using Shape = std::array<int32_t, 8>;
+  using Shape = std::array<int32_t, 9>;
 
   explicit MicrokernelTable(mlir::ModuleOp module) {
     if (auto known = module->getAttrOfType<mlir::ArrayAttr>(attributeName))

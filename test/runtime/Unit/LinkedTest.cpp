@@ -111,7 +111,7 @@ TEST_F(LinkedTest, RefusesDamagedEmbeddedWeights) {
 }
 
 TEST_F(LinkedTest, RefusesOtherMachinesAndVersions) {
-  linked.abi_version = 3;
+  linked.abi_version = 4;
   linked.manifest = nullptr; // nothing but the version may be looked at
   EXPECT_FAILS(loadLinked(), CINCH_ERROR_VERSION, "module ABI 3");
   linked = fake_linked;

@@ -81,7 +81,7 @@ func.func private @normalize(%x: tensor<?x64xf32>, %out: tensor<?x64xf32>) -> te
 
 // A matrix product calls microkernels: 100 rows are a block of 64 and one of 36.
 // The reference path has none.
-// CHECK: module attributes {exec.microkernels = [array<i32: 64, 32, 80, 80, 32, 32, 1, 0>, array<i32: 36, 32, 80, 80, 32, 32, 1, 0>]}
+// CHECK: module attributes {exec.microkernels = [array<i32: 64, 32, 80, 80, 32, 32, 1, 0, 0>, array<i32: 36, 32, 80, 80, 32, 32, 1, 0, 0>]}
 // CHECK-LABEL: llvm.func internal @matmul.body
 // CHECK: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %{{.*}}) : !llvm.ptr, (!llvm.ptr, !llvm.ptr, !llvm.ptr) -> ()
 // REFERENCE-LABEL: llvm.func internal @matmul.body
