@@ -12,7 +12,8 @@ def ExecDialect : Dialect {
     A program: kernels, views, copies, in the order in which they run. Whatever
     crosses a kernel boundary is materialized, nothing else is; every value has
     its bytes as an expression over the symbols. Tensors are contiguous and
-    row-major, integers signless. Created by `form-kernels`; `plan-memory` gives
+    row-major unless their encoding is a layout (`#exec.channel_blocks`,
+    `#exec.filter_blocks`), integers signless. Created by `form-kernels`; `plan-memory` gives
     every value a place; gone after `lower-exec`.
 
     A kernel body is a `func.func` marked `exec.kernel_body`: its arguments are

@@ -50,9 +50,12 @@ void cinch::addExecPasses(OpPassManager &passes,
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));
-  // Before the plan: it changes what the weights file holds.
-  if (!options.isReference)
+  if (!options.isReference) {
+    // After fusion: only what is stored has a layout.
+    passes.addPass(createAssignLayoutsPass());
+    // Before the plan: it changes what the weights file holds.
     passes.addPass(createPackWeightsPass());
+  }
 
   // -- exec: order and places
   // ------------------------------------------------------ Lifetimes follow

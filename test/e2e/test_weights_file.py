@@ -35,6 +35,17 @@ def unpack(packed, layout):
         filters = np.moveaxis(packed, (-2, -1), (0, 1))
         assert list(filters.shape) == layout["shape"]
         return filters
+    if layout["layout"].startswith("filter-blocks:"):
+        width, part = map(int, layout["layout"].split(":")[1:])
+        filters, channels, *kernel = layout["shape"]
+        flat, blocks = packed.reshape(-1), []
+        for first in range(0, filters, width):
+            size = min(width, filters - first)
+            block = flat[first * flat.size // filters:(first + size) * flat.size // filters]
+            block = block.reshape(channels // part, *kernel, part, size)
+            block = np.moveaxis(block, (-1, 0, -2), (0, 1, 2))
+            blocks.append(block.reshape(size, channels, *kernel))
+        return np.concatenate(blocks)
     blocks, depth, width = packed.shape
     matrix = packed.transpose(1, 0, 2).reshape(depth, blocks * width)
     columns = layout["shape"][{"column-blocks": 1, "row-blocks": 0}[layout["layout"]]]

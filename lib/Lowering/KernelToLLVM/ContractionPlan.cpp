@@ -310,7 +310,8 @@ static std::optional<ContractionPlan> planOne(const KernelSchedule &schedule,
                                               bool packsWeights) {
   ContractionPlan plan;
   plan.op = reduction.op;
-  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op))
+  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op) ||
+      hasChannelBlocks(plan.op->getParentOfType<func::FuncOp>()))
     return std::nullopt;
   Planner planner(schedule, plan);
   if (!planner.classify(reduction))

@@ -145,7 +145,8 @@ ConvolutionPlan::compute(const KernelSchedule &schedule, bool isPacked) {
   ConvolutionPlan plan;
   plan.op = reduction.op;
   unsigned numParallel = plan.op.getNumParallelLoops();
-  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op) ||
+  if (hasChannelBlocks(plan.op->getParentOfType<func::FuncOp>()) ||
+      !isMultiplyAdd(plan.op) || !startsAtZero(plan.op) ||
       numParallel != schedule.rank || !classifyInput(plan, numParallel) ||
       !classifyFilter(plan, isPacked) ||
       plan.outerLoops.size() + (plan.rowLoop ? 3 : 2) != numParallel ||

@@ -81,7 +81,8 @@ DepthwisePlan::compute(const KernelSchedule &schedule) {
   DepthwisePlan plan;
   plan.op = reduction.op;
   unsigned numParallel = plan.op.getNumParallelLoops();
-  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op) || numParallel != 4 ||
+  if (hasChannelBlocks(plan.op->getParentOfType<func::FuncOp>()) ||
+      !isMultiplyAdd(plan.op) || !startsAtZero(plan.op) || numParallel != 4 ||
       schedule.rank != 4 || plan.op.getNumReductionLoops() != 2)
     return std::nullopt;
   for (int dim : ArrayRef<int>(reduction.spaceDims).take_front(numParallel)) {

@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_ELEMENTEMITTER_H
 
+#include "dialects/Exec/Exec.h"
 #include "lib/Lowering/KernelToLLVM/KernelFrame.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -79,6 +80,13 @@ public:
   mlir::Value addressOf(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
                         llvm::ArrayRef<mlir::Value> loops);
 
+  /// The channel `outer * block + inner`, whose parts are remembered, so that
+  /// values in channel blocks are addressed without a division.
+  mlir::Value joinChannel(mlir::Value outer, mlir::Value inner, int64_t block);
+  /// The parts of a channel, in blocks of `block`.
+  std::pair<mlir::Value, mlir::Value> splitChannel(mlir::Value channel,
+                                                   int64_t block);
+
   mlir::scf::ForOp makeLoop(mlir::Value begin, mlir::Value end,
                             mlir::Value step, mlir::ValueRange init = {});
 
@@ -90,6 +98,9 @@ public:
 private:
   /// The linear offset of `indices` in argument number `argument`.
   mlir::Value linearize(unsigned argument, llvm::ArrayRef<mlir::Value> indices);
+  mlir::Value linearizeFilter(exec::FilterBlocksAttr blocks,
+                              mlir::RankedTensorType type,
+                              llvm::ArrayRef<mlir::Value> indices);
   template <typename Op, typename... Args>
   mlir::Value make(mlir::ValueRange operands, Args &&...args);
   /// Moves the builder out of the loops that `operands` do not depend on.
@@ -117,6 +128,11 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> scalarCache;
   llvm::DenseMap<int64_t, mlir::Value> constants;
   llvm::DenseMap<mlir::Value, Source> sources;
+  struct ChannelParts {
+    int64_t block;
+    mlir::Value outer, inner;
+  };
+  llvm::DenseMap<mlir::Value, ChannelParts> channelParts;
   llvm::SmallVector<mlir::Block *> barriers;
   mlir::ArrayAttr accessGroups;
 };

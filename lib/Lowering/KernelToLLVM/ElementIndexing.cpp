@@ -203,22 +203,74 @@ void ElementEmitter::store(Value value, Value base, Value offset) {
   op.setAccessGroupsAttr(accessGroups);
 }
 
+Value ElementEmitter::joinChannel(Value outer, Value inner, int64_t block) {
+  Value channel = add(mul(outer, constant(block)), inner);
+  channelParts[channel] = {block, outer, inner};
+  return channel;
+}
+
+std::pair<Value, Value> ElementEmitter::splitChannel(Value channel,
+                                                     int64_t block) {
+  auto known = channelParts.find(channel);
+  if (known != channelParts.end() && known->second.block == block)
+    return {known->second.outer, known->second.inner};
+  return {floorDiv(channel, constant(block)), rem(channel, constant(block))};
+}
+
+/// See Exec_FilterBlocksAttr.
+Value ElementEmitter::linearizeFilter(exec::FilterBlocksAttr blocks,
+                                      RankedTensorType type,
+                                      ArrayRef<Value> indices) {
+  int64_t filters = type.getDimSize(0), channels = type.getDimSize(1);
+  Value block = constant(blocks.getFilters()),
+        part = constant(blocks.getChannels());
+  Value first = mul(floorDiv(indices[0], block), block);
+  Value width = filters % blocks.getFilters() == 0
+                    ? block
+                    : min(block, sub(constant(filters), first));
+  Value tap = constant(0);
+  int64_t numTaps = 1;
+  for (auto [index, size] :
+       llvm::zip(indices.drop_front(2), type.getShape().drop_front(2))) {
+    tap = add(mul(tap, constant(size)), index);
+    numTaps *= size;
+  }
+  Value line = add(mul(floorDiv(indices[1], part), constant(numTaps)), tap);
+  Value row = add(mul(line, part), rem(indices[1], part));
+  return add(mul(first, constant(channels * numTaps)),
+             add(mul(row, width), rem(indices[0], block)));
+}
+
 Value ElementEmitter::linearize(unsigned argument, ArrayRef<Value> indices) {
   TensorArgument &tensor = frame.tensors[argument];
+  auto type = cast<RankedTensorType>(frame.body.getArgumentTypes()[argument]);
+  if (auto blocks =
+          dyn_cast_or_null<exec::FilterBlocksAttr>(type.getEncoding()))
+    return linearizeFilter(blocks, type, indices);
+  auto blocks = dyn_cast_or_null<exec::ChannelBlocksAttr>(type.getEncoding());
   size_t rank = tensor.sizes.size();
   if (tensor.strides.size() != rank) {
-    tensor.strides.assign(rank, constant(1));
+    tensor.strides.assign(rank, constant(blocks ? blocks.getSize() : 1));
     // Sizes are known from the start; a branch may be the first to ask.
     OpBuilder::InsertionGuard guard(builder);
     while (!isa<func::FuncOp>(builder.getInsertionBlock()->getParentOp()))
       builder.setInsertionPoint(builder.getInsertionBlock()->getParentOp());
-    for (size_t axis = rank; axis-- > 1;)
-      tensor.strides[axis - 1] = mul(tensor.strides[axis], tensor.sizes[axis]);
+    for (size_t axis = rank; axis-- > 1;) {
+      Value size = tensor.sizes[axis];
+      if (blocks && axis == 1) // the stride of a block counts its channels
+        size = constant(type.getDimSize(1) / blocks.getSize());
+      tensor.strides[axis - 1] = mul(tensor.strides[axis], size);
+    }
   }
-  Value offset = constant(0);
-  for (auto [index, stride] : llvm::zip(indices, tensor.strides))
+  SmallVector<Value> places(indices);
+  Value offset = constant(0), inner = constant(0);
+  if (blocks && blocks.getSize() == type.getDimSize(1))
+    std::swap(places[1], inner);
+  else if (blocks)
+    std::tie(places[1], inner) = splitChannel(places[1], blocks.getSize());
+  for (auto [index, stride] : llvm::zip(places, tensor.strides))
     offset = add(offset, mul(index, stride));
-  return offset;
+  return add(offset, inner);
 }
 
 Value ElementEmitter::address(unsigned argument, ArrayRef<Value> indices) {

@@ -8,7 +8,7 @@
 
 namespace cinch {
 
-/// A tensor argument in memory: contiguous, row-major.
+/// A tensor argument in memory: contiguous, in the order of its encoding.
 struct TensorArgument {
   mlir::Value address;                  ///< !llvm.ptr
   mlir::SmallVector<mlir::Value> sizes; ///< index, constants where static

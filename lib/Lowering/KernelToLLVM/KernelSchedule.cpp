@@ -21,6 +21,7 @@ namespace {
 struct Dependence {
   uint64_t dims = 0;    ///< dimensions of the space, as bits
   int exact = -1;       ///< it is this dimension itself
+  bool isSplit = false; ///< it is the loop that the space splits
   bool reduced = false; ///< it depends on a loop of a reduction
 };
 
@@ -32,14 +33,15 @@ public:
   void visit(Value tensor, ArrayRef<Dependence> indices);
   /// Visits the operands of `op` for loops that depend as `loops`.
   void visitOperands(linalg::GenericOp op, ArrayRef<Dependence> loops);
-  /// An access of memory at `indices`.
-  void access(ArrayRef<Dependence> indices);
+  /// An access of a tensor of `type` in memory at `indices`.
+  void access(Type type, ArrayRef<Dependence> indices);
 
 private:
   Dependence dependenceOf(Value value, linalg::GenericOp op,
                           ArrayRef<Dependence> loops);
   Dependence dependenceOf(AffineExpr expr, ArrayRef<Dependence> loops);
   void use(const Dependence &opaque);
+  SmallVector<Dependence> getStored(Type type, ArrayRef<Dependence> indices);
 
   KernelSchedule &schedule;
   KernelReduction *current = nullptr;
@@ -52,6 +54,7 @@ static Dependence join(Dependence a, const Dependence &b) {
   a.dims |= b.dims;
   a.reduced |= b.reduced;
   a.exact = -1;
+  a.isSplit = false;
   return a;
 }
 
@@ -105,7 +108,35 @@ void Walk::use(const Dependence &opaque) {
     }
 }
 
-void Walk::access(ArrayRef<Dependence> indices) {
+/// The indices in the order in which a tensor of `type` is stored.
+SmallVector<Dependence> Walk::getStored(Type type,
+                                        ArrayRef<Dependence> indices) {
+  SmallVector<Dependence> stored(indices);
+  exec::ChannelBlocksAttr blocks = getChannelBlocks(type);
+  if (!blocks)
+    return stored;
+  Dependence outer = stored[1], inner = stored[1];
+  if (blocks.getSize() == cast<RankedTensorType>(type).getDimSize(1)) {
+    stored.erase(stored.begin() + 1);
+  } else {
+    if (outer.isSplit && schedule.split->block == blocks.getSize()) {
+      auto makeExact = [](Dependence &part, unsigned dim) {
+        part.dims = uint64_t(1) << dim;
+        part.exact = dim;
+      };
+      makeExact(outer, schedule.split->outer);
+      makeExact(inner, schedule.split->inner);
+    } else {
+      outer.exact = inner.exact = -1;
+    }
+    stored[1] = outer;
+  }
+  stored.push_back(inner);
+  return stored;
+}
+
+void Walk::access(Type type, ArrayRef<Dependence> logical) {
+  SmallVector<Dependence> indices = getStored(type, logical);
   for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim) {
     bool uses = false, inOrder = false;
     for (auto [position, index] : llvm::enumerate(indices)) {
@@ -127,7 +158,7 @@ void Walk::access(ArrayRef<Dependence> indices) {
     if (uses && !(inOrder && count == 2))
       schedule.merged[dim] = false;
   }
-  ArrayRef<Dependence> rest = indices;
+  ArrayRef<Dependence> rest(indices);
   auto isFixed = [&](const Dependence &index) {
     return index.exact >= 0 ? bool(schedule.isUnit[index.exact])
                             : index.dims == 0 && !index.reduced;
@@ -141,7 +172,7 @@ void Walk::access(ArrayRef<Dependence> indices) {
 void Walk::visit(Value tensor, ArrayRef<Dependence> indices) {
   auto generic = tensor.getDefiningOp<linalg::GenericOp>();
   if (!generic) {
-    access(indices);
+    access(tensor.getType(), indices);
     return;
   }
   AffineMap map = generic.getIndexingMapMatchingResult(cast<OpResult>(tensor));
@@ -172,8 +203,11 @@ void Walk::visit(Value tensor, ArrayRef<Dependence> indices) {
   reduction.op = generic;
   for (const Dependence &index : indices)
     reduction.dims |= index.dims;
-  for (const Dependence &loop : loops)
+  for (auto [number, loop] : llvm::enumerate(loops)) {
     reduction.spaceDims.push_back(loop.exact);
+    if (loop.isSplit)
+      reduction.splitLoop = number;
+  }
   KernelReduction *outer = current;
   current = &reduction;
   visitOperands(generic, loops);
@@ -213,39 +247,6 @@ void Walk::visitOperands(linalg::GenericOp op, ArrayRef<Dependence> loops) {
   });
 }
 
-SmallVector<unsigned> cinch::getSpaceLoops(const KernelSchedule &schedule,
-                                           const KernelRoot &root) {
-  // The parallel loops of the first root, in the order of its indices.
-  auto parallelLoops = [](linalg::LinalgOp op) {
-    SmallVector<unsigned> loops;
-    op.getParallelDims(loops);
-    return loops;
-  };
-  linalg::LinalgOp first = schedule.roots.front().op;
-  SmallVector<unsigned> firstLoops = parallelLoops(first);
-  SmallVector<unsigned> ownLoops = parallelLoops(root.op);
-  AffineMap map = first.getIndexingMapMatchingResult(
-      first->getResult(schedule.roots.front().result));
-  SmallVector<unsigned> order;
-  for (AffineExpr expr : map.getResults())
-    if (auto dim = dyn_cast<AffineDimExpr>(expr))
-      order.push_back(dim.getPosition());
-  for (unsigned loop : firstLoops)
-    if (!llvm::is_contained(order, loop))
-      order.insert(order.begin(), loop);
-  SmallVector<int64_t> ranges = first.getStaticLoopRanges();
-  std::stable_partition(order.begin(), order.end(),
-                        [&](unsigned loop) { return ranges[loop] == 1; });
-  SmallVector<unsigned> loops;
-  for (unsigned loop : order) {
-    size_t position = llvm::find(firstLoops, loop) - firstLoops.begin();
-    if (position >= ownLoops.size())
-      return {};
-    loops.push_back(ownLoops[position]);
-  }
-  return loops;
-}
-
 FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
   KernelSchedule schedule;
   auto yield = cast<func::ReturnOp>(body.front().getTerminator());
@@ -279,8 +280,15 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     return body.emitOpError("has too many dimensions");
   schedule.merged.assign(schedule.rank, true);
   SmallVector<int64_t> ranges = schedule.roots.front().op.getStaticLoopRanges();
-  for (unsigned loop : getSpaceLoops(schedule, schedule.roots.front()))
+  SmallVector<unsigned> order = getSpaceLoops(schedule, schedule.roots.front());
+  for (auto [dim, loop] : llvm::enumerate(order)) {
     schedule.isUnit.push_back(ranges[loop] == 1);
+    size_t first = llvm::find(order, loop) - order.begin();
+    if (first != dim)
+      schedule.split = {static_cast<unsigned>(first),
+                        static_cast<unsigned>(dim),
+                        getRootBlocks(schedule).getSize()};
+  }
   if (schedule.rank)
     schedule.merged.back() = false;
 
@@ -288,13 +296,16 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
   for (KernelRoot root : schedule.roots) {
     SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
     if (loops.size() != schedule.rank ||
-        root.op.getNumParallelLoops() != schedule.rank)
+        root.op.getNumParallelLoops() + schedule.split.has_value() !=
+            schedule.rank)
       return root.op.emitOpError(
           "expected all results of the kernel to have one parallel space");
     SmallVector<Dependence> dependences(root.op.getNumLoops());
     for (auto [position, loop] : llvm::enumerate(loops)) {
-      dependences[loop].dims = uint64_t(1) << position;
-      dependences[loop].exact = position;
+      Dependence &dependence = dependences[loop];
+      dependence.isSplit = dependence.dims != 0;
+      dependence.dims |= uint64_t(1) << position;
+      dependence.exact = dependence.isSplit ? -1 : static_cast<int>(position);
     }
     SmallVector<Dependence> stored;
     Value result = root.op->getResult(root.result);
@@ -311,7 +322,7 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     SmallVector<Dependence> place(stored);
     if (root.offset)
       place.insert(place.begin() + root.axis, Dependence());
-    walk.access(place);
+    walk.access(body.getArgument(root.argument).getType(), place);
     walk.visit(result, stored);
   }
 
@@ -327,6 +338,9 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     uint64_t exact = 0;
     for (int dim : reduction.spaceDims)
       exact |= dim < 0 ? 0 : uint64_t(1) << dim;
+    if (reduction.splitLoop >= 0)
+      exact |= uint64_t(1) << schedule.split->outer |
+               uint64_t(1) << schedule.split->inner;
     reduction.byColumns &= usesLast && exact == reduction.dims;
     outer |= reduction.dims;
     uint64_t all = (uint64_t(1) << schedule.rank) - 1;

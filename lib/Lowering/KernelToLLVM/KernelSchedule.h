@@ -2,6 +2,8 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELSCHEDULE_H
 
+#include "dialects/Exec/Exec.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -25,16 +27,26 @@ struct KernelReduction {
   uint64_t dims = 0;
   /// Per loop: the dimension of the space that it is, or -1.
   llvm::SmallVector<int> spaceDims;
+  /// The loop over the channels that the space splits, or -1.
+  int splitLoop = -1;
   /// It reads memory along the last dimension of the space, so it is computed
   /// for a block of columns at a time (accumulators in a stack buffer).
   bool byColumns = false;
+};
+
+/// Two dimensions of the space that are one loop over channels, because the
+/// first root is stored in blocks of them.
+struct ChannelSplit {
+  unsigned outer, inner;
+  int64_t block; ///< iterations of `inner`
 };
 
 /// How the parallel space of a kernel is walked: tiles over `tileDims` (and, if
 /// `splitLast`, blocks of the last dimension), then loops over `innerDims`,
 /// then the last dimension. Dimensions are positions in the parallel space: the
 /// parallel loops of the roots in the order in which the first root is stored,
-/// those of one iteration first.
+/// those of one iteration first. A loop over channels that are stored in
+/// several blocks is two dimensions.
 struct KernelSchedule {
   llvm::SmallVector<KernelRoot> roots;
   unsigned rank = 0;
@@ -45,6 +57,7 @@ struct KernelSchedule {
   llvm::SmallVector<bool> merged;
   /// `isUnit[d]`: d has one iteration. Such dimensions come first.
   llvm::SmallVector<bool> isUnit;
+  std::optional<ChannelSplit> split;
 
   /// The schedule of `body`; failure after an error was emitted.
   static mlir::FailureOr<KernelSchedule> compute(mlir::func::FuncOp body);
@@ -58,9 +71,17 @@ mlir::LogicalResult emitRoots(const KernelSchedule &schedule,
                               ElementEmitter &emitter,
                               llvm::ArrayRef<mlir::Value> indices);
 
-/// The loop of `op` per dimension of the parallel space.
+/// The loop of `op` per dimension of the parallel space; both dimensions of a
+/// split have the same.
 llvm::SmallVector<unsigned> getSpaceLoops(const KernelSchedule &schedule,
                                           const KernelRoot &root);
+
+/// The channel blocks of a tensor type; null where it is stored row-major.
+exec::ChannelBlocksAttr getChannelBlocks(mlir::Type type);
+/// The same of the first root, if its channels are a loop.
+exec::ChannelBlocksAttr getRootBlocks(const KernelSchedule &schedule);
+/// Whether an argument of `body` is stored in channel blocks.
+bool hasChannelBlocks(mlir::func::FuncOp body);
 
 } // namespace cinch
 

@@ -81,6 +81,12 @@ Value LoopEmitter::makeSpace() {
   Value one = emitter.constant(1);
   for (unsigned loop : loops)
     space.sizes.push_back(loopSizes[loop]);
+  if (schedule.split) {
+    Value block = emitter.constant(schedule.split->block);
+    Value &outer = space.sizes[schedule.split->outer];
+    outer = emitter.floorDiv(outer, block);
+    space.sizes[schedule.split->inner] = block;
+  }
   for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim)
     if (schedule.merged[dim]) {
       space.sizes[dim + 1] =
@@ -201,6 +207,8 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
     if (dim + 1 == static_cast<int>(schedule.rank))
       lastLoop = loop;
   }
+  if (reduction.splitLoop >= 0)
+    lastLoop = reduction.splitLoop;
 
   SmallVector<Value> buffers;
   for (Value result : op->getResults())
@@ -212,6 +220,10 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
     scf::ForOp loop = emitter.makeLoop(begin, end, one);
     emitter.markParallel(loop);
     loops[lastLoop] = loop.getInductionVar();
+    if (reduction.splitLoop >= 0)
+      loops[lastLoop] =
+          emitter.joinChannel(indices[schedule.split->outer],
+                              loop.getInductionVar(), schedule.split->block);
     return emit(emitter.sub(loop.getInductionVar(), begin));
   };
   auto resultIndices = [&](unsigned number) {
@@ -256,9 +268,13 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
       if (expr == getAffineDimExpr(lastLoop, map.getContext()))
         position = axis;
     Type type = cast<RankedTensorType>(result.getType()).getElementType();
-    emitter.redirect(result, [this, buffer = buffer, begin, position,
+    bool isSplit = reduction.splitLoop >= 0;
+    emitter.redirect(result, [this, buffer = buffer, begin, position, isSplit,
                               type](ArrayRef<Value> at) {
-      return emitter.load(type, buffer, emitter.sub(at[position], begin));
+      Value column = at[position];
+      if (isSplit)
+        column = emitter.splitChannel(column, schedule.split->block).second;
+      return emitter.load(type, buffer, emitter.sub(column, begin));
     });
   }
   return success();
@@ -272,6 +288,9 @@ LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
     SmallVector<Value> loops(root.op.getNumLoops(), emitter.constant(0));
     for (auto [position, loop] : llvm::enumerate(getSpaceLoops(schedule, root)))
       loops[loop] = indices[position];
+    if (const std::optional<ChannelSplit> &split = schedule.split)
+      loops[getSpaceLoops(schedule, root)[split->inner]] = emitter.joinChannel(
+          indices[split->outer], indices[split->inner], split->block);
     Value result = root.op->getResult(root.result);
     SmallVector<Value> at = emitter.apply(
         root.op.getIndexingMapMatchingResult(cast<OpResult>(result)), loops);

@@ -50,6 +50,13 @@ mlir::FailureOr<int64_t> emitDepthwise(mlir::OpBuilder &builder,
                                        llvm::ArrayRef<bool> shared,
                                        MicrokernelTable &microkernels);
 
+/// The same, for a convolution of values in channel blocks: sums of products
+/// over taps and blocks. Others go to emitDepthwise.
+mlir::FailureOr<int64_t> emitBlockedConvolution(mlir::OpBuilder &builder,
+                                                mlir::func::FuncOp body,
+                                                llvm::ArrayRef<bool> shared,
+                                                MicrokernelTable &microkernels);
+
 /// The same for a body of kind "attention": blocks of queries against blocks of
 /// keys, with the softmax in between computed on the way.
 mlir::FailureOr<int64_t> emitAttention(mlir::OpBuilder &builder,

@@ -110,7 +110,7 @@ private:
     if (kind == "loops")
       return emitBufferizedKernel(builder, body, shared);
     if (kind == "contraction" && !reference)
-      return emitDepthwise(builder, body, shared, microkernels);
+      return emitBlockedConvolution(builder, body, shared, microkernels);
     if (kind == "attention" && !reference)
       return emitAttention(builder, body, shared, microkernels);
     return emitKernelLoops(builder, body, shared, reference);

@@ -6,15 +6,18 @@
 // layout is fixed by the weight alone, so every number of rows shares one copy.
 //
 // A filter is A of one GEMM per tap. With the taps in front each is a matrix.
+// Where values are in blocks of channels it is B, in blocks of filters.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 
 #include "dialects/Exec/Exec.h"
 #include "dialects/Graph/Graph.h"
-#include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
+#include "lib/Lowering/KernelToLLVM/BlockedConvolutionPlan.h"
+#include "lib/Lowering/KernelToLLVM/WeightLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace cinch {
@@ -26,13 +29,6 @@ using namespace mlir;
 using namespace cinch;
 
 namespace {
-
-/// What a weight was, and is packed to.
-enum class Layout {
-  ColumnBlocks, ///< [depth, columns] -> [blocks][depth][nb]
-  RowBlocks,    ///< [columns, depth...] -> [blocks][depth][nb]
-  TapsFirst,    ///< [F, C, taps...] -> [taps...][F][C]
-};
 
 /// An argument of a kernel body that is one operand of a contraction and
 /// nothing else.
@@ -75,12 +71,15 @@ static int64_t getBlockColumns(int64_t numColumns) {
 }
 
 static RankedTensorType getPackedType(RankedTensorType type, Layout layout) {
-  if (layout == Layout::TapsFirst) {
+  if (layout.kind == Layout::FilterBlocks)
+    return RankedTensorType::get(type.getShape(), type.getElementType(),
+                                 layout.blocks);
+  if (layout.kind == Layout::TapsFirst) {
     SmallVector<int64_t> shape(type.getShape().drop_front(2));
     llvm::append_range(shape, type.getShape().take_front(2));
     return RankedTensorType::get(shape, type.getElementType());
   }
-  int64_t columns = type.getDimSize(layout == Layout::RowBlocks ? 0 : 1);
+  int64_t columns = type.getDimSize(layout.kind == Layout::RowBlocks ? 0 : 1);
   int64_t depth = type.getNumElements() / columns;
   int64_t block = getBlockColumns(columns);
   return RankedTensorType::get(
@@ -99,14 +98,27 @@ static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank) {
   return isUsable ? argument : BlockArgument();
 }
 
-/// Adds a filter of taps; false if the body is no such convolution.
+/// Adds a filter of taps or blocks; false if the body is no such convolution.
 bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
+  if (auto blocked =
+          BlockedConvolutionPlan::compute(schedule, /*isPacked=*/false)) {
+    BlockArgument argument = getOwnArgument(blocked->getFilter(), 3);
+    if (!argument)
+      return true;
+    auto blocks = exec::FilterBlocksAttr::get(
+        &getContext(), blocked->filterBlock, blocked->partChannels);
+    candidates.insert({{body.getSymNameAttr(), argument.getArgNumber()},
+                       {body, argument.getArgNumber(),
+                        Layout(Layout::FilterBlocks, blocks)}});
+    return true;
+  }
   std::optional<ConvolutionPlan> plan =
       ConvolutionPlan::compute(schedule, /*isPacked=*/false);
   if (BlockArgument argument =
           plan ? getOwnArgument(plan->getFilter(), 3) : BlockArgument())
-    candidates[{body.getSymNameAttr(), argument.getArgNumber()}] = {
-        body, argument.getArgNumber(), Layout::TapsFirst};
+    candidates.insert(
+        {{body.getSymNameAttr(), argument.getArgNumber()},
+         {body, argument.getArgNumber(), Layout(Layout::TapsFirst)}});
   return plan.has_value();
 }
 
@@ -130,9 +142,10 @@ void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
         return axis == getAffineDimExpr(loop, &getContext());
       }))
     return;
-  candidates[{body.getSymNameAttr(), argument.getArgNumber()}] = {
-      body, argument.getArgNumber(),
-      isTransposed ? Layout::RowBlocks : Layout::ColumnBlocks};
+  candidates.insert(
+      {{body.getSymNameAttr(), argument.getArgNumber()},
+       {body, argument.getArgNumber(),
+        Layout(isTransposed ? Layout::RowBlocks : Layout::ColumnBlocks)}});
 }
 
 void PackWeights::findArguments() {
@@ -196,47 +209,17 @@ void PackWeights::dropUnusable() {
   }
 }
 
-/// Fills `target`, of `packed`, from `source`, of `type`, which may be
-/// unaligned.
-static void pack(const char *source, RankedTensorType type, char *target,
-                 RankedTensorType packed, Layout layout) {
-  if (layout == Layout::TapsFirst) {
-    int64_t matrix = type.getDimSize(0) * type.getDimSize(1);
-    int64_t numTaps = type.getNumElements() / matrix;
-    for (int64_t tap = 0; tap < numTaps; ++tap)
-      for (int64_t element = 0; element < matrix;
-           ++element, target += sizeof(float))
-        memcpy(target, source + (element * numTaps + tap) * sizeof(float),
-               sizeof(float));
-    return;
-  }
-  bool isTransposed = layout == Layout::RowBlocks;
-  int64_t depth = packed.getDimSize(1), block = packed.getDimSize(2);
-  int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
-  int64_t depthStride = isTransposed ? 1 : columns;
-  int64_t columnStride = isTransposed ? depth : 1;
-  for (int64_t first = 0; first < columns; first += block)
-    for (int64_t row = 0; row < depth; ++row)
-      for (int64_t column = first; column < first + block;
-           ++column, target += sizeof(float)) {
-        if (column < columns)
-          memcpy(target,
-                 source + (row * depthStride + column * columnStride) *
-                              sizeof(float),
-                 sizeof(float));
-        else
-          memset(target, 0, sizeof(float));
-      }
-}
-
-static StringRef getLayoutName(Layout layout) {
-  switch (layout) {
+static std::string getLayoutName(Layout layout) {
+  switch (layout.kind) {
   case Layout::ColumnBlocks:
     return "column-blocks";
   case Layout::RowBlocks:
     return "row-blocks";
   case Layout::TapsFirst:
     return "taps-first";
+  case Layout::FilterBlocks:
+    return llvm::formatv("filter-blocks:{0}:{1}", layout.blocks.getFilters(),
+                         layout.blocks.getChannels());
   }
   llvm_unreachable("unknown layout");
 }
@@ -311,9 +294,16 @@ void PackWeights::rewriteFilter(const PackedArgument &packed) {
 /// The argument becomes the packed matrix, seen as it was through a generic
 /// that is marked with the block.
 void PackWeights::rewriteBody(const PackedArgument &packed) {
-  if (packed.layout == Layout::TapsFirst)
+  if (packed.layout.kind == Layout::TapsFirst)
     return rewriteFilter(packed);
-  bool isTransposed = packed.layout == Layout::RowBlocks;
+  if (packed.layout.kind == Layout::FilterBlocks) {
+    func::FuncOp body = packed.body;
+    Type type = body.getArgument(packed.argument).getType();
+    setArgumentType(packed,
+                    getPackedType(cast<RankedTensorType>(type), packed.layout));
+    return;
+  }
+  bool isTransposed = packed.layout.kind == Layout::RowBlocks;
   func::FuncOp body = packed.body;
   BlockArgument argument = body.getArgument(packed.argument);
   auto type = cast<RankedTensorType>(argument.getType());

@@ -45,6 +45,33 @@ def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def AssignLayoutsPass : Pass<"assign-layouts", "::mlir::ModuleOp"> {
+  let summary = "Stores what convolutions pass on in blocks of channels";
+  let description = [{
+    ```mlir
+    %y = exec.kernel @conv(%x, %f) … -> tensor<1x64x56x56xf32>
+    %z = exec.kernel @relu_conv(%y, %g) … -> tensor<1x64x56x56xf32>
+    // becomes
+    %y = exec.kernel @conv_0(%x, %f) … -> tensor<1x64x56x56xf32, #exec.channel_blocks<64>>
+    %z = exec.kernel @relu_conv_1(%y, %g) … -> tensor<1x64x56x56xf32>
+    ```
+    Takes part: a float32 value [N, C, space...] of one or two spatial axes and a
+    static C >= 8 that only kernels, and concatenations of channels with N = 1,
+    write and read, if these treat channels as the axis that it is: convolutions
+    whose filter is a weight or one value, and generic kernels whose results have
+    the same channels. Regions of such values are kept where a convolution reads
+    one and the time that its convolutions save is more than that of packing and
+    writing row-major values at the ends (estimated from the sizes). One block has all channels; where channels are concatenated, blocks have
+    the greatest common divisor of the parts, so that the concatenation stays free.
+    The layout is the encoding of the type: inputs, outputs and everything else stay
+    row-major, and shapes and bytes are as before. A body is copied for each
+    combination of layouts that it is called with. Pairs of `in_place` whose layouts
+    differ are dropped. Runs after form-kernels and before pack-weights; not on the
+    reference path.
+  }];
+  let dependentDialects = ["::cinch::exec::ExecDialect", "::mlir::linalg::LinalgDialect"];
+}
+
 def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
   let summary = "Lays out weight matrices in the blocks that microkernels read";
   let description = [{
@@ -60,7 +87,8 @@ def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
     it as the matrix that it was, so that every lowering stays right. Others are
     left alone. A filter [F, C, kernel...] whose convolution has its filters as columns
     is a matrix [F, C * kernel...]. The filter [F, C, kernel...] of a convolution that runs tap by tap
-    becomes [kernel..., F, C] (`taps-first`). Runs after form-kernels and before plan-memory; not on the
+    becomes [kernel..., F, C] (`taps-first`); that of a convolution of channel
+    blocks keeps its shape and is stored as `#exec.filter_blocks` (`filter-blocks`). Runs after form-kernels and before plan-memory; not on the
     reference path. The packed bytes are kept in memory until they are written.
   }];
   let dependentDialects = [

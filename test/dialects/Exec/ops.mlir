@@ -1,6 +1,14 @@
 // RUN: cinch-opt %s | cinch-opt | FileCheck %s
 // RUN: cinch-opt %s --mlir-print-op-generic | cinch-opt | FileCheck %s
 
+// CHECK-LABEL: func.func @layouts
+// CHECK-SAME: tensor<1x64x56x56xf32, #exec.channel_blocks<16>>
+// CHECK-SAME: tensor<96x64x3x3xf32, #exec.filter_blocks<64, 64>>
+func.func @layouts(%x: tensor<1x64x56x56xf32, #exec.channel_blocks<16>>,
+                   %f: tensor<96x64x3x3xf32, #exec.filter_blocks<64, 64>>) {
+  return
+}
+
 // CHECK-LABEL: func.func @program
 func.func @program(%x: tensor<?x4xf32>, %i: index) -> tensor<?x4xf32> {
   // CHECK: exec.check "batch - 2" else "batch must be 2"

@@ -1,0 +1,34 @@
+//===- WeightLayout.h - layouts of packed weights -------------------------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_WEIGHTLAYOUT_H
+#define CINCH_LIB_LOWERING_KERNELTOLLVM_WEIGHTLAYOUT_H
+
+#include "dialects/Exec/Exec.h"
+
+namespace cinch {
+
+/// What a weight was, and is packed to.
+struct Layout {
+  enum Kind {
+    ColumnBlocks, ///< [depth, columns] -> [blocks][depth][nb]
+    RowBlocks,    ///< [columns, depth...] -> [blocks][depth][nb]
+    TapsFirst,    ///< [F, C, taps...] -> [taps...][F][C]
+    FilterBlocks, ///< [F, C, taps...] -> `blocks`
+  };
+  Kind kind;
+  exec::FilterBlocksAttr blocks;
+
+  Layout(Kind kind, exec::FilterBlocksAttr blocks = nullptr)
+      : kind(kind), blocks(blocks) {}
+  bool operator!=(const Layout &other) const {
+    return kind != other.kind || blocks != other.blocks;
+  }
+};
+
+/// Fills `target`, of `packed`, from `source`, of `type`, which may be
+/// unaligned.
+void pack(const char *source, mlir::RankedTensorType type, char *target,
+          mlir::RankedTensorType packed, Layout layout);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOLLVM_WEIGHTLAYOUT_H
