@@ -23,6 +23,18 @@ public:
   /// name of the form `<computed:N>` and returns the name.
   std::string addBuffer(std::unique_ptr<llvm::MemoryBuffer> buffer);
 
+  /// A file, and its bytes if they are known.
+  using Entry = llvm::StringMapEntry<std::unique_ptr<llvm::MemoryBuffer>>;
+  /// The entry of a computed weight that a program was printed with; null if
+  /// `name` is not of the form `<computed:N>`.
+  Entry *declareBuffer(llvm::StringRef name);
+  /// Gives a declared entry a copy of `bytes`; false if it has bytes already.
+  bool setBuffer(llvm::StringRef name, llvm::ArrayRef<char> bytes);
+  /// All bytes of a computed weight; nullopt if there are none.
+  std::optional<llvm::ArrayRef<char>> getComputed(llvm::StringRef name);
+  /// True for names that `addBuffer` makes.
+  static bool isComputed(llvm::StringRef name);
+
 private:
   std::mutex mutex;
   llvm::StringMap<std::unique_ptr<llvm::MemoryBuffer>> files;

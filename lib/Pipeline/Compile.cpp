@@ -338,7 +338,13 @@ Status Compilation::run() {
   switch (options.emit) {
   case Emit::Mlir:
   case Emit::Exec:
-    status = writeText([&](llvm::raw_ostream &os) { module->print(os); });
+    status = writeText([&](llvm::raw_ostream &os) {
+      OpPrintingFlags flags;
+      // To look at; the packed weights would be most of the file.
+      if (options.emit == Emit::Exec)
+        flags.elideLargeResourceString();
+      module->print(os, flags);
+    });
     break;
   case Emit::Onnx: {
     bool isExported = true;

@@ -51,6 +51,23 @@ def build(path, case, before, after):
     return {"x": rng.standard_normal((2, channels, *space)).astype(np.float32)}
 
 
+def test_text_keeps_what_was_folded(tmp_path):
+    inputs = build(tmp_path / "model.onnx", "conv", True, True)
+    text = tmp_path / "model.mlir"
+    harness.check(harness.run("cinch-opt", tmp_path / "model.onnx", "-cinch-graph",
+                              "-o", text), "cinch-opt")
+    assert "<computed:0>" in text.read_text()
+    binary = harness.compile_model(text, tmp_path / "model.so")
+    got, _ = harness.run_model(binary, inputs, tmp_path)
+    want = harness.run_onnxruntime(str(tmp_path / "model.onnx"), inputs)
+    assert harness.relative_error(got, want) <= 1e-5
+    # Without the bytes there is no weight.
+    short = tmp_path / "short.mlir"
+    short.write_text(text.read_text().split("{-#")[0])
+    done = harness.run("cinch-compile", short, "-o", tmp_path / "short.so")
+    assert done.returncode == 1 and "<computed:0>" in done.stderr
+
+
 @pytest.mark.parametrize("before,after", [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("case", CASES)
 def test_norms(case, before, after, tmp_path):
