@@ -17,7 +17,7 @@
 #define MODULE_NAME cinch_module
 #endif
 #ifndef NOTE_ABI
-#define NOTE_ABI 2
+#define NOTE_ABI CINCH_MODULE_ABI_VERSION
 #endif
 #ifdef OTHER_CPU
 #define FEATURES "\"sse2\",\"quantum\",\"warp\""
@@ -46,26 +46,35 @@
 #define MICROKERNEL_LDC 4
 #endif
 
-static const char manifest[] =
-    "{\"abi\":2,\"model\":\"fake\",\"target\":\"cpu\",\"cpu\":\"x86-64\","
-    "\"producer\":\"hand\","
-    "\"symbols\":[{\"name\":\"batch\",\"min\":1,\"max\":" BATCH_MAX
-    ",\"input\":0,\"axis\":0}],"
-    "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\",\"dims\":[\"batch\",4]}],"
-    "\"outputs\":[{\"name\":\"y\",\"dtype\":\"f32\",\"dims\":[\"batch\",4]}],"
-    "\"slots\":[{\"name\":\"doubled\",\"bytes\":\"16*batch\",\"first\":0,"
-    "\"last\":1},{\"name\":\"biased\",\"bytes\":\"16*batch\",\"first\":1,"
-    "\"last\":2}],"
-    "\"plan\":" PLAN ",\"alignment\":64,"
-    "\"weights\":{\"file\":\"fake.safetensors\",\"bytes\":128,\"checksum\":"
-    "\"" CHECKSUM "\"},"
-    "\"kernels\":["
-    "{\"name\":\"k0\",\"op\":\"mul\",\"kind\":\"generated\",\"flops\":"
-    "\"4*batch\",\"bytes\":\"32*batch\"},"
-    "{\"name\":\"k1\",\"op\":\"add\",\"kind\":\"generated\",\"flops\":"
-    "\"4*batch\",\"bytes\":\"32*batch+16\"},"
-    "{\"name\":\"k2\",\"op\":\"matmul\",\"kind\":\"library\",\"flops\":"
-    "\"32*batch\",\"bytes\":\"32*batch+64\"}]}";
+static const char manifest[] = "{\"abi\":" TEXT(
+    CINCH_MODULE_ABI_VERSION) ",\"model\":\"fake\",\"target\":\"cpu\",\"cpu\":"
+                              "\"x86-64\","
+                              "\"producer\":\"hand\","
+                              "\"symbols\":[{\"name\":\"batch\",\"min\":1,"
+                              "\"max\":" BATCH_MAX ",\"input\":0,\"axis\":0}],"
+                              "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\","
+                              "\"dims\":[\"batch\",4]}],"
+                              "\"outputs\":[{\"name\":\"y\",\"dtype\":\"f32\","
+                              "\"dims\":[\"batch\",4]}],"
+                              "\"slots\":[{\"name\":\"doubled\",\"bytes\":\"16*"
+                              "batch\",\"first\":0,"
+                              "\"last\":1},{\"name\":\"biased\",\"bytes\":\"16*"
+                              "batch\",\"first\":1,"
+                              "\"last\":2}],"
+                              "\"plan\":" PLAN ",\"alignment\":64,"
+                              "\"weights\":{\"file\":\"fake.safetensors\","
+                              "\"bytes\":128,\"checksum\":"
+                              "\"" CHECKSUM "\"},"
+                              "\"kernels\":["
+                              "{\"name\":\"k0\",\"op\":\"mul\",\"kind\":"
+                              "\"generated\",\"flops\":"
+                              "\"4*batch\",\"bytes\":\"32*batch\"},"
+                              "{\"name\":\"k1\",\"op\":\"add\",\"kind\":"
+                              "\"generated\",\"flops\":"
+                              "\"4*batch\",\"bytes\":\"32*batch+16\"},"
+                              "{\"name\":\"k2\",\"op\":\"matmul\",\"kind\":"
+                              "\"library\",\"flops\":"
+                              "\"32*batch\",\"bytes\":\"32*batch+64\"}]}";
 
 #define NOTE                                                                   \
   "{\"abi\":" TEXT(NOTE_ABI) ",\"target\":\"cpu\",\"cpu\":\"x86-64\","         \
