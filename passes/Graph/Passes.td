@@ -151,6 +151,28 @@ def ExpandConvTransposePass : Pass<"expand-conv-transpose", "::mlir::func::FuncO
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 
+def FormStatePass : Pass<"form-state", "::mlir::func::FuncOp"> {
+  let summary = "Finds the inputs that an output continues with new rows";
+  let description = [{
+    ```mlir
+    func.func @main(%past: tensor<?x4x?x32xf32> {…}, …) -> (tensor<?x4x?x32xf32> {…}) attributes {graph.entry} {
+      %present = graph.concat %past, %new along 2 : …
+    // gets the attribute
+    graph.states = [{axis = 2, input = 0, output = 0}, …]
+    ```
+    A pair is an output that is a concatenation whose first operand is an input that
+    nothing else uses; the number of its rows must not be fixed. With `pairs`, exactly
+    these are taken, marked `named`, and one that is no such pair is an error.
+    `bind-state` decides what the program can do with them. Changes no operation.
+    Counts: `graph.state_report` = found, left (concatenations of an input that are no
+    pair).
+  }];
+  let options = [
+    ListOption<"pairs", "pairs", "std::string",
+               "Pairs past=present to take; empty: all that are found">,
+  ];
+}
+
 def VerifyNamesPass : Pass<"verify-names", "::mlir::func::FuncOp"> {
   let summary = "Fails unless every value has a unique name";
   let description = [{
