@@ -104,6 +104,7 @@ cinch_status_t cinch_model_get_info(const cinch_model_t *model,
   info.output_count = static_cast<int32_t>(manifest.outputs.size());
   info.symbol_count = static_cast<int32_t>(manifest.symbols.size());
   info.kernel_count = static_cast<int32_t>(manifest.kernels.size());
+  info.state_count = static_cast<int32_t>(manifest.states.size());
   info.weights_bytes = model->weights.bytes();
   info.guaranteed_peak_bytes = manifest.plan ? manifest.plan->peak : -1;
   info.load_us = model->loadMicroseconds;
@@ -155,6 +156,22 @@ cinch_status_t cinch_model_get_symbol(const cinch_model_t *model, int32_t index,
   info.max = symbol.max;
   info.input = symbol.input;
   info.axis = symbol.axis;
+  return writeInfo(info, out_info);
+}
+
+cinch_status_t cinch_model_get_state(const cinch_model_t *model, int32_t index,
+                                     cinch_state_info_t *out_info) {
+  if (!model)
+    return nullArgument("model");
+  const std::vector<State> &states = model->manifest.states;
+  if (index < 0 || static_cast<size_t>(index) >= states.size())
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu states, so there is no number %d",
+                states.size(), index);
+  cinch_state_info_t info = {};
+  info.input = states[index].input;
+  info.output = states[index].output;
+  info.axis = states[index].axis;
   return writeInfo(info, out_info);
 }
 
@@ -211,9 +228,40 @@ cinch_status_t cinch_session_prepare(cinch_session_t *session,
   CINCH_RETURN_IF_ERROR(use.check());
   return guard("the plan", [&]() -> cinch_status_t {
     SizePlan *plan;
+    CINCH_RETURN_IF_ERROR(session->insertShapes(inputs, input_count));
     CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
+    CINCH_RETURN_IF_ERROR(session->checkCapacity(*plan));
     return session->reserveArena(*plan);
   });
+}
+
+cinch_status_t cinch_session_reserve_states(cinch_session_t *session,
+                                            const cinch_shape_t *shapes,
+                                            int32_t shape_count) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  return guard("the states",
+               [&] { return session->reserveStates(shapes, shape_count); });
+}
+
+cinch_status_t cinch_session_reset_states(cinch_session_t *session) {
+  if (!session)
+    return nullArgument("session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  return session->resetStates();
+}
+
+cinch_status_t cinch_session_get_state(const cinch_session_t *session,
+                                       int32_t index,
+                                       cinch_tensor_t *out_state) {
+  if (!session || !out_state)
+    return nullArgument(session ? "out_state" : "session");
+  cinch_session_t::Use use(*session);
+  CINCH_RETURN_IF_ERROR(use.check());
+  return session->getState(index, *out_state);
 }
 
 cinch_status_t cinch_session_run(cinch_session_t *session,
@@ -240,6 +288,7 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
   CINCH_RETURN_IF_ERROR(use.check());
   SizePlan *plan = nullptr;
   CINCH_RETURN_IF_ERROR(guard("the plan", [&]() -> cinch_status_t {
+    CINCH_RETURN_IF_ERROR(session->insertShapes(inputs, input_count));
     CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
     return session->reserveArena(*plan);
   }));
@@ -249,10 +298,17 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
   info.arena_bytes = session->arenaBytes;
   info.staging_bytes = session->staging.size();
   info.weights_bytes = session->model.weights.bytes();
-  for (const Extent &extent : plan->inputs)
-    info.inputs_bytes += extent.bytes;
-  for (const Extent &extent : plan->outputs)
-    info.outputs_bytes += extent.bytes;
+  info.state_bytes = session->stateBytes;
+  const Manifest &manifest = session->model.manifest;
+  auto isOwned = [&](int32_t state) {
+    return state >= 0 && session->ownsStates();
+  };
+  for (size_t index = 0; index < plan->inputs.size(); ++index)
+    if (!isOwned(manifest.findPast(index)))
+      info.inputs_bytes += plan->inputs[index].bytes;
+  for (size_t index = 0; index < plan->outputs.size(); ++index)
+    if (!isOwned(manifest.findPresent(index)))
+      info.outputs_bytes += plan->outputs[index].bytes;
   strncpy(info.method, plan->method.c_str(), sizeof(info.method) - 1);
   return writeInfo(info, out_info);
 }

@@ -70,7 +70,7 @@ static int32_t reportFailure(cinch_frame_v1 *frame, int32_t status,
 
 static void copy(cinch_frame_v1 *frame, void *to, const void *from,
                  int64_t bytes) {
-  if (bytes <= 0)
+  if (bytes <= 0 || to == from) // rows of a state that are in their place
     return;
   getState(frame).copiedBytes += bytes;
   memcpy(to, from, bytes);
@@ -94,6 +94,7 @@ cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
   frame.caller = memory.caller;
   frame.microkernels = model.microkernels.functions();
   frame.run = &state;
+  frame.rows = memory.rows;
   int32_t status = model.module->entry(&frame);
   if (status == CINCH_OK)
     return CINCH_OK;

@@ -30,6 +30,7 @@ private:
   bool parseValues(const JsonValue &array, const char *what,
                    std::vector<Value> &values);
   bool parseDims(JsonObject &object, const JsonValue &array, Value &value);
+  bool parseStates(const JsonValue &array);
   bool parseSlots(const JsonValue &array);
   bool parsePlan(JsonObject &manifestObject);
   bool parseWeights(const JsonValue &value);
@@ -210,6 +211,41 @@ bool Parser::checkSymbols() {
   return true;
 }
 
+bool Parser::parseStates(const JsonValue &array) {
+  for (const JsonValue &element : array.GetArray()) {
+    JsonObject object(element, "manifest.states[" +
+                                   std::to_string(manifest.states.size()) +
+                                   "]");
+    int64_t input, output, axis;
+    if (!object.getInt("input", input, 0, INT32_MAX) ||
+        !object.getInt("output", output, 0, INT32_MAX) ||
+        !object.getInt("axis", axis, 0, CINCH_MAX_RANK - 1))
+      return take(object);
+    bool isPair = size_t(input) < manifest.inputs.size() &&
+                  size_t(output) < manifest.outputs.size() &&
+                  manifest.findPast(input) < 0 &&
+                  manifest.findPresent(output) < 0;
+    if (isPair) {
+      const Value &past = manifest.inputs[input];
+      const Value &present = manifest.outputs[output];
+      isPair = past.dtype == present.dtype &&
+               past.dims.size() == present.dims.size() &&
+               size_t(axis) < past.dims.size();
+      for (size_t dim = 0; isPair && dim < past.dims.size(); ++dim)
+        isPair = dim == size_t(axis) || past.dims[dim] == present.dims[dim];
+    }
+    if (!isPair) {
+      object.setError("output", "expected an input and an output that differ "
+                                "in the rows, and are in no other state");
+      return take(object);
+    }
+    manifest.states.push_back({static_cast<int32_t>(input),
+                               static_cast<int32_t>(output),
+                               static_cast<int32_t>(axis)});
+  }
+  return true;
+}
+
 bool Parser::parseSlots(const JsonValue &array) {
   for (const JsonValue &element : array.GetArray()) {
     JsonObject object(element, "manifest.slots[" +
@@ -312,7 +348,8 @@ bool Parser::parse(const JsonValue &root) {
   const JsonValue *symbols = object.getArray("symbols");
   const JsonValue *inputs = symbols ? object.getArray("inputs") : nullptr;
   const JsonValue *outputs = inputs ? object.getArray("outputs") : nullptr;
-  const JsonValue *slots = outputs ? object.getArray("slots") : nullptr;
+  const JsonValue *states = outputs ? object.getArray("states") : nullptr;
+  const JsonValue *slots = states ? object.getArray("slots") : nullptr;
   const JsonValue *kernels = slots ? object.getArray("kernels") : nullptr;
   const JsonValue *weights =
       kernels ? object.getObjectOrNull("weights") : nullptr;
@@ -321,8 +358,8 @@ bool Parser::parse(const JsonValue &root) {
   return parseSymbols(*symbols) &&
          parseValues(*inputs, "inputs", manifest.inputs) &&
          parseValues(*outputs, "outputs", manifest.outputs) && checkSymbols() &&
-         parseSlots(*slots) && parsePlan(object) && parseWeights(*weights) &&
-         parseKernels(*kernels);
+         parseStates(*states) && parseSlots(*slots) && parsePlan(object) &&
+         parseWeights(*weights) && parseKernels(*kernels);
 }
 
 cinch_status_t Manifest::parse(const char *path, std::string_view text) {
@@ -335,6 +372,20 @@ cinch_status_t Manifest::parse(const char *path, std::string_view text) {
   if (!parser.parse(document))
     return fail(CINCH_ERROR_FORMAT, "%s: %s", path, parser.error.c_str());
   return CINCH_OK;
+}
+
+int32_t Manifest::findPast(size_t input) const {
+  for (size_t index = 0; index < states.size(); ++index)
+    if (size_t(states[index].input) == input)
+      return static_cast<int32_t>(index);
+  return -1;
+}
+
+int32_t Manifest::findPresent(size_t output) const {
+  for (size_t index = 0; index < states.size(); ++index)
+    if (size_t(states[index].output) == output)
+      return static_cast<int32_t>(index);
+  return -1;
 }
 
 std::optional<int64_t> Manifest::evaluate(const Expr &expression,

@@ -30,6 +30,11 @@ struct Value {
   std::vector<cinch_dim_t> dimInfos; ///< for the C API, points to the texts
 };
 
+/// An input and the output that continues it: rows along `axis`.
+struct State {
+  int32_t input = 0, output = 0, axis = 0;
+};
+
 struct Slot {
   std::string name;
   plan::Expr bytes;
@@ -47,6 +52,7 @@ struct Manifest {
   std::string model, target, cpu, producer;
   std::vector<Symbol> symbols;
   std::vector<Value> inputs, outputs;
+  std::vector<State> states;
   std::vector<Slot> slots;
   std::optional<plan::Plan> plan; ///< absent: planned for every size
   int64_t alignment = 64;
@@ -58,6 +64,11 @@ struct Manifest {
 
   /// Parses and checks `text`. `path` is for messages.
   cinch_status_t parse(const char *path, std::string_view text);
+
+  /// The state whose past is input `input`, or whose present is output
+  /// `output`; -1: none.
+  int32_t findPast(size_t input) const;
+  int32_t findPresent(size_t output) const;
 
   /// Evaluates `expression` with symbol k at `values[k]`; nullopt as
   /// plan::Expr::evaluate.

@@ -29,6 +29,7 @@ struct Trial {
   GuardedBuffer arena;
   std::vector<std::unique_ptr<GuardedBuffer>> callers; ///< inputs, outputs
   std::vector<void *> addresses;
+  std::vector<int64_t> rows; ///< of the states, which have no room for more
 };
 
 /// Turns a fault inside of a trial's guards into a return from `runGuarded`.
@@ -73,7 +74,8 @@ static cinch_status_t runGuarded(const cinch_model_t &model,
                                  const SizePlan &plan, const Trial &trial,
                                  int64_t *symbols, RunState &state,
                                  void *&outFault) {
-  RunMemory memory{trial.arena.data(), trial.addresses.data()};
+  RunMemory memory{trial.arena.data(), trial.addresses.data(),
+                   trial.rows.data()};
   struct sigaction action = {};
   action.sa_sigaction = onFault;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
@@ -115,6 +117,10 @@ static cinch_status_t prepareTrial(const Manifest &manifest,
     GuardedBuffer &buffer = *trial.callers.back();
     gather(inputs[index], dtypeBytes(value.dtype), buffer.data());
     buffer.protect();
+  }
+  for (const State &state : manifest.states) {
+    trial.rows.push_back(plan.inputs[state.input].dims[state.axis]);
+    trial.rows.push_back(plan.outputs[state.output].dims[state.axis]);
   }
   for (size_t index = 0; index < plan.outputs.size(); ++index)
     CINCH_RETURN_IF_ERROR(
@@ -236,5 +242,6 @@ cinch_status_t cinch_session_t::measure(const cinch_tensor_t *inputs,
     scatter(outputs[index], dtypeBytes(manifest.outputs[index].dtype),
             trials[0].callers[plan->inputs.size() + index]->data());
   }
+  advanceStates();
   return CINCH_OK;
 }

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define CINCH_MODULE_ABI_VERSION 3
+#define CINCH_MODULE_ABI_VERSION 4
 #define CINCH_MODULE_SYMBOL "cinch_module"
 /// ELF note: owner name and type. Its descriptor is a JSON object with the keys
 /// "abi", "target", "cpu", "features" (array of names as in
@@ -36,12 +36,15 @@ enum {
 
 /// A kernel: computes the tiles [begin, end) of its tile space. `args` holds,
 /// in the order of the kernel function's arguments, one word per tensor (its
-/// address) followed by one word per dynamic dimension of it, and one word per
-/// index scalar; then, for a kernel with assertions, the address of the run's
+/// address) followed by one word per dynamic dimension of it (and, for a state,
+/// the rows that its buffer has room for), and one word per index scalar; then,
+/// for a kernel that continues a state, the first row of its result to write;
+/// then, for a kernel with assertions, the address of the run's
 /// fault word (uint32_t, all ones at first, owned by the entry program) and the
 /// number of the kernel's first assertion: one that does not hold lowers the
 /// word to its number, atomically. Tensors are contiguous, in the order that
-/// compiler and kernels agree on.
+/// compiler and kernels agree on, but for states, which are row-major and whose
+/// outer strides count the rows that there is room for.
 /// `microkernels` is the module's table of resolved microkernels. A kernel may
 /// be called from several threads at once on disjoint ranges; it allocates
 /// nothing, and where it fails it still writes all of its results.
@@ -59,6 +62,10 @@ typedef struct cinch_frame_v1 {
   void *const *caller;    ///< inputs, then outputs, in signature order
   void *const *microkernels;
   void *run; ///< opaque to generated code
+  /// Rows that the buffers of each state have room for: past, present, in
+  /// manifest order. Where past and present have one address, the rows of past
+  /// are those of present, and are not written.
+  const int64_t *rows;
 } cinch_frame_v1;
 
 /// Services of the runtime. `size` is sizeof(cinch_host_v1).

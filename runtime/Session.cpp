@@ -67,6 +67,7 @@ cinch_session_t::initialize(const cinch_session_options_t &options) {
   symbols.resize(manifest.symbols.size());
   caller.resize(manifest.inputs.size() + manifest.outputs.size());
   kernels.resize(manifest.kernels.size());
+  rows.resize(2 * manifest.states.size());
   plans.reserve(planCacheSize);
   // A plan in the manifest holds for every size: its peak is the guarantee.
   if (manifest.plan) {
@@ -130,12 +131,13 @@ cinch_status_t cinch_session_t::getPlan(const cinch_shape_t *inputs,
   return CINCH_OK;
 }
 
-cinch_status_t cinch_session_t::planViews(const cinch_tensor_t *inputs,
+cinch_status_t cinch_session_t::planViews(const cinch_tensor_t *&inputs,
                                           int32_t inputCount,
-                                          const cinch_tensor_t *outputs,
+                                          const cinch_tensor_t *&outputs,
                                           int32_t outputCount, SizePlan *&out) {
   if ((inputCount && !inputs) || (outputCount && !outputs))
     return fail(CINCH_ERROR_INVALID_ARGUMENT, "inputs or outputs is null");
+  CINCH_RETURN_IF_ERROR(insertInputs(inputs, inputCount));
   if (inputCount != static_cast<int32_t>(shapes.size()))
     return fail(CINCH_ERROR_INVALID_ARGUMENT,
                 "the model has %zu inputs, but %d were given", shapes.size(),
@@ -143,6 +145,7 @@ cinch_status_t cinch_session_t::planViews(const cinch_tensor_t *inputs,
   for (int32_t index = 0; index < inputCount; ++index)
     shapes[index] = {inputs[index].rank, inputs[index].shape};
   CINCH_RETURN_IF_ERROR(getPlan(shapes.data(), inputCount, out));
+  CINCH_RETURN_IF_ERROR(insertOutputs(*out, outputs, outputCount));
   return checkViews(model.manifest, *out, inputs, inputCount, outputs,
                     outputCount);
 }
@@ -164,10 +167,24 @@ cinch_status_t cinch_session_t::stage(const SizePlan &plan,
                           ? manifest.inputs[index].dtype
                           : manifest.outputs[index - inputCount].dtype);
   };
+  // A state may have room for more rows; a kernel is told how many.
+  auto isInPlace = [&](size_t index) {
+    bool isPast = index < inputCount;
+    int32_t state = isPast ? manifest.findPast(index)
+                           : manifest.findPresent(index - inputCount);
+    if (state < 0)
+      return isContiguous(view(index), elementBytes(index));
+    int32_t axis = manifest.states[state].axis;
+    int64_t &own = rows[2 * state + !isPast];
+    if (getRows(view(index), elementBytes(index), axis, own))
+      return true;
+    own = extent(index).dims[axis];
+    return false;
+  };
   int64_t needed = 0;
   for (size_t index = 0; index < count; ++index) {
     caller[index] = view(index).data;
-    if (isContiguous(view(index), elementBytes(index)))
+    if (isInPlace(index))
       continue;
     caller[index] = nullptr; // staged, see below
     if (__builtin_add_overflow(
@@ -222,7 +239,7 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   state.trace = trace.events.empty() ? nullptr : &trace;
   state.run = counters.runs + counters.failed_runs;
   state.kernels = &kernels;
-  RunMemory memory{arena, caller.data()};
+  RunMemory memory{arena, caller.data(), rows.data()};
   cinch_status_t status = execute(model, *plan, memory, symbols.data(), state);
   hasRun = true;
   counters.threads = team.size();
@@ -234,6 +251,7 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
     return status;
   }
   unstage(*plan, outputs);
+  advanceStates();
   counters.runs++;
   counters.last_run_us = std::chrono::duration_cast<std::chrono::microseconds>(
                              std::chrono::steady_clock::now() - start)

@@ -45,6 +45,7 @@ struct RunState {
 struct RunMemory {
   uint8_t *arena = nullptr;
   void *const *caller = nullptr; ///< inputs, then outputs
+  const int64_t *rows = nullptr; ///< of past and present of every state
 };
 
 /// Calls the entry of `model` once at the sizes of `plan`. `symbols` is storage
@@ -83,10 +84,23 @@ struct cinch_session_t {
                          cinch::rt::SizePlan *&out);
   /// Makes the arena large enough for `plan`.
   cinch_status_t reserveArena(const cinch::rt::SizePlan &plan);
+  /// Gives the session buffers of `shapes` for all states; none if `count` is
+  /// 0.
+  cinch_status_t reserveStates(const cinch_shape_t *shapes, int32_t count);
+  cinch_status_t resetStates();
+  cinch_status_t getState(int32_t index, cinch_tensor_t &out) const;
+  /// Where the session owns the states: replaces `inputs` by the shapes of all
+  /// inputs, those of the states at their lengths.
+  cinch_status_t insertShapes(const cinch_shape_t *&inputs, int32_t &count);
+  /// Whether `plan` has room in the session's states.
+  cinch_status_t checkCapacity(const cinch::rt::SizePlan &plan) const;
+
   /// Reads the shapes of `inputs` and does `getPlan` and the checks of all
   /// views.
-  cinch_status_t planViews(const cinch_tensor_t *inputs, int32_t inputCount,
-                           const cinch_tensor_t *outputs, int32_t outputCount,
+  /// Where the session owns the states, `inputs` and `outputs` are without
+  /// them, and afterwards with them.
+  cinch_status_t planViews(const cinch_tensor_t *&inputs, int32_t inputCount,
+                           const cinch_tensor_t *&outputs, int32_t outputCount,
                            cinch::rt::SizePlan *&out);
   cinch_status_t run(const cinch_tensor_t *inputs, int32_t inputCount,
                      const cinch_tensor_t *outputs, int32_t outputCount);
@@ -105,7 +119,25 @@ struct cinch_session_t {
   bool hasRun = false;
   mutable std::atomic<bool> isBusy{false};
 
+  bool ownsStates() const { return !states.empty(); }
+  cinch::rt::Memory stateMemory;
+  int64_t stateBytes = 0;
+
 private:
+  /// A state that the session owns: `dims` with the capacity along its axis.
+  struct OwnedState {
+    std::vector<int64_t> dims, strides; ///< of the buffer
+    std::vector<int64_t> past, present; ///< shapes of the next, the last run
+    uint8_t *data = nullptr;
+  };
+  cinch_status_t insertInputs(const cinch_tensor_t *&inputs, int32_t &count);
+  cinch_status_t insertOutputs(const cinch::rt::SizePlan &plan,
+                               const cinch_tensor_t *&outputs, int32_t &count);
+  /// What a run wrote is the past of the next.
+  void advanceStates();
+  cinch_tensor_t viewState(int32_t index,
+                           const std::vector<int64_t> &shape) const;
+
   /// Points `caller` to the views' data, or to staging where a view is not
   /// contiguous, and copies such inputs there.
   cinch_status_t stage(const cinch::rt::SizePlan &plan,
@@ -125,6 +157,10 @@ private:
   std::vector<cinch_shape_t> shapes;
   std::vector<int64_t> boundSymbols;
   std::vector<void *> caller;
+  std::vector<int64_t> rows; ///< of past and present of every state
+  std::vector<OwnedState> states;
+  std::vector<cinch_tensor_t> allInputs, allOutputs;
+  std::vector<cinch_shape_t> allShapes;
 };
 
 #endif // CINCH_RUNTIME_SESSION_H

@@ -117,6 +117,38 @@ bool isContiguous(const cinch_tensor_t &view, int64_t elementBytes) {
   return walk.isEmpty || (walk.rank == 1 && walk.strides[0] == elementBytes);
 }
 
+bool getRows(const cinch_tensor_t &view, int64_t elementBytes, int32_t axis,
+             int64_t &outRows) {
+  int64_t strides[CINCH_MAX_RANK];
+  getStrides(view, elementBytes, strides);
+  outRows = view.shape[axis];
+  int64_t rowBytes = elementBytes, expected = elementBytes;
+  bool isKnown = false; // the number of rows
+  for (int32_t dim = view.rank - 1; dim >= 0; --dim) {
+    int64_t size = view.shape[dim];
+    if (size == 0) { // no element, no address
+      outRows = view.shape[axis];
+      return true;
+    }
+    if (dim == axis)
+      rowBytes = expected;
+    if (dim < axis && size != 1 && !isKnown) {
+      isKnown = true;
+      if (strides[dim] < 0 || strides[dim] % rowBytes != 0 ||
+          strides[dim] / rowBytes < view.shape[axis])
+        return false;
+      outRows = strides[dim] / rowBytes;
+      // Dimensions of size 1 in between have no stride.
+      expected = strides[dim];
+    }
+    if (size != 1 && strides[dim] != expected)
+      return false;
+    if (__builtin_mul_overflow(expected, size, &expected))
+      return false;
+  }
+  return true;
+}
+
 void gather(const cinch_tensor_t &view, int64_t elementBytes, uint8_t *to) {
   Walk walk(view, elementBytes);
   int64_t count = walk.dims[walk.rank - 1],
@@ -215,6 +247,20 @@ static cinch_status_t checkView(const Value &value, const Extent &extent,
   return CINCH_OK;
 }
 
+/// Whether past and present of `state` lie in one buffer, row by row.
+static bool isInPlace(const State &state, const cinch_tensor_t &past,
+                      const cinch_tensor_t &present, int64_t elementBytes) {
+  int64_t pastRows, presentRows;
+  if (past.data != present.data ||
+      !getRows(past, elementBytes, state.axis, pastRows) ||
+      !getRows(present, elementBytes, state.axis, presentRows))
+    return false;
+  bool isOneBlock = true; // the rows of one outer index only
+  for (int32_t dim = 0; dim < state.axis; ++dim)
+    isOneBlock &= past.shape[dim] == 1;
+  return isOneBlock || pastRows == presentRows;
+}
+
 static cinch_status_t overlapError(const Value &output, const char *kind,
                                    const Value &other) {
   return fail(CINCH_ERROR_BUFFER, "output '%s' overlaps %s '%s'",
@@ -247,7 +293,12 @@ cinch_status_t checkViews(const Manifest &manifest, const SizePlan &plan,
     for (int32_t other = 0; other < inputCount; ++other) {
       Span theirs;
       getSpan(inputs[other], dtypeBytes(manifest.inputs[other].dtype), theirs);
-      if (own.overlaps(theirs))
+      if (!own.overlaps(theirs))
+        continue;
+      int32_t state = manifest.findPresent(index);
+      if (state < 0 || manifest.states[state].input != other ||
+          !isInPlace(manifest.states[state], inputs[other], outputs[index],
+                     dtypeBytes(value.dtype)))
         return overlapError(value, "input", manifest.inputs[other]);
     }
     for (int32_t other = 0; other < index; ++other) {

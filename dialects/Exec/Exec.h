@@ -27,6 +27,14 @@ inline constexpr llvm::StringLiteral kernelBodyAttrName = "exec.kernel_body";
 inline constexpr llvm::StringLiteral signatureAttrName = "exec.signature";
 /// On a cf.assert of a kernel body: its number among those of the body.
 inline constexpr llvm::StringLiteral faultAttrName = "exec.fault";
+/// On kernel bodies and lowered kernels that touch a state: per argument, the
+/// axis along which its buffer may have room for more rows than the tensor has,
+/// or -1.
+inline constexpr llvm::StringLiteral rowsAttrName = "exec.rows";
+/// On those that continue a state: the argument whose rows come first in the
+/// result. The rows of the result that are in its place already are not
+/// written.
+inline constexpr llvm::StringLiteral appendAttrName = "exec.append";
 } // namespace cinch::exec
 
 #endif // CINCH_DIALECTS_EXEC_EXEC_H

@@ -143,7 +143,8 @@ typedef struct cinch_model_info_t {
   /** Arena bytes guaranteed for every size within the bounds; -1 if a
    *  dimension has no bound. */
   int64_t guaranteed_peak_bytes;
-  int64_t load_us; /**< time that loading took, microseconds */
+  int64_t load_us;     /**< time that loading took, microseconds */
+  int32_t state_count; /**< inputs that an output continues */
 } cinch_model_info_t;
 
 CINCH_API cinch_status_t cinch_model_get_info(const cinch_model_t *model,
@@ -184,6 +185,19 @@ typedef struct cinch_symbol_info_t {
 CINCH_API cinch_status_t cinch_model_get_symbol(const cinch_model_t *model,
                                                 int32_t index,
                                                 cinch_symbol_info_t *out_info);
+
+/** A state: an input (the past) and the output (the present) that is the same
+ *  rows along `axis` and new ones behind them, such as the keys that a decoder
+ *  has seen. Both may lie in one buffer (`cinch_session_run`), or be owned by a
+ *  session (`cinch_session_reserve_states`). */
+typedef struct cinch_state_info_t {
+  size_t struct_size;
+  int32_t input, output, axis;
+} cinch_state_info_t;
+
+CINCH_API cinch_status_t cinch_model_get_state(const cinch_model_t *model,
+                                               int32_t index,
+                                               cinch_state_info_t *out_info);
 
 /** Sizes of one tensor. */
 typedef struct cinch_shape_t {
@@ -258,15 +272,37 @@ CINCH_API cinch_status_t cinch_session_prepare(cinch_session_t *session,
 
 /** Runs the model. Inputs and outputs come in signature order, outputs with
  *  the exact shape of `cinch_model_output_shape`. An output may share no byte
- *  range with an input or another output. Allocates nothing if these sizes were
- *  planned, the same views needed staging before, and this thread has run the
- *  session's number of threads before. On failure the content of the outputs
- *  is undefined. */
+ *  range with an input or another output, with one exception: past and present
+ *  of a state may have the same data and the same strides, in a buffer with
+ * room for the new rows; then only these are written. Views of states that are
+ *  contiguous but for such room are used in place. Allocates nothing if these
+ * sizes were planned, the same views needed staging before, and this thread has
+ * run the session's number of threads before. On failure the content of the
+ * outputs is undefined. */
 CINCH_API cinch_status_t cinch_session_run(cinch_session_t *session,
                                            const cinch_tensor_t *inputs,
                                            int32_t input_count,
                                            const cinch_tensor_t *outputs,
                                            int32_t output_count);
+
+/** Makes the session own all states of its model: buffers of shapes
+ *  `shapes[shape_count]`, one per state, with the capacity along its axis. From
+ *  now on `cinch_session_run`, `prepare`, `get_memory` and `measure_memory`
+ * take inputs and outputs without those of states; every run that succeeds
+ * appends its rows in place. The states are empty at first; what an earlier
+ * call reserved is lost. A run that needs more than the capacity fails with
+ *  CINCH_ERROR_SHAPE before anything is written; after a run that failed the
+ *  states have the rows that they had before. 0 shapes: the caller passes the
+ *  states again. On CINCH_ERROR_OUT_OF_MEMORY the session owns no states. */
+CINCH_API cinch_status_t cinch_session_reserve_states(
+    cinch_session_t *session, const cinch_shape_t *shapes, int32_t shape_count);
+/** Empties the states that the session owns. */
+CINCH_API cinch_status_t cinch_session_reset_states(cinch_session_t *session);
+/** Describes state `index` of the session: a view of its rows so far, valid
+ *  until the next run or reservation. */
+CINCH_API cinch_status_t cinch_session_get_state(const cinch_session_t *session,
+                                                 int32_t index,
+                                                 cinch_tensor_t *out_state);
 
 typedef struct cinch_memory_info_t {
   size_t struct_size;

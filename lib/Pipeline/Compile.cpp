@@ -246,6 +246,7 @@ Status Compilation::runPhase(AddPasses addPasses) {
   PipelineOptions pipeline;
   pipeline.isReference = options.pipeline == "reference";
   pipeline.budgetBytes = options.budgetBytes;
+  pipeline.states = options.states;
   pipeline.reportsCounts = !options.report.empty();
   addPasses(passes, pipeline);
   return runPasses(passes);

@@ -27,6 +27,8 @@ struct CompileOptions {
   /// Sizes that the report assumes for symbols without a bound.
   std::vector<std::pair<std::string, int64_t>> reportSizes;
   std::vector<DimBound> dims;
+  /// Pairs past=present that are states; empty: all that are found.
+  std::vector<std::string> states;
   int64_t budgetBytes = 0; ///< of arena and weights; 0: no budget
   Emit emit = Emit::So;
   bool embedsWeights = false; ///< in the output of So or Obj

@@ -47,6 +47,10 @@ void cinch::addExecPasses(OpPassManager &passes,
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
   if (!options.isReference)
     passes.addNestedPass<func::FuncOp>(graph::createExpandConvTransposePass());
+  // While the graph shows what is joined with what.
+  graph::FormStatePassOptions state;
+  state.pairs.assign(options.states.begin(), options.states.end());
+  passes.addNestedPass<func::FuncOp>(graph::createFormStatePass(state));
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));
@@ -56,6 +60,8 @@ void cinch::addExecPasses(OpPassManager &passes,
     // Before the plan: it changes what the weights file holds.
     passes.addPass(createPackWeightsPass());
   }
+  // Kernels are final in what they read and write.
+  passes.addPass(createBindStatePass());
 
   // -- exec: order and places
   // ------------------------------------------------------ Lifetimes follow
@@ -97,7 +103,7 @@ struct PhaseOptions : public PassPipelineOptions<PhaseOptions> {
       llvm::cl::init(0)};
 
   PipelineOptions get() const {
-    return {reference, budgetBytes, /*reportsCounts=*/false};
+    return {reference, budgetBytes, /*reportsCounts=*/false, /*states=*/{}};
   }
 };
 } // namespace

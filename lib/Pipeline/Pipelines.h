@@ -3,6 +3,8 @@
 #define CINCH_LIB_PIPELINE_PIPELINES_H
 
 #include "mlir/Pass/PassManager.h"
+#include <string>
+#include <vector>
 
 namespace cinch {
 
@@ -13,6 +15,7 @@ struct PipelineOptions {
   int64_t budgetBytes = 0;    ///< 0: no budget
   bool reportsCounts = false; ///< passes write their counts where they have a
                               ///< switch for it
+  std::vector<std::string> states; ///< pairs past=present; empty: all found
 };
 
 /// graph to graph: everything that techniques and kernels build on.

@@ -85,6 +85,8 @@ std::string cinch::makeManifest(ModuleOp module, const ManifestInfo &info,
                  {"name", "min", "max", "input", "axis"});
     writeValues(json, "inputs", getRecords(module, "exec.inputs"));
     writeValues(json, "outputs", getRecords(module, "exec.outputs"));
+    writeRecords(json, "states", getRecords(module, "exec.states"),
+                 {"input", "output", "axis"});
     writeRecords(json, "slots", getRecords(module, "exec.slots"),
                  {"name", "bytes", "first", "last"});
     writePlan(json, module->getAttrOfType<DictionaryAttr>("exec.plan"));

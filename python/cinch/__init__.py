@@ -15,13 +15,13 @@ from cinch._errors import (CinchError, CompileError, Diagnostic, SessionError,
 from cinch._runtime import get_threads, set_threads
 from cinch._runtime import version as _version
 from cinch._session import (Counters, InferenceSession, KernelInfo, MemoryInfo,
-                            ModelInfo, ValueInfo)
+                            ModelInfo, StateInfo, ValueInfo)
 
 __version__ = _version()
 
 __all__ = [
     "CinchError", "CompileError", "CompileWarning", "CompiledModel", "Counters",
     "Diagnostic", "InferenceSession", "KernelInfo", "MemoryInfo", "ModelInfo",
-    "SessionError", "UnsupportedError", "UsageError", "ValueInfo", "compile",
-    "get_threads", "set_threads",
+    "SessionError", "StateInfo", "UnsupportedError", "UsageError", "ValueInfo",
+    "compile", "get_threads", "set_threads",
 ]

@@ -33,6 +33,15 @@ class ValueInfo:
 
 
 @dataclass(frozen=True)
+class StateInfo:
+    """An input (`past`) and the output (`present`) that is the same rows along
+    `axis` and new ones behind them."""
+    past: str
+    present: str
+    axis: int
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """A compiled model. `guaranteed_peak_bytes`: the arena suffices for every
     size within the bounds; None if a dimension has no bound."""
@@ -156,10 +165,14 @@ class InferenceSession:
                                          plan_cache_size)
         self._inputs = [_describe(*value) for value in self._model.values(True)]
         self._outputs = [_describe(*value) for value in self._model.values(False)]
+        self._all_inputs, self._all_outputs = self._inputs, self._outputs
+        self._states = [StateInfo(self._inputs[past].name, self._outputs[present].name,
+                                  axis) for past, present, axis in self._model.states()]
         self._shapes: list[list[int]] | None = None  # of the last run
         if all(isinstance(size, int) for i in self._inputs for size in i.shape):
             self._shapes = [[low for low, _ in i.bounds] for i in self._inputs]
         self._measured: tuple[list[list[int]], dict[str, int]] | None = None
+        self._owns_states = False
 
     def share(self) -> "InferenceSession":
         """Returns another session, with the same options, of the same model."""
@@ -169,12 +182,63 @@ class InferenceSession:
                                 plan_cache_size=int(options["plan_cache_size"]))
 
     def get_inputs(self) -> list[ValueInfo]:
-        """Describes the inputs, in the order of the graph."""
+        """Describes the inputs, in the order of the graph, without the states
+        that the session owns."""
         return list(self._inputs)
 
     def get_outputs(self) -> list[ValueInfo]:
-        """Describes the outputs, in the order of the graph."""
+        """Describes the outputs, in the order of the graph, without the states
+        that the session owns."""
         return list(self._outputs)
+
+    def get_states(self) -> list[StateInfo]:
+        """Describes the inputs that an output continues with new rows."""
+        return list(self._states)
+
+    def reserve_states(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Makes the session own all states: {past: shape}, where the size along
+        the state's axis is its capacity. From now on inputs and outputs are those
+        without states, and every `run` appends its rows in place; one that needs
+        more than the capacity raises SessionError and changes nothing. The states
+        are empty at first. {}: past and present are passed again.
+
+        To keep a state in an array of one's own instead, pass views of one array,
+        `array[:, :, :n]` as past and `array[:, :, :n + m]` as present (in `out`):
+        where they start at the same byte, only the new rows are written.
+        """
+        names = [state.past for state in self._states]
+        unknown = [name for name in shapes if name not in names]
+        missing = [name for name in names if shapes and name not in shapes]
+        if unknown or missing:
+            raise SessionError(
+                (f"the model has no state '{unknown[0]}'" if unknown else
+                 f"the shape of state '{missing[0]}' is not given") +
+                f"; the states are: {', '.join(names) or 'none'}", "invalid argument")
+        buffers = [[int(size) for size in shapes[name]] for name in names if shapes]
+        try:
+            self._session.reserve_states(buffers)
+        finally:  # a failure leaves what was there, or nothing
+            self._owns_states = self._session.owns_states()
+            owned = {name for state in self._states if self._owns_states
+                     for name in (state.past, state.present)}
+            self._inputs = [i for i in self._all_inputs if i.name not in owned]
+            self._outputs = [o for o in self._all_outputs if o.name not in owned]
+            self._shapes, self._measured = None, None
+
+    def reset_states(self) -> None:
+        """Empties the states that the session owns."""
+        self._session.reset_states()
+
+    @property
+    def states(self) -> dict[str, Any]:
+        """{past: copy of its rows so far} of the states that the session owns."""
+        if not self._owns_states:
+            return {}
+        dtypes = {value.name: value.dtype for value in self._all_inputs}
+        return {state.past: np.frombuffer(self._session.copy_state(index),
+                                          _numpy_dtype(dtypes[state.past])).reshape(
+                                              self._session.state_shape(index))
+                for index, state in enumerate(self._states)}
 
     @property
     def info(self) -> ModelInfo:
@@ -193,7 +257,7 @@ class InferenceSession:
             place, without a copy, if it is contiguous.
         out: {output name: writable array} of the exact shape and type, which is
             filled and returned; other outputs are new NumPy arrays. No array may
-            overlap another. After a failure the content is undefined.
+            overlap another, but for the two of a state (`reserve_states`). After a failure the content is undefined.
 
         Raises SessionError: what is given does not fit the model, or the run
         failed. Runs without the interpreter lock; an array that another thread
@@ -219,7 +283,8 @@ class InferenceSession:
     @property
     def memory(self) -> MemoryInfo:
         """The memory of a run at the sizes of the last `run` or `prepare`, or,
-        before, at the sizes of the model if all are fixed."""
+        before, at the sizes of the model if all are fixed; of states that the
+        session owns, at the rows that they have now."""
         if self._shapes is None:
             raise SessionError("the model has sizes that are not fixed: run or "
                                "prepare it first", "invalid argument")
@@ -235,9 +300,11 @@ class InferenceSession:
         inputs = self._take_inputs(feeds)
         shapes = [tensor.shape for tensor in inputs]
         _, outputs = self._make_outputs(shapes, {})
-        self._measured = shapes, self._session.measure(inputs, outputs)
+        memory = self._session.memory(shapes)  # states grow when it runs
+        measured = self._session.measure(inputs, outputs)
+        self._measured = None if self._owns_states else (shapes, measured)
         self._shapes = shapes
-        return self.memory
+        return MemoryInfo(**{**memory, **measured})
 
     @property
     def counters(self) -> Counters:
@@ -263,12 +330,25 @@ class InferenceSession:
                       ) -> tuple[list[Any], list[_runtime.Tensor]]:
         self._check_names("output", out, self._outputs, is_complete=False)
         arrays = []
-        for info, shape in zip(self._outputs, self._model.output_shapes(shapes)):
+        for info, shape in zip(self._outputs, self._output_shapes(shapes)):
             given = out.get(info.name)
             arrays.append(np.empty(shape, _numpy_dtype(info.dtype))
                           if given is None else given)
         return arrays, [_borrow("output", info, array, writes=True)
                         for info, array in zip(self._outputs, arrays)]
+
+    def _output_shapes(self, shapes: list[list[int]]) -> list[list[int]]:
+        """The shapes of the outputs that are not owned, for inputs of `shapes`."""
+        if not self._owns_states:
+            return self._model.output_shapes(shapes)
+        given = iter(shapes)
+        pasts = {state.past: index for index, state in enumerate(self._states)}
+        presents = [state.present for state in self._states]
+        all_shapes = self._model.output_shapes(
+            [self._session.state_shape(pasts[value.name]) if value.name in pasts
+             else next(given) for value in self._all_inputs])
+        return [shape for value, shape in zip(self._all_outputs, all_shapes)
+                if value.name not in presents]
 
     def _select(self, names: Sequence[str] | None, arrays: list[Any]) -> list[Any]:
         if names is None:

@@ -116,6 +116,24 @@ public:
                                    static_cast<int32_t>(shapes.size()));
     });
   }
+  void reserveStates(const Shapes &buffers) {
+    std::vector<cinch_shape_t> shapes = toShapes(buffers);
+    checkUnlocked([&] {
+      return cinch_session_reserve_states(session, shapes.data(),
+                                          static_cast<int32_t>(shapes.size()));
+    });
+  }
+  void resetStates() { check(cinch_session_reset_states(session)); }
+  bool ownsStates() const {
+    cinch_tensor_t state;
+    return cinch_session_get_state(session, 0, &state) == CINCH_OK;
+  }
+  std::vector<int64_t> getStateShape(int32_t index) const {
+    cinch_tensor_t state;
+    check(cinch_session_get_state(session, index, &state));
+    return {state.shape, state.shape + state.rank};
+  }
+  nb::bytes copyState(int32_t index) const;
   nb::dict getMemory(const Shapes &inputs) const;
   nb::dict getCounters() const;
   nb::list getKernels(int32_t kernels) const;
@@ -172,6 +190,17 @@ static nb::list describeValues(const Model &model, bool isInput) {
   return result;
 }
 
+/// A list of (input, output, axis).
+static nb::list describeStates(const Model &model) {
+  nb::list result;
+  for (int32_t i = 0, e = model.getInfo().state_count; i < e; ++i) {
+    auto state = makeInfo<cinch_state_info_t>();
+    check(cinch_model_get_state(model.get(), i, &state));
+    result.append(nb::make_tuple(state.input, state.output, state.axis));
+  }
+  return result;
+}
+
 static std::vector<std::vector<int64_t>> getOutputShapes(const Model &model,
                                                          const Shapes &inputs) {
   std::vector<cinch_shape_t> shapes = toShapes(inputs);
@@ -206,6 +235,31 @@ nb::dict Session::getMemory(const Shapes &inputs) const {
   SET(outputs_bytes);
   result["method"] = static_cast<const char *>(info.method);
   return result;
+}
+
+/// The elements of a state, row-major.
+nb::bytes Session::copyState(int32_t index) const {
+  cinch_tensor_t state;
+  check(cinch_session_get_state(session, index, &state));
+  int64_t size = cinch_dtype_bytes(state.dtype);
+  std::string bytes;
+  std::vector<int64_t> position(state.rank);
+  int64_t elements = 1;
+  for (int32_t axis = 0; axis < state.rank; ++axis)
+    elements *= state.shape[axis];
+  bytes.reserve(elements * size);
+  for (int64_t element = 0; element < elements; ++element) {
+    int64_t offset = 0;
+    for (int32_t axis = 0; axis < state.rank; ++axis)
+      offset += position[axis] * state.strides[axis];
+    bytes.append(static_cast<const char *>(state.data) + offset, size);
+    for (int32_t axis = state.rank; axis-- > 0;) {
+      if (++position[axis] < state.shape[axis])
+        break;
+      position[axis] = 0;
+    }
+  }
+  return nb::bytes(bytes.data(), bytes.size());
 }
 
 nb::dict Session::getCounters() const {
@@ -261,6 +315,8 @@ NB_MODULE(_runtime, m) {
       .def("values", &describeValues, "is_input"_a,
            nb::sig("def values(self, is_input: bool) -> list[tuple[str, str, "
                    "list[tuple[str, str | None, int, int]]]]"))
+      .def("states", &describeStates,
+           nb::sig("def states(self) -> list[tuple[int, int, int]]"))
       .def("output_shapes", &getOutputShapes, "inputs"_a);
   nb::class_<Session>(m, "Session")
       .def(nb::init<const Model &, int32_t, bool, int32_t>(), "model"_a,
@@ -271,6 +327,11 @@ NB_MODULE(_runtime, m) {
                    " outputs: collections.abc.Sequence[Tensor]) -> dict[str, "
                    "int]"))
       .def("prepare", &Session::prepare, "inputs"_a)
+      .def("reserve_states", &Session::reserveStates, "buffers"_a)
+      .def("reset_states", &Session::resetStates)
+      .def("owns_states", &Session::ownsStates)
+      .def("state_shape", &Session::getStateShape, "index"_a)
+      .def("copy_state", &Session::copyState, "index"_a)
       .def("memory", &Session::getMemory, "inputs"_a,
            nb::sig("def memory(self, inputs: collections.abc.Sequence["
                    "collections.abc.Sequence[int]]) -> dict[str, typing.Any]"))

@@ -19,10 +19,11 @@ EXPRESSIONS = [
     "max(min(a, b), -1)", "0", "2*floordiv(2*n + 2, 3)*m"]
 
 MANIFEST = {
-    "abi": 2, "model": "m", "target": "cpu", "cpu": "x86-64-v3", "producer": "p",
+    "abi": 4, "model": "m", "target": "cpu", "cpu": "x86-64-v3", "producer": "p",
     "symbols": [{"name": "batch", "min": 1, "max": 8, "input": 0, "axis": 0}],
     "inputs": [{"name": "x", "dtype": "f32", "dims": ["batch", 4]}],
     "outputs": [{"name": "y", "dtype": "i1", "dims": ["batch", "2*batch+1"]}],
+    "states": [],
     "slots": [{"name": "h", "bytes": "16*batch", "first": 0, "last": 1},
               {"name": "g", "bytes": "max(8, batch)", "first": 1, "last": 2}],
     "plan": {"offsets": [0, 128], "peak": 136, "lower_bound": 136, "method": "hand"},
@@ -31,7 +32,7 @@ MANIFEST = {
     "kernels": [{"name": "k", "op": "matmul", "kind": "generic", "flops": "8*batch",
                  "bytes": 0}]}
 
-NOTE = {"abi": 2, "target": "cpu", "cpu": "x86-64-v3", "features": ["avx2", "+fma"],
+NOTE = {"abi": 4, "target": "cpu", "cpu": "x86-64-v3", "features": ["avx2", "+fma"],
         "weights_checksum": "", "weights_bytes": 0}
 
 HEADER = {"__metadata__": {"cinch_checksum": "xxh64:deb636ebe6fb6b44"},

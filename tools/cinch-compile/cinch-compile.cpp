@@ -49,6 +49,11 @@ static cl::list<std::string> dims(
     cl::desc(
         "Pin a dimension, or bound it (the memory plan holds up to the bound)"),
     cl::cat(category));
+static cl::list<std::string> states(
+    "state", cl::CommaSeparated, cl::value_desc("past=present,..."),
+    cl::desc("Inputs and the outputs that continue them, to be written in "
+             "place (default: all that are found)"),
+    cl::cat(category));
 static cl::opt<std::string>
     budget("memory-budget", cl::value_desc("size"),
            cl::desc("Fail unless arena and weights fit, e.g. 512MiB"),
@@ -162,6 +167,12 @@ int main(int argc, char **argv) {
       return usageError("--dim: expected name=value or name=lo..hi, but got '" +
                         text + "'");
     options.dims.push_back(*bound);
+  }
+  for (const std::string &text : states) {
+    if (text.find('=') == std::string::npos)
+      return usageError("--state: expected past=present, but got '" + text +
+                        "'");
+    options.states.push_back(text);
   }
   for (const std::string &text : reportDims) {
     std::optional<DimBound> size = parseDim(text);

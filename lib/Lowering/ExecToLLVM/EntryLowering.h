@@ -25,6 +25,9 @@ public:
 
 private:
   void collectSlots(mlir::Operation &op);
+  void collectStates();
+  /// Rows `first` of the result of a kernel that continues its operand `past`.
+  mlir::Value getFirstRow(exec::KernelOp kernel, unsigned past, int64_t axis);
   void createArgs();
   void lowerChecks();
   /// True where no kernel has failed so far; null in a program that cannot.
@@ -57,6 +60,8 @@ private:
   mlir::SymbolTable &symbols;
   FrameBuilder code;
   llvm::DenseMap<mlir::Value, exec::SlotAttr> slots;
+  /// For past, present and views of them: the number of their rows word.
+  llvm::DenseMap<mlir::Value, int64_t> rows;
   mlir::IRMapping scalars;
   mlir::Value args;  ///< words for the kernel that runs next
   mlir::Value fault; ///< number of the first assertion that failed, in memory

@@ -7,9 +7,19 @@ using namespace mlir;
 using namespace cinch;
 
 // Fields of cinch_frame_v1 and cinch_host_v1, all eight bytes wide.
-enum FrameField { Host, Bases, Offsets, Symbols, Caller };
+enum FrameField {
+  Host,
+  Bases,
+  Offsets,
+  Symbols,
+  Caller,
+  Microkernels,
+  Run,
+  Rows
+};
 enum HostField { Size, ParallelFor, Fail, Copy };
 static_assert(offsetof(cinch_frame_v1, caller) == 8 * Caller &&
+              offsetof(cinch_frame_v1, rows) == 8 * Rows &&
               offsetof(cinch_host_v1, copy) == 8 * Copy);
 
 FrameBuilder::FrameBuilder(OpBuilder &builder, Location loc, Value frame,
@@ -51,6 +61,10 @@ Value FrameBuilder::evaluate(const plan::Expr &expr) {
         return loadElement(loadField(frame, Symbols), index, i64);
     llvm_unreachable("expressions are over the symbols of the program");
   });
+}
+
+Value FrameBuilder::rows(int64_t number) {
+  return loadElement(loadField(frame, Rows), number, i64);
 }
 
 Value FrameBuilder::address(exec::SlotAttr slot) {

@@ -24,6 +24,9 @@ public:
   mlir::Value evaluate(const plan::Expr &expr);
   /// The address of a place.
   mlir::Value address(exec::SlotAttr slot);
+  /// The rows that the buffer of past (number 2 * state) or present (one more)
+  /// has room for.
+  mlir::Value rows(int64_t number);
   /// Byte `offset` from `pointer`.
   mlir::Value advance(mlir::Value pointer, mlir::Value offset);
   mlir::Value load(mlir::Type type, mlir::Value pointer);

@@ -55,9 +55,9 @@ void EntryLowering::createArgs() {
   func::FuncOp entry = program.getEntry();
   entry.walk([&](exec::KernelOp kernel) {
     canFail |= !kernel.getFaults().empty();
-    int64_t count = kernel.getScalars().size() + 2;
-    auto add = [&](Value value) {
-      count += 1 + cast<RankedTensorType>(value.getType()).getNumDynamicDims();
+    int64_t count = kernel.getScalars().size() + 3;
+    auto add = [&](Value value) { // an address, dimensions, rows of a state
+      count += 2 + cast<RankedTensorType>(value.getType()).getNumDynamicDims();
     };
     llvm::for_each(kernel.getInputs(), add);
     llvm::for_each(kernel.getResults(), add);
@@ -199,17 +199,29 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
   auto push = [&](Value value) {
     code.store(value, code.advance(args, code.constant(8 * word++)));
   };
+  auto axes = callee->getAttrOfType<DenseI64ArrayAttr>(exec::rowsAttrName);
+  unsigned argument = 0;
   auto pushTensor = [&](Value value) {
     push(address(value));
     auto type = cast<RankedTensorType>(value.getType());
     for (auto [axis, dim] : llvm::enumerate(program.getDims(value)))
       if (type.isDynamicDim(axis))
         push(code.evaluate(dim));
+    int64_t axis = axes ? axes[argument] : -1;
+    ++argument;
+    if (axis < 0)
+      return;
+    auto found = rows.find(value);
+    push(found != rows.end() ? code.rows(found->second)
+                             : code.evaluate(program.getDims(value)[axis]));
   };
   llvm::for_each(kernel.getInputs(), pushTensor);
+  argument += kernel.getScalars().size();
   for (auto scalar : kernel.getScalars().getAsValueRange<StringAttr>())
     push(code.evaluate(*Expr::parse(std::string_view(scalar))));
   llvm::for_each(kernel.getResults(), pushTensor);
+  if (auto past = callee->getAttrOfType<IntegerAttr>(exec::appendAttrName))
+    push(getFirstRow(kernel, past.getInt(), axes[past.getInt()]));
   if (!kernel.getFaults().empty()) {
     push(fault);
     push(code.constant(faults.size()));
@@ -337,6 +349,7 @@ LogicalResult EntryLowering::run() {
             argument.getArgNumber(), "exec.slot"))
       slots[argument] = slot;
   builder.setInsertionPointToEnd(&target.front());
+  collectStates();
   createArgs();
   lowerChecks();
   if (failed(lower(entry.front())))

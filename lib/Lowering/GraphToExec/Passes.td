@@ -58,4 +58,30 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def BindStatePass : Pass<"bind-state", "::mlir::ModuleOp"> {
+  let summary = "Lets an output be written over the input that it continues";
+  let description = [{
+    For every pair that `form-state` found (`graph.states` of the entry): past and
+    present may be bound to one buffer with room for more rows, and then only the new
+    rows are written. Kernels that touch either take the number of rows that the buffer
+    has room for, and the one that writes present takes the first row to write.
+    ```mlir
+    func.func private @k(%new: tensor<?x?x4x32xf32>, %past: tensor<?x4x?x32xf32>, %out: tensor<?x4x?x32xf32>) -> …
+        attributes {exec.kernel_body, exec.append = 1, exec.rows = array<i64: -1, 2, 2>, …}
+    ```
+    `exec.rows` names, per argument, the axis of the rows, or -1; `exec.append` is the
+    argument that the result continues. Where the rows are the outermost dimension that
+    is not 1, present is an `exec.assemble`, nothing has gaps, and no kernel changes.
+
+    A pair is left as it is, or refused if it was named, unless
+    - past is read by one operation only: the kernel that makes present and nothing else,
+      all of whose loops write it element by element, or the `exec.assemble`;
+    - present is read by kernels (through views that keep its rows) whose addresses come
+      from indices.
+
+    Requires an exec program without places. Afterwards the module has `exec.states`
+    (input, output, axis). Counts: `exec.state_report` = bound, left.
+  }];
+}
+
 #endif // CINCH_LIB_LOWERING_GRAPHTOEXEC_PASSES

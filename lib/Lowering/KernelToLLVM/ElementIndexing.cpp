@@ -256,7 +256,7 @@ Value ElementEmitter::linearize(unsigned argument, ArrayRef<Value> indices) {
     while (!isa<func::FuncOp>(builder.getInsertionBlock()->getParentOp()))
       builder.setInsertionPoint(builder.getInsertionBlock()->getParentOp());
     for (size_t axis = rank; axis-- > 1;) {
-      Value size = tensor.sizes[axis];
+      Value size = tensor.extents[axis];
       if (blocks && axis == 1) // the stride of a block counts its channels
         size = constant(type.getDimSize(1) / blocks.getSize());
       tensor.strides[axis - 1] = mul(tensor.strides[axis], size);

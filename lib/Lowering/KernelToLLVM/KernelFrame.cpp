@@ -1,8 +1,9 @@
 //===- KernelFrame.cpp - the arguments of a kernel inside emitted code ----===//
 //
 // The words of runtime/ModuleAbi.h become SSA values: one address per tensor,
-// followed by its dynamic dimensions, one word per index scalar, and two words
-// for a kernel that may fail.
+// followed by its dynamic dimensions and the rows that a state has room for,
+// one word per index scalar, the first row to write for a kernel that continues
+// a state, and two words for a kernel that may fail.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelFrame.h"
@@ -21,6 +22,11 @@ Type cinch::getMemoryType(Type type) {
   if (type.isIndex())
     return IntegerType::get(type.getContext(), 64);
   return type;
+}
+
+int64_t cinch::getRowAxis(func::FuncOp body, unsigned argument) {
+  auto axes = body->getAttrOfType<DenseI64ArrayAttr>(exec::rowsAttrName);
+  return axes ? axes[argument] : -1;
 }
 
 bool cinch::mayFail(func::FuncOp body) {
@@ -70,14 +76,18 @@ static Value loadWord(OpBuilder &builder, Location loc, Value args,
 /// Calls `word(isAddress)` per argument word of `body`, in order.
 static void forEachWord(func::FuncOp body,
                         function_ref<void(bool isAddress)> word) {
-  for (Type type : body.getArgumentTypes()) {
+  for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     word(/*isAddress=*/tensor != nullptr);
     if (!tensor)
       continue;
     for (size_t i = 0, e = tensor.getNumDynamicDims(); i < e; ++i)
       word(/*isAddress=*/false);
+    if (getRowAxis(body, number) >= 0)
+      word(/*isAddress=*/false);
   }
+  if (body->hasAttr(exec::appendAttrName))
+    word(/*isAddress=*/false);
   if (mayFail(body)) {
     word(/*isAddress=*/true);
     word(/*isAddress=*/false);
@@ -90,7 +100,7 @@ static KernelFrame makeFrame(OpBuilder &builder, Location loc,
   KernelFrame frame;
   frame.body = body;
   size_t next = 0;
-  for (Type type : body.getArgumentTypes()) {
+  for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
     TensorArgument argument;
     Value scalar;
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -103,9 +113,17 @@ static KernelFrame makeFrame(OpBuilder &builder, Location loc,
             ShapedType::isDynamic(size)
                 ? words[next++]
                 : arith::ConstantIndexOp::create(builder, loc, size));
+      argument.extents = argument.sizes;
+      int64_t axis = getRowAxis(body, number);
+      if (axis >= 0)
+        argument.extents[axis] = words[next++];
     }
     frame.tensors.push_back(argument);
     frame.scalars.push_back(scalar);
+  }
+  if (body->hasAttr(exec::appendAttrName)) {
+    frame.firstRow = words[next++];
+    frame.rowAxis = getRowAxis(body, body.getNumArguments() - 1);
   }
   if (next < words.size()) {
     frame.fault = words[next];
@@ -156,7 +174,7 @@ KernelFrame KernelFunctions::beginBody() {
       if (!shared[number])
         inner.setArgAttr(word, LLVM::LLVMDialect::getNoAliasAttrName(),
                          builder.getUnitAttr());
-      word += tensor.getNumDynamicDims();
+      word += tensor.getNumDynamicDims() + (getRowAxis(body, number) >= 0);
     }
     ++word;
   }

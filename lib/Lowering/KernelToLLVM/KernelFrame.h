@@ -8,10 +8,13 @@
 
 namespace cinch {
 
-/// A tensor argument in memory: contiguous, in the order of its encoding.
+/// A tensor argument in memory: in the order of its encoding, and contiguous
+/// but for the rows of a state (exec.rows).
 struct TensorArgument {
   mlir::Value address;                  ///< !llvm.ptr
   mlir::SmallVector<mlir::Value> sizes; ///< index, constants where static
+  /// Sizes in memory: `sizes`, but for the rows that a state has room for.
+  mlir::SmallVector<mlir::Value> extents;
   mlir::SmallVector<mlir::Value>
       strides; ///< index, in elements; made on demand
 };
@@ -28,6 +31,10 @@ struct KernelFrame {
   /// Where `body` has assertions: the fault word of the run (!llvm.ptr) and the
   /// number of the first assertion of this call (index).
   mlir::Value fault, firstFault;
+  /// Where `body` continues a state (exec.append): the first row of the result
+  /// that is to be written (index) and the axis of the rows.
+  mlir::Value firstRow;
+  int64_t rowAxis = -1;
 };
 
 /// The functions emitted for one kernel body, in a module of their own:
@@ -54,6 +61,8 @@ private:
   mlir::func::FuncOp tiles;
 };
 
+/// The axis of the rows of argument number `argument` of `body`, or -1.
+int64_t getRowAxis(mlir::func::FuncOp body, unsigned argument);
 /// True if `body` has assertions, so that its calls may fail a run.
 bool mayFail(mlir::func::FuncOp body);
 /// Replaces the assertions in `function`, which was emitted for `frame.body`:

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
 
+#include "dialects/Exec/Exec.h"
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -278,7 +279,8 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
   schedule.rank = getSpaceLoops(schedule, schedule.roots.front()).size();
   if (schedule.rank > 62)
     return body.emitOpError("has too many dimensions");
-  schedule.merged.assign(schedule.rank, true);
+  // A state has gaps between its rows.
+  schedule.merged.assign(schedule.rank, !body->hasAttr(exec::rowsAttrName));
   SmallVector<int64_t> ranges = schedule.roots.front().op.getStaticLoopRanges();
   SmallVector<unsigned> order = getSpaceLoops(schedule, schedule.roots.front());
   for (auto [dim, loop] : llvm::enumerate(order)) {

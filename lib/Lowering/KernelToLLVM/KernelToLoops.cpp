@@ -25,7 +25,9 @@ namespace {
 
 /// The sizes and the tile space of a schedule as values of one function.
 struct TileSpace {
-  SmallVector<Value> sizes; ///< per dimension, 1 where merged into the next
+  SmallVector<Value> sizes;  ///< per dimension, 1 where merged into the next
+  SmallVector<Value> starts; ///< per dimension, the first index; 0 but for rows
+                             ///< of a state, which may be there already
   Value rows, rowsPerTile, rowTiles, blockSize, blocks, tiles;
 };
 
@@ -40,6 +42,7 @@ public:
   LogicalResult emitTiles();
 
 private:
+  bool isRowLoop(unsigned loop) const;
   Value workPerElement();
   LogicalResult emitRow(SmallVector<Value> &indices, Value begin, Value end);
   LogicalResult emitColumns(const KernelReduction &reduction,
@@ -51,6 +54,17 @@ private:
 };
 
 } // namespace
+
+/// Whether `loop` of the root walks the rows of a state that it continues.
+bool LoopEmitter::isRowLoop(unsigned loop) const {
+  if (!emitter.frame.firstRow)
+    return false;
+  KernelRoot root = schedule.roots.front();
+  AffineMap map = root.op.getIndexingMapMatchingResult(
+      cast<OpResult>(root.op->getResult(root.result)));
+  return map.getResult(emitter.frame.rowAxis) ==
+         getAffineDimExpr(loop, map.getContext());
+}
 
 /// The number of inner iterations behind one element of the results.
 Value LoopEmitter::workPerElement() {
@@ -79,8 +93,14 @@ Value LoopEmitter::makeSpace() {
   if (loopSizes.empty() && !loops.empty())
     return nullptr;
   Value one = emitter.constant(1);
-  for (unsigned loop : loops)
+  for (unsigned loop : loops) {
     space.sizes.push_back(loopSizes[loop]);
+    space.starts.push_back(emitter.constant(0));
+    if (!isRowLoop(loop))
+      continue;
+    space.starts.back() = emitter.frame.firstRow;
+    space.sizes.back() = emitter.sub(loopSizes[loop], emitter.frame.firstRow);
+  }
   if (schedule.split) {
     Value block = emitter.constant(schedule.split->block);
     Value &outer = space.sizes[schedule.split->outer];
@@ -137,6 +157,10 @@ LogicalResult LoopEmitter::emitTiles() {
   Value begin = emitter.mul(block, space.blockSize);
   Value last = schedule.rank ? space.sizes.back() : one;
   Value end = emitter.min(emitter.add(begin, space.blockSize), last);
+  if (schedule.rank) {
+    begin = emitter.add(begin, space.starts.back());
+    end = emitter.add(end, space.starts.back());
+  }
   Value rowBegin = emitter.mul(rowTile, space.rowsPerTile);
   Value rowEnd =
       emitter.min(emitter.add(rowBegin, space.rowsPerTile), space.rows);
@@ -154,6 +178,7 @@ LogicalResult LoopEmitter::emitTiles() {
       indices[dim] = outermost ? rest : emitter.rem(rest, space.sizes[dim]);
       if (!outermost)
         rest = emitter.floorDiv(rest, space.sizes[dim]);
+      indices[dim] = emitter.add(indices[dim], space.starts[dim]);
     }
   }
   return emitRow(indices, begin, end);
@@ -173,8 +198,9 @@ LogicalResult LoopEmitter::emitRow(SmallVector<Value> &indices, Value begin,
               (reduction.dims >> (schedule.rank - 1) & 1);
   for (unsigned dim : schedule.innerDims)
     if (!schedule.merged[dim])
-      indices[dim] =
-          emitter.makeLoop(zero, space.sizes[dim], one).getInductionVar();
+      indices[dim] = emitter.add(
+          emitter.makeLoop(zero, space.sizes[dim], one).getInductionVar(),
+          space.starts[dim]);
   if (schedule.rank) {
     scf::ForOp loop = emitter.makeLoop(begin, end, one);
     indices.back() = loop.getInductionVar();

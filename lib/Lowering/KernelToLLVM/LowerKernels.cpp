@@ -44,6 +44,8 @@ static SmallVector<bool> getSharedArguments(func::FuncOp body,
       shared[pair[0]] = true;
       shared[firstDestination + pair[1]] = true;
     }
+  if (auto past = body->getAttrOfType<IntegerAttr>(exec::appendAttrName))
+    shared[past.getInt()] = shared[firstDestination] = true;
   return shared;
 }
 
@@ -121,8 +123,13 @@ private:
                             ArrayRef<func::FuncOp> bodies,
                             const llvm::StringMap<int64_t> &grains) {
     llvm::StringMap<FunctionType> signatures;
+    llvm::StringMap<SmallVector<NamedAttribute>> states;
     for (func::FuncOp body : bodies) {
       signatures[body.getName()] = body.getFunctionType();
+      for (NamedAttribute attr : body->getDiscardableAttrs())
+        if (attr.getName() == exec::rowsAttrName ||
+            attr.getName() == exec::appendAttrName)
+          states[body.getName()].push_back(attr);
       func::FuncOp(body).erase();
     }
     SymbolTable symbols(module);
@@ -137,6 +144,8 @@ private:
         function->setAttr("exec.signature", TypeAttr::get(signature->second));
         function->setAttr("exec.grain", builder.getI64IntegerAttr(
                                             grains.lookup(function.getName())));
+        for (NamedAttribute attr : states.lookup(function.getName()))
+          function->setAttr(attr.getName(), attr.getValue());
       }
       op.remove();
       symbols.insert(&op);

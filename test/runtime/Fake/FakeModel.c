@@ -56,6 +56,7 @@ static const char manifest[] = "{\"abi\":" TEXT(
                               "\"dims\":[\"batch\",4]}],"
                               "\"outputs\":[{\"name\":\"y\",\"dtype\":\"f32\","
                               "\"dims\":[\"batch\",4]}],"
+                              "\"states\":[],"
                               "\"slots\":[{\"name\":\"doubled\",\"bytes\":\"16*"
                               "batch\",\"first\":0,"
                               "\"last\":1},{\"name\":\"biased\",\"bytes\":\"16*"
