@@ -141,7 +141,10 @@ void FoldBatchNorm::dropGrowing() {
     TypedAttr filter = getConstantValue(fold.linear.op->getOperand(1));
     const Weight &weight = weights[filter];
     int64_t copies = weight.variants.size();
-    copies -= weight.numUses == weight.numFolds ? 1 : 0;
+    // One repeated value takes no bytes, so there is none to take over.
+    auto dense = dyn_cast<DenseElementsAttr>(filter);
+    bool isSplat = dense && dense.isSplat();
+    copies -= weight.numUses == weight.numFolds && !isSplat ? 1 : 0;
     return copies * *getStorageBytes(cast<RankedTensorType>(filter.getType())) >
            maxGrowthBytes;
   });

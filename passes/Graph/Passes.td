@@ -86,8 +86,8 @@ def FoldBatchNormPass : Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
     of a transposed convolution, only what has no shift. Computed in double, rounded once.
 
     Weights that other operations use as they are, or folded with other factors, are
-    copied if the copies of one take at most 64 KiB, and left alone otherwise. A batch
-    norm that stays becomes one factor and one term per channel (`y/scaled`, `y`). Left
+    copied if the copies of one take at most 64 KiB, and left alone otherwise; so are
+    weights of one repeated value, which take no bytes as they are. A batch norm that stays becomes one factor and one term per channel (`y/scaled`, `y`). Left
     as they are: batch norms of other element types or with parameters that are not
     constant, and results that are not finite in f32.
 

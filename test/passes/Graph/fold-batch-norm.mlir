@@ -1,4 +1,5 @@
-// RUN: cinch-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(fold-batch-norm{report},verify-names))' | FileCheck %s
+// RUN: head -c 262144 /dev/zero > %t.bin
+// RUN: sed 's@WEIGHTS@%t.bin@' %s | cinch-opt -split-input-file -pass-pipeline='builtin.module(func.func(fold-batch-norm{report},verify-names))' | FileCheck %s
 
 // scale / sqrt(variance + epsilon) is 2 and 4; the addition in between is a bias.
 // CHECK-LABEL: func.func @behind_a_convolution
@@ -93,7 +94,7 @@ func.func @copies_no_large_weight(%x: tensor<1x256xf32> {graph.name = "x"}) -> (
   // CHECK: graph.matmul {{.*}}names = ["h"]
   // CHECK-NEXT: return
   %w = graph.constant dense<1.0> : tensor<256x256xf32> {names = ["w"]}
-  %v = graph.constant dense<3.0> : tensor<256x256xf32> {names = ["v"]}
+  %v = graph.constant #graph.weight<"WEIGHTS", 0, 262144, 0> : tensor<256x256xf32> {names = ["v"]}
   %two = graph.constant dense<2.0> : tensor<f32> {names = ["two"]}
   %a = graph.matmul %x by %w {names = ["a"]} : tensor<1x256xf32> by tensor<256x256xf32> -> tensor<1x256xf32>
   %b = graph.mul %a, %two {names = ["b"]} : tensor<1x256xf32>, tensor<f32> -> tensor<1x256xf32>
@@ -137,4 +138,19 @@ func.func @keeps_what_is_not_finite_or_not_constant(%x: tensor<1x2xf32> {graph.n
   %y = graph.batch_norm %a scale %s bias %one mean %one variance %one {epsilon = 0.0 : f32, names = ["y"]}
     : tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32> -> tensor<1x2xf32>
   return %y : tensor<1x2xf32>
+}
+
+// -----
+
+// 256 KiB that are stored as one value.
+// CHECK-LABEL: func.func @keeps_a_repeated_value
+func.func @keeps_a_repeated_value(%x: tensor<1x256xf32> {graph.name = "x"}) -> tensor<1x256xf32> {
+  // CHECK: graph.constant dense<5.000000e-01> : tensor<256x256xf32>
+  // CHECK: graph.matmul
+  // CHECK: graph.mul
+  %w = graph.constant dense<0.5> : tensor<256x256xf32> {names = ["w"]}
+  %s = graph.constant dense<3.0> : tensor<256xf32> {names = ["s"]}
+  %c = graph.matmul %x by %w {names = ["c"]} : tensor<1x256xf32> by tensor<256x256xf32> -> tensor<1x256xf32>
+  %y = graph.mul %c, %s {names = ["y"]} : tensor<1x256xf32>, tensor<256xf32> -> tensor<1x256xf32>
+  return %y : tensor<1x256xf32>
 }
