@@ -43,15 +43,15 @@ def FoldConstantsPass : Pass<"fold-constants", "::mlir::func::FuncOp"> {
     %t = graph.constant #graph.weight<"<computed:0>", 0, 9437184, 0> {names = ["t"]} : tensor<3072x768xf32>
     ```
     A reshape of a constant (also squeeze, unsqueeze, flatten) is a constant on the same
-    bytes, if nothing else uses them or they are at most 64 KiB. Everything else that has constant operands only is compiled as one program by
-    the reference pipeline and run once, here, so the bits are those of a reference run.
+    bytes, if nothing else uses them or they are at most 64 KiB. Everything else that has constant operands only is
+    compiled as one program by the reference pipeline and run once, here, so the bits are those of a reference run.
     What other operations or the function use of it becomes constants with the same names.
 
     A value is stored if it takes at most 64 KiB, or at most `max-growth-percent` of the
     constants that it makes unneeded, and not more than `max-bytes`; otherwise the
-    operation stays and its operands are looked at. So a broadcast of a scalar, a
-    dequantized weight and the transpose of a weight that is also used as it is stay
-    code. Kept as well: elements of less than a byte and 8-bit floats, and everything, with a
+    operation stays and its operands are looked at. So a broadcast of a scalar and the
+    transpose of a weight that is also used as it is stay code. Kept as well:
+    dequantizations, as a weight is stored in few bits on purpose, elements of less than a byte and 8-bit floats, and everything, with a
     remark, if the program cannot be compiled or its run fails (an index out of range).
     Without an evaluator in the context only reshapes are folded.
 

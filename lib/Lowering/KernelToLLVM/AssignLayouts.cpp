@@ -244,6 +244,9 @@ std::optional<double> AssignLayouts::getGain(exec::KernelOp kernel) {
   std::optional<BlockedConvolutionPlan> plan;
   if (succeeded(schedule))
     plan = BlockedConvolutionPlan::compute(*schedule, /*isPacked=*/false);
+  // A microkernel runs along a row; a column of pixels gives it one at a time.
+  if (plan && !plan->isJoined && plan->column.size == 1)
+    plan.reset();
   // pack-weights packs a filter that nothing but convolutions read.
   bool isPacked = plan.has_value();
   if (plan && plan->filterArgument) {

@@ -88,3 +88,15 @@ func.func @keeps_what_fails() -> tensor<1xf32> {
   %y = graph.gather %a at %i {axis = 0 : i64, names = ["y"]} : tensor<2xf32>, tensor<1xi64> -> tensor<1xf32>
   return %y : tensor<1xf32>
 }
+
+// -----
+
+// A weight is stored in few bits on purpose.
+// CHECK-LABEL: func.func @keeps_quantized_weights
+func.func @keeps_quantized_weights() -> tensor<2xf32> {
+  // CHECK: graph.dequantize
+  %q = graph.constant dense<[1, 2]> : tensor<2xui8> {names = ["q"]}
+  %s = graph.constant dense<[0.5, 2.0]> : tensor<2xf32> {names = ["s"]}
+  %y = graph.dequantize %q scale %s {axis = 0 : i64, names = ["y"]} : tensor<2xui8>, tensor<2xf32> -> tensor<2xf32>
+  return %y : tensor<2xf32>
+}
