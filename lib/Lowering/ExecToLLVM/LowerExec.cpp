@@ -7,7 +7,6 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/ExecToLLVM/EntryLowering.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
-#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -164,24 +163,6 @@ void EntryLowering::mapScalars(ValueRange from, ValueRange to) {
   for (Value value : from)
     if (!isTensor(value))
       scalars.map(value, to[next++]);
-}
-
-/// The fewest tiles of `kernel` that are worth a thread, an i64.
-Value EntryLowering::getGrain(exec::KernelOp kernel, LLVM::LLVMFuncOp callee,
-                              Value count) {
-  auto grain = callee->getAttrOfType<IntegerAttr>("exec.grain");
-  auto flops = kernel->getAttrOfType<StringAttr>("exec.flops");
-  if (!grain || grain.getInt() != grainByFlops || !flops)
-    return code.constant(grain ? std::max<int64_t>(grain.getInt(), 1) : 1);
-  // Tiles of equal work, as many as make up what is worthwhile.
-  Location loc = kernel.getLoc();
-  Value all = code.evaluate(*Expr::parse(std::string_view(flops.getValue())));
-  Value one = code.constant(1);
-  all = LLVM::SMaxOp::create(builder, loc, all, one);
-  Value wanted =
-      LLVM::MulOp::create(builder, loc, count, code.constant(worthwhileFlops));
-  Value fewest = LLVM::UDivOp::create(builder, loc, wanted, all);
-  return LLVM::SMaxOp::create(builder, loc, fewest, one);
 }
 
 LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
