@@ -33,6 +33,7 @@ struct JsonAllocator {
       throw std::bad_alloc();
     return memory;
   }
+  // NOLINTNEXTLINE(readability-identifier-naming): RapidJSON's name.
   static void Free(void *memory) { free(memory); }
 };
 
