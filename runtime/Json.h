@@ -21,6 +21,7 @@ namespace cinch::rt {
 /// RapidJSON does not look at what its allocator returns; this one throws
 /// std::bad_alloc instead of returning null.
 struct JsonAllocator {
+  // NOLINTBEGIN(readability-identifier-naming): RapidJSON's names.
   static const bool kNeedFree = true;
   void *Malloc(size_t bytes) { return Realloc(nullptr, 0, bytes); }
   void *Realloc(void *old, size_t, size_t bytes) {
@@ -33,8 +34,8 @@ struct JsonAllocator {
       throw std::bad_alloc();
     return memory;
   }
-  // NOLINTNEXTLINE(readability-identifier-naming): RapidJSON's name.
   static void Free(void *memory) { free(memory); }
+  // NOLINTEND(readability-identifier-naming)
 };
 
 using JsonDocument =

@@ -16,8 +16,8 @@ cinch_status_t fail(cinch_status_t status, const char *format, ...)
 /// Returns from the calling function if `expression` is not CINCH_OK.
 #define CINCH_RETURN_IF_ERROR(expression)                                      \
   do {                                                                         \
-    if (cinch_status_t status_ = (expression))                                 \
-      return status_;                                                          \
+    if (cinch_status_t cinch_result = (expression))                            \
+      return cinch_result;                                                     \
   } while (false)
 
 /// Bytes of one element of `dtype`, which must be valid.
