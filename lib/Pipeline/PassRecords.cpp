@@ -40,6 +40,8 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"graph-simplify", "graph.simplify_report"},
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
+    {"form-state", "graph.state_report"},
+    {"bind-state", "exec.state_report"},
     {"schedule", "exec.schedule"},
     {"plan-memory", "exec.plan_report"}};
 

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Graph/Constants.h"
+#include "passes/Common/Report.h"
 #include "passes/Graph/LinearOp.h"
 #include "passes/Graph/Passes.h"
 #include "llvm/ADT/DenseSet.h"
@@ -291,14 +292,10 @@ void FoldBatchNorm::runOnOperation() {
   function.walk([&](BatchNormOp op) { norms.push_back(op); });
   for (BatchNormOp op : norms)
     makeScale(op);
-  if (!report)
-    return;
-  Builder builder(&getContext());
-  auto count = [&](StringRef name, int64_t value) {
-    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
-  };
-  function->setAttr("graph.fold_batch_norm_report",
-                    builder.getDictionaryAttr({count("folded", counts.folded),
-                                               count("scaled", counts.scaled),
-                                               count("kept", counts.kept)}));
+  if (report)
+    function->setAttr(
+        "graph.fold_batch_norm_report",
+        getNumbersAttr(&getContext(), {{"folded", counts.folded},
+                                       {"kept", counts.kept},
+                                       {"scaled", counts.scaled}}));
 }

@@ -10,6 +10,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Iterators.h"
 #include "passes/Common/Evaluator.h"
+#include "passes/Common/Report.h"
 #include "passes/Graph/Passes.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -345,15 +346,11 @@ void FoldConstants::runOnOperation() {
     if (isa<GraphDialect>(op->getDialect()) && isOpTriviallyDead(op))
       op->erase();
   });
-  if (!report)
-    return;
-  Builder builder(&getContext());
-  auto count = [&](StringRef name, int64_t value) {
-    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
-  };
-  function->setAttr(
-      "graph.fold_constants_report",
-      builder.getDictionaryAttr(
-          {count("evaluated", counts.evaluated), count("kept", counts.kept),
-           count("stored", counts.stored), count("viewed", counts.viewed)}));
+  if (report)
+    function->setAttr(
+        "graph.fold_constants_report",
+        getNumbersAttr(&getContext(), {{"evaluated", counts.evaluated},
+                                       {"kept", counts.kept},
+                                       {"stored", counts.stored},
+                                       {"viewed", counts.viewed}}));
 }

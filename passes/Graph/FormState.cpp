@@ -6,10 +6,9 @@
 // This pass finds the pairs; it changes no operation.
 //
 //===----------------------------------------------------------------------===//
-#include "passes/Common/SymbolicShape.h"
-#include "passes/Graph/Passes.h"
-
 #include "dialects/Graph/Graph.h"
+#include "passes/Common/Report.h"
+#include "passes/Graph/Passes.h"
 
 namespace cinch::graph {
 #define GEN_PASS_DEF_FORMSTATEPASS
@@ -60,17 +59,13 @@ static std::string getObstacle(BlockArgument past, OpOperand &present) {
 }
 
 void FormState::add(BlockArgument past, OpOperand &present) {
-  Builder builder(&getContext());
-  auto number = [&](StringRef key, int64_t value) {
-    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
-  };
-  SmallVector<NamedAttribute> fields = {
-      number("axis", getConcat(present).getAxis()),
-      number("input", past.getArgNumber()),
-      number("output", present.getOperandNumber())};
+  NamedAttrList fields(
+      getNumbersAttr(&getContext(), {{"axis", getConcat(present).getAxis()},
+                                     {"input", past.getArgNumber()},
+                                     {"output", present.getOperandNumber()}}));
   if (!pairs.empty())
-    fields.push_back(builder.getNamedAttr("named", builder.getUnitAttr()));
-  records.push_back(builder.getDictionaryAttr(fields));
+    fields.set("named", UnitAttr::get(&getContext()));
+  records.push_back(fields.getDictionary(&getContext()));
 }
 
 LogicalResult FormState::addNamed(StringRef pair) {
@@ -78,9 +73,7 @@ LogicalResult FormState::addNamed(StringRef pair) {
   auto [input, output] = pair.split('=');
   BlockArgument past;
   for (BlockArgument argument : function.getArguments())
-    if (auto name = function.getArgAttrOfType<StringAttr>(
-            argument.getArgNumber(), "graph.name");
-        name && name.getValue() == input)
+    if (getValueName(argument) == input)
       past = argument;
   if (!past)
     return function.emitError("form-state: the model has no input '")
@@ -128,15 +121,11 @@ void FormState::runOnOperation() {
     else
       ++left;
   }
-  Builder builder(&getContext());
   function->removeAttr("graph.states");
   if (!records.empty())
-    function->setAttr("graph.states", builder.getArrayAttr(records));
+    function->setAttr("graph.states", ArrayAttr::get(&getContext(), records));
   if (left || !records.empty())
-    function->setAttr(
-        "graph.state_report",
-        builder.getDictionaryAttr(
-            {builder.getNamedAttr("found",
-                                  builder.getI64IntegerAttr(records.size())),
-             builder.getNamedAttr("left", builder.getI64IntegerAttr(left))}));
+    function->setAttr("graph.state_report",
+                      getNumbersAttr(&getContext(), {{"found", records.size()},
+                                                     {"left", left}}));
 }

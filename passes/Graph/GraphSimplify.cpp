@@ -8,6 +8,7 @@
 #include "dialects/Graph/Constants.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/Common/Report.h"
 #include "passes/Common/SymbolicShape.h"
 #include "passes/Graph/MergeEqual.h"
 #include "passes/Graph/Passes.h"
@@ -341,18 +342,14 @@ struct GraphSimplify
       if (!changed && counts.sum() == before)
         break;
     }
-    if (!report)
-      return;
-    Builder builder(&getContext());
-    auto count = [&](StringRef name, int64_t value) {
-      return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
-    };
-    function->setAttr(
-        "graph.simplify_report",
-        builder.getDictionaryAttr(
-            {count("folded", counts.folded), count("refined", counts.refined),
-             count("merged", counts.merged), count("bypassed", counts.bypassed),
-             count("removed", counts.removed)}));
+    if (report)
+      function->setAttr(
+          "graph.simplify_report",
+          getNumbersAttr(&getContext(), {{"bypassed", counts.bypassed},
+                                         {"folded", counts.folded},
+                                         {"merged", counts.merged},
+                                         {"refined", counts.refined},
+                                         {"removed", counts.removed}}));
   }
 
   static constexpr unsigned maxRounds = 8;

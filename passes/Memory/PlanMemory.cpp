@@ -6,6 +6,7 @@
 // alive. Costs a few analyses of the program and one or two plans.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Common/Report.h"
 #include "passes/Memory/Passes.h"
 #include "passes/Memory/Sharing.h"
 #include "runtime/Plan/Planner.h"
@@ -261,18 +262,15 @@ void PlanMemoryPass::write(const Program &program, const Sharing &sharing) {
              builder.getNamedAttr("peak", number(plan.peak))}));
   }
   const SharingCounts &counts = sharing.getCounts();
-  module->setAttr(
-      "exec.plan_report",
-      builder.getDictionaryAttr(
-          {builder.getNamedAttr("assembled", number(counts.assembled)),
-           builder.getNamedAttr("assembled_by_copy",
-                                number(counts.assembledByCopy)),
-           builder.getNamedAttr("copies", number(numCopies)),
-           builder.getNamedAttr("in_place", number(counts.inPlace)),
-           builder.getNamedAttr("in_place_refused",
-                                number(counts.inPlaceRefused)),
-           builder.getNamedAttr("shared", number(numShared)),
-           builder.getNamedAttr("slots", number(slots.size()))}));
+  module->setAttr("exec.plan_report",
+                  getNumbersAttr(&getContext(),
+                                 {{"assembled", counts.assembled},
+                                  {"assembled_by_copy", counts.assembledByCopy},
+                                  {"copies", numCopies},
+                                  {"in_place", counts.inPlace},
+                                  {"in_place_refused", counts.inPlaceRefused},
+                                  {"shared", numShared},
+                                  {"slots", slots.size()}}));
 }
 
 void PlanMemoryPass::runOnOperation() {

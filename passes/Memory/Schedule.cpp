@@ -6,6 +6,7 @@
 // will share its values.
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Common/Report.h"
 #include "passes/Memory/Passes.h"
 #include "passes/Memory/Program.h"
 #include "runtime/Plan/Order.h"
@@ -218,14 +219,10 @@ void SchedulePass::runOnOperation() {
   steps.build();
   plan::Order order = plan::orderSteps(steps.steps, steps.values);
   steps.apply(order);
-  Builder builder(&getContext());
-  auto number = [&](StringRef key, int64_t value) {
-    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
-  };
   getOperation()->setAttr(
       "exec.schedule",
-      builder.getDictionaryAttr({number("given_peak", order.givenPeak),
-                                 number("lower_bound", order.lowerBound),
-                                 number("peak", order.peak),
-                                 number("steps", order.steps.size())}));
+      getNumbersAttr(&getContext(), {{"given_peak", order.givenPeak},
+                                     {"lower_bound", order.lowerBound},
+                                     {"peak", order.peak},
+                                     {"steps", order.steps.size()}}));
 }

@@ -145,6 +145,13 @@ def test_passes_are_counted(tmp_path):
     assert rows["plan-memory"]["counts"] == report["memory"]["counts"]
 
 
+def test_states_are_counted(tmp_path):
+    _, _, report = reports(harness.model_path("tiny_lm"), tmp_path)
+    rows = {row["pass"]: row for row in report["passes"]}
+    assert rows["form-state"]["counts"] == {"found": 8, "left": 0}
+    assert rows["bind-state"]["counts"] == {"bound": 8, "left": 0}
+
+
 def check_self_contained(page, text):
     assert text.startswith("<!DOCTYPE html>")
     assert not re.search(r"https?:|//[\w.]+/|url\(|@import", text)

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Passes.h"
+#include "passes/Common/Report.h"
 #include "passes/Memory/Program.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -252,18 +253,14 @@ void BindStatePass::runOnOperation() {
   FailureOr<Program> program = Program::analyze(*entry);
   if (failed(program))
     return signalPassFailure();
-  Builder builder(&getContext());
-  auto number = [&](StringRef key, int64_t value) {
-    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
-  };
   SmallVector<Attribute> bound;
   for (auto record : records.getAsRange<DictionaryAttr>()) {
     Pair pair(*program, record);
     if (succeeded(pair.examine())) {
       pair.bind();
-      bound.push_back(builder.getDictionaryAttr(
-          {number("axis", pair.axis), number("input", pair.input),
-           number("output", pair.output)}));
+      bound.push_back(getNumbersAttr(&getContext(), {{"axis", pair.axis},
+                                                     {"input", pair.input},
+                                                     {"output", pair.output}}));
       continue;
     }
     if (!record.get("named"))
@@ -274,9 +271,9 @@ void BindStatePass::runOnOperation() {
         << "' cannot be continued in place: " << pair.obstacle;
     return signalPassFailure();
   }
-  getOperation()->setAttr("exec.states", builder.getArrayAttr(bound));
-  getOperation()->setAttr("exec.state_report",
-                          builder.getDictionaryAttr(
-                              {number("bound", bound.size()),
-                               number("left", records.size() - bound.size())}));
+  getOperation()->setAttr("exec.states", ArrayAttr::get(&getContext(), bound));
+  getOperation()->setAttr(
+      "exec.state_report",
+      getNumbersAttr(&getContext(), {{"bound", bound.size()},
+                                     {"left", records.size() - bound.size()}}));
 }
