@@ -300,14 +300,14 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
   info.weights_bytes = session->model.weights.bytes();
   info.state_bytes = session->stateBytes;
   const Manifest &manifest = session->model.manifest;
-  auto isOwned = [&](int32_t state) {
-    return state >= 0 && session->ownsStates();
+  auto isOwned = [&](const Value &value) {
+    return value.state >= 0 && session->ownsStates();
   };
   for (size_t index = 0; index < plan->inputs.size(); ++index)
-    if (!isOwned(manifest.findPast(index)))
+    if (!isOwned(manifest.inputs[index]))
       info.inputs_bytes += plan->inputs[index].bytes;
   for (size_t index = 0; index < plan->outputs.size(); ++index)
-    if (!isOwned(manifest.findPresent(index)))
+    if (!isOwned(manifest.outputs[index]))
       info.outputs_bytes += plan->outputs[index].bytes;
   strncpy(info.method, plan->method.c_str(), sizeof(info.method) - 1);
   return writeInfo(info, out_info);

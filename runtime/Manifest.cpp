@@ -223,8 +223,8 @@ bool Parser::parseStates(const JsonValue &array) {
       return take(object);
     bool isPair = size_t(input) < manifest.inputs.size() &&
                   size_t(output) < manifest.outputs.size() &&
-                  manifest.findPast(input) < 0 &&
-                  manifest.findPresent(output) < 0;
+                  manifest.inputs[input].state < 0 &&
+                  manifest.outputs[output].state < 0;
     if (isPair) {
       const Value &past = manifest.inputs[input];
       const Value &present = manifest.outputs[output];
@@ -239,6 +239,8 @@ bool Parser::parseStates(const JsonValue &array) {
                                 "in the rows, and are in no other state");
       return take(object);
     }
+    manifest.inputs[input].state = manifest.outputs[output].state =
+        static_cast<int32_t>(manifest.states.size());
     manifest.states.push_back({static_cast<int32_t>(input),
                                static_cast<int32_t>(output),
                                static_cast<int32_t>(axis)});
@@ -372,20 +374,6 @@ cinch_status_t Manifest::parse(const char *path, std::string_view text) {
   if (!parser.parse(document))
     return fail(CINCH_ERROR_FORMAT, "%s: %s", path, parser.error.c_str());
   return CINCH_OK;
-}
-
-int32_t Manifest::findPast(size_t input) const {
-  for (size_t index = 0; index < states.size(); ++index)
-    if (size_t(states[index].input) == input)
-      return static_cast<int32_t>(index);
-  return -1;
-}
-
-int32_t Manifest::findPresent(size_t output) const {
-  for (size_t index = 0; index < states.size(); ++index)
-    if (size_t(states[index].output) == output)
-      return static_cast<int32_t>(index);
-  return -1;
 }
 
 std::optional<int64_t> Manifest::evaluate(const Expr &expression,

@@ -28,6 +28,7 @@ struct Value {
   std::vector<plan::Expr> dims;
   std::vector<std::string> dimTexts, dimSymbols; ///< the text; symbol or ""
   std::vector<cinch_dim_t> dimInfos; ///< for the C API, points to the texts
+  int32_t state = -1; ///< of which it is past or present; -1: none
 };
 
 /// An input and the output that continues it: rows along `axis`.
@@ -64,11 +65,6 @@ struct Manifest {
 
   /// Parses and checks `text`. `path` is for messages.
   cinch_status_t parse(const char *path, std::string_view text);
-
-  /// The state whose past is input `input`, or whose present is output
-  /// `output`; -1: none.
-  int32_t findPast(size_t input) const;
-  int32_t findPresent(size_t output) const;
 
   /// Evaluates `expression` with symbol k at `values[k]`; nullopt as
   /// plan::Expr::evaluate.

@@ -162,16 +162,17 @@ cinch_status_t cinch_session_t::stage(const SizePlan &plan,
     return index < inputCount ? plan.inputs[index]
                               : plan.outputs[index - inputCount];
   };
+  auto value = [&](size_t index) -> const Value & {
+    return index < inputCount ? manifest.inputs[index]
+                              : manifest.outputs[index - inputCount];
+  };
   auto elementBytes = [&](size_t index) {
-    return dtypeBytes(index < inputCount
-                          ? manifest.inputs[index].dtype
-                          : manifest.outputs[index - inputCount].dtype);
+    return dtypeBytes(value(index).dtype);
   };
   // A state may have room for more rows; a kernel is told how many.
   auto isInPlace = [&](size_t index) {
     bool isPast = index < inputCount;
-    int32_t state = isPast ? manifest.findPast(index)
-                           : manifest.findPresent(index - inputCount);
+    int32_t state = value(index).state;
     if (state < 0)
       return isContiguous(view(index), elementBytes(index));
     int32_t axis = manifest.states[state].axis;

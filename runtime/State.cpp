@@ -124,49 +124,63 @@ cinch_status_t cinch_session_t::getState(int32_t index,
   return CINCH_OK;
 }
 
-static cinch_status_t countError(size_t count, size_t states, const char *kind,
-                                 int32_t given) {
-  return fail(CINCH_ERROR_INVALID_ARGUMENT,
-              "the model has %zu %ss besides the states of the session, but %d "
-              "were given",
-              count - states, kind, given);
+/// Lists `values`, inputs or outputs of the model, in `all`: what `makeView`
+/// returns for those of its `numStates` states, and the `count` others from
+/// `given`, which afterwards point to the whole list.
+template <typename T, typename MakeView>
+static cinch_status_t insertStates(const std::vector<Value> &values,
+                                   size_t numStates, const char *kind,
+                                   MakeView makeView, std::vector<T> &all,
+                                   const T *&given, int32_t &count) {
+  if (numStates == 0)
+    return CINCH_OK;
+  if (count + numStates != values.size())
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the model has %zu %ss besides the states of the session, but "
+                "%d were given",
+                values.size() - numStates, kind, count);
+  for (size_t index = 0; index < values.size(); ++index) {
+    int32_t state = values[index].state;
+    all[index] = state < 0 ? *given++ : makeView(state);
+  }
+  given = all.data();
+  count = static_cast<int32_t>(all.size());
+  return CINCH_OK;
 }
 
 cinch_status_t cinch_session_t::insertShapes(const cinch_shape_t *&inputs,
                                              int32_t &count) {
-  if (!ownsStates())
-    return CINCH_OK;
-  if (count && !inputs)
+  if (ownsStates() && count && !inputs)
     return fail(CINCH_ERROR_INVALID_ARGUMENT, "inputs is null");
-  if (count + states.size() != allShapes.size())
-    return countError(allShapes.size(), states.size(), "input", count);
-  for (size_t index = 0; index < allShapes.size(); ++index) {
-    int32_t state = model.manifest.findPast(index);
-    if (state < 0)
-      allShapes[index] = *inputs++;
-    else
-      allShapes[index] = {static_cast<int32_t>(states[state].past.size()),
-                          states[state].past.data()};
-  }
-  inputs = allShapes.data();
-  count = static_cast<int32_t>(allShapes.size());
-  return CINCH_OK;
+  auto getPast = [&](int32_t state) -> cinch_shape_t {
+    const std::vector<int64_t> &past = states[state].past;
+    return {static_cast<int32_t>(past.size()), past.data()};
+  };
+  return insertStates(model.manifest.inputs, states.size(), "input", getPast,
+                      allShapes, inputs, count);
 }
 
 cinch_status_t cinch_session_t::insertInputs(const cinch_tensor_t *&inputs,
                                              int32_t &count) {
-  if (!ownsStates())
-    return CINCH_OK;
-  if (count + states.size() != allInputs.size())
-    return countError(allInputs.size(), states.size(), "input", count);
-  for (size_t index = 0; index < allInputs.size(); ++index) {
-    int32_t state = model.manifest.findPast(index);
-    allInputs[index] =
-        state < 0 ? *inputs++ : viewState(state, states[state].past);
-  }
-  inputs = allInputs.data();
-  count = static_cast<int32_t>(allInputs.size());
-  return CINCH_OK;
+  auto viewPast = [&](int32_t state) {
+    return viewState(state, states[state].past);
+  };
+  return insertStates(model.manifest.inputs, states.size(), "input", viewPast,
+                      allInputs, inputs, count);
+}
+
+cinch_status_t cinch_session_t::insertOutputs(const SizePlan &plan,
+                                              const cinch_tensor_t *&outputs,
+                                              int32_t &count) {
+  auto viewPresent = [&](int32_t state) {
+    int32_t output = model.manifest.states[state].output;
+    states[state].present = plan.outputs[output].dims;
+    return viewState(state, states[state].present);
+  };
+  CINCH_RETURN_IF_ERROR(insertStates(model.manifest.outputs, states.size(),
+                                     "output", viewPresent, allOutputs, outputs,
+                                     count));
+  return checkCapacity(plan);
 }
 
 cinch_status_t cinch_session_t::checkCapacity(const SizePlan &plan) const {
@@ -181,28 +195,6 @@ cinch_status_t cinch_session_t::checkCapacity(const SizePlan &plan) const {
                   model.manifest.inputs[state.input].name.c_str(),
                   states[index].past[state.axis], length, capacity);
   }
-  return CINCH_OK;
-}
-
-cinch_status_t cinch_session_t::insertOutputs(const SizePlan &plan,
-                                              const cinch_tensor_t *&outputs,
-                                              int32_t &count) {
-  if (!ownsStates())
-    return CINCH_OK;
-  if (count + states.size() != allOutputs.size())
-    return countError(allOutputs.size(), states.size(), "output", count);
-  CINCH_RETURN_IF_ERROR(checkCapacity(plan));
-  for (size_t index = 0; index < allOutputs.size(); ++index) {
-    int32_t state = model.manifest.findPresent(index);
-    if (state < 0) {
-      allOutputs[index] = *outputs++;
-      continue;
-    }
-    states[state].present = plan.outputs[index].dims;
-    allOutputs[index] = viewState(state, states[state].present);
-  }
-  outputs = allOutputs.data();
-  count = static_cast<int32_t>(allOutputs.size());
   return CINCH_OK;
 }
 

@@ -295,7 +295,7 @@ cinch_status_t checkViews(const Manifest &manifest, const SizePlan &plan,
       getSpan(inputs[other], dtypeBytes(manifest.inputs[other].dtype), theirs);
       if (!own.overlaps(theirs))
         continue;
-      int32_t state = manifest.findPresent(index);
+      int32_t state = value.state;
       if (state < 0 || manifest.states[state].input != other ||
           !isInPlace(manifest.states[state], inputs[other], outputs[index],
                      dtypeBytes(value.dtype)))
