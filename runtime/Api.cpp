@@ -41,6 +41,17 @@ static cinch_status_t nullArgument(const char *name) {
   return fail(CINCH_ERROR_INVALID_ARGUMENT, "%s is null", name);
 }
 
+/// Fails if `index` is that of no element of `list`, the `kind` of the model.
+template <typename T>
+static cinch_status_t checkIndex(const std::vector<T> &list, int32_t index,
+                                 const char *kind) {
+  if (index >= 0 && static_cast<size_t>(index) < list.size())
+    return CINCH_OK;
+  return fail(CINCH_ERROR_INVALID_ARGUMENT,
+              "the model has %zu %s, so there is no number %d", list.size(),
+              kind, index);
+}
+
 /// Returns the status of `body`. No exception leaves the interface: the tables
 /// of the runtime throw if there is no memory for them.
 template <typename Body>
@@ -113,10 +124,7 @@ cinch_status_t cinch_model_get_info(const cinch_model_t *model,
 
 static cinch_status_t getValue(const std::vector<Value> &values, int32_t index,
                                const char *kind, cinch_value_info_t *out_info) {
-  if (index < 0 || static_cast<size_t>(index) >= values.size())
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "the model has %zu %ss, so there is no number %d",
-                values.size(), kind, index);
+  CINCH_RETURN_IF_ERROR(checkIndex(values, index, kind));
   const Value &value = values[index];
   cinch_value_info_t info = {};
   info.name = value.name.c_str();
@@ -130,14 +138,14 @@ cinch_status_t cinch_model_get_input(const cinch_model_t *model, int32_t index,
                                      cinch_value_info_t *out_info) {
   if (!model)
     return nullArgument("model");
-  return getValue(model->manifest.inputs, index, "input", out_info);
+  return getValue(model->manifest.inputs, index, "inputs", out_info);
 }
 
 cinch_status_t cinch_model_get_output(const cinch_model_t *model, int32_t index,
                                       cinch_value_info_t *out_info) {
   if (!model)
     return nullArgument("model");
-  return getValue(model->manifest.outputs, index, "output", out_info);
+  return getValue(model->manifest.outputs, index, "outputs", out_info);
 }
 
 cinch_status_t cinch_model_get_symbol(const cinch_model_t *model, int32_t index,
@@ -145,10 +153,7 @@ cinch_status_t cinch_model_get_symbol(const cinch_model_t *model, int32_t index,
   if (!model)
     return nullArgument("model");
   const std::vector<Symbol> &symbols = model->manifest.symbols;
-  if (index < 0 || static_cast<size_t>(index) >= symbols.size())
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "the model has %zu symbols, so there is no number %d",
-                symbols.size(), index);
+  CINCH_RETURN_IF_ERROR(checkIndex(symbols, index, "symbols"));
   const Symbol &symbol = symbols[index];
   cinch_symbol_info_t info = {};
   info.name = symbol.name.c_str();
@@ -164,10 +169,7 @@ cinch_status_t cinch_model_get_state(const cinch_model_t *model, int32_t index,
   if (!model)
     return nullArgument("model");
   const std::vector<State> &states = model->manifest.states;
-  if (index < 0 || static_cast<size_t>(index) >= states.size())
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "the model has %zu states, so there is no number %d",
-                states.size(), index);
+  CINCH_RETURN_IF_ERROR(checkIndex(states, index, "states"));
   cinch_state_info_t info = {};
   info.input = states[index].input;
   info.output = states[index].output;
@@ -183,10 +185,7 @@ cinch_status_t cinch_model_output_shape(const cinch_model_t *model,
     return nullArgument(!model ? "model" : !out_dims ? "out_dims" : "inputs");
   const Manifest &manifest = model->manifest;
   return guard("the sizes", [&]() -> cinch_status_t {
-    if (output < 0 || static_cast<size_t>(output) >= manifest.outputs.size())
-      return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                  "the model has %zu outputs, so there is no number %d",
-                  manifest.outputs.size(), output);
+    CINCH_RETURN_IF_ERROR(checkIndex(manifest.outputs, output, "outputs"));
     std::vector<int64_t> symbols(manifest.symbols.size());
     CINCH_RETURN_IF_ERROR(
         bindSymbols(manifest, inputs, input_count, symbols.data()));
@@ -349,10 +348,7 @@ cinch_status_t cinch_session_get_kernel(const cinch_session_t *session,
   cinch_session_t::Use use(*session);
   CINCH_RETURN_IF_ERROR(use.check());
   const Manifest &manifest = session->model.manifest;
-  if (index < 0 || static_cast<size_t>(index) >= manifest.kernels.size())
-    return fail(CINCH_ERROR_INVALID_ARGUMENT,
-                "the model has %zu kernels, so there is no number %d",
-                manifest.kernels.size(), index);
+  CINCH_RETURN_IF_ERROR(checkIndex(manifest.kernels, index, "kernels"));
   const Kernel &kernel = manifest.kernels[index];
   auto evaluate = [&](const cinch::plan::Expr &expression) -> int64_t {
     if (!session->hasRun)
