@@ -223,27 +223,33 @@ def test_memory_of_states(decoder):
     assert session.memory.state_bytes == 0
 
 
-def test_bad_reservations(decoder):
+def test_reset_without_states(decoder):
     session = cinch.InferenceSession(decoder)
     with pytest.raises(cinch.SessionError, match="the session owns no states"):
         session.reset_states()
+
+
+@pytest.mark.parametrize("changed, message", [
+    ({"past_v_0": None}, "state 'past_v_0' is not given"),
+    ({"logits": (1,)}, "the model has no state 'logits'"),
+    ({"past_k_1": (1, 8, HEAD)}, "state 'past_k_1' has rank 4, but a shape of rank 3"),
+    ({"past_k_1": (1, 3, 8, HEAD)},
+     "dimension 1 of state 'past_k_1' is 2, but 3 was given"),
+    ({"past_k_1": (1, KV_HEADS, -1, HEAD)},
+     "dimension 2 of state 'past_k_1' is past, but -1 was given"),
+    ({"past_k_1": (2**31, KV_HEADS, 2**31, HEAD)},
+     "the state 'past_k_1' is too large"),
+], ids=["missing", "unknown", "rank", "heads", "negative", "too large"])
+def test_bad_reservation_keeps_states(changed, message, decoder):
+    session = cinch.InferenceSession(decoder)
     session.reserve_states(buffers(1, 4))
     session.run(None, feeds_at(get_tokens(1, 2), 0))
-    wrong = [({"past_k_0": (1, KV_HEADS, 8, HEAD)}, "state 'past_v_0' is not given"),
-             ({**buffers(1, 8), "logits": (1,)}, "the model has no state 'logits'"),
-             ({**buffers(1, 8), "past_k_1": (1, 8, HEAD)},
-              "state 'past_k_1' has rank 4, but a shape of rank 3"),
-             ({**buffers(1, 8), "past_k_1": (1, 3, 8, HEAD)},
-              "dimension 1 of state 'past_k_1' is 2, but 3 was given"),
-             ({**buffers(1, 8), "past_k_1": (1, KV_HEADS, -1, HEAD)},
-              "dimension 2 of state 'past_k_1' is past, but -1 was given"),
-             ({**buffers(1, 8), "past_k_1": (2**31, KV_HEADS, 2**31, HEAD)},
-              "the state 'past_k_1' is too large")]
-    for shapes, message in wrong:
-        with pytest.raises(cinch.SessionError, match=message):
-            session.reserve_states(shapes)
-        assert len(session.get_inputs()) == 2
-        assert session.states["past_v_3"].shape == (1, KV_HEADS, 2, HEAD)
+    shapes = {name: shape for name, shape in {**buffers(1, 8), **changed}.items()
+              if shape is not None}
+    with pytest.raises(cinch.SessionError, match=message):
+        session.reserve_states(shapes)
+    assert len(session.get_inputs()) == 2
+    assert session.states["past_v_3"].shape == (1, KV_HEADS, 2, HEAD)
 
 
 def test_no_states(tmp_path):
