@@ -140,31 +140,24 @@ std::optional<SmallVector<double>> graph::getFloats(TypedAttr constant,
   return elements;
 }
 
-std::optional<ArrayRef<char>>
+llvm::Expected<ArrayRef<char>>
 graph::getConstantBytes(TypedAttr constant,
                         llvm::SmallVectorImpl<char> &storage) {
-  if (auto weight = dyn_cast_or_null<WeightAttr>(constant)) {
-    llvm::Expected<ArrayRef<char>> bytes =
-        constant.getContext()
-            ->getLoadedDialect<GraphDialect>()
-            ->getWeightFiles()
-            .getBytes(weight);
-    if (bytes)
-      return *bytes;
-    llvm::consumeError(bytes.takeError());
-    return std::nullopt;
-  }
+  if (auto weight = dyn_cast_or_null<WeightAttr>(constant))
+    return constant.getContext()
+        ->getLoadedDialect<GraphDialect>()
+        ->getWeightFiles()
+        .getBytes(weight);
   auto dense = dyn_cast_or_null<DenseElementsAttr>(constant);
-  if (!dense || !dense.getElementType().isIntOrFloat())
-    return std::nullopt;
-  unsigned bits = dense.getElementType().getIntOrFloatBitWidth();
+  bool isNumber = dense && dense.getElementType().isIntOrFloat();
+  unsigned bits = isNumber ? dense.getElementType().getIntOrFloatBitWidth() : 0;
   if (bits == 1) {
     for (bool value : dense.getValues<bool>())
       storage.push_back(value);
     return ArrayRef<char>(storage);
   }
-  if (bits % 8 != 0)
-    return std::nullopt;
+  if (bits == 0 || bits % 8 != 0)
+    return llvm::createStringError("expected a constant of whole bytes");
   if (!dense.isSplat())
     return dense.getRawData();
   ArrayRef<char> element = dense.getRawData().take_front(bits / 8);

@@ -4,6 +4,7 @@
 
 #include "dialects/Graph/Shape.h"
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <memory>
 #include <optional>
@@ -33,9 +34,9 @@ getFloats(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
 
 /// The bytes of a constant whose elements are bools or of whole bytes, as a
 /// file stores them: little endian, row-major, which may be unaligned. Those
-/// that no file or attribute holds are put into `storage`; nullopt if they
+/// that no file or attribute holds are put into `storage`. An error if they
 /// cannot be read. Valid as long as the context and `storage`.
-std::optional<llvm::ArrayRef<char>>
+llvm::Expected<llvm::ArrayRef<char>>
 getConstantBytes(mlir::TypedAttr constant,
                  llvm::SmallVectorImpl<char> &storage);
 /// A constant whose bytes, as a file stores them, are those of `buffer`, which

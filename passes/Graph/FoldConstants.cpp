@@ -287,8 +287,7 @@ llvm::Error FoldConstants::evaluate(const Selection &selection,
   for (auto [input, copy] : llvm::zip(inputs, storage)) {
     auto bytes = getConstantBytes(getConstantValue(input), copy);
     if (!bytes)
-      return llvm::createStringError("cannot read the constant '%s'",
-                                     getValueName(input).c_str());
+      return bytes.takeError();
     given.push_back(*bytes);
   }
   std::vector<std::unique_ptr<llvm::WritableMemoryBuffer>> buffers;

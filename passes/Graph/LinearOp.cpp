@@ -57,57 +57,63 @@ std::optional<LinearOp> LinearOp::match(Operation *op) {
   return linear;
 }
 
-TypedAttr LinearOp::scaleFilter(const ChannelAffine &in,
-                                const ChannelAffine &out) const {
-  TypedAttr filter = getConstantValue(op->getOperand(1));
-  auto type = cast<RankedTensorType>(filter.getType());
+/// Calls `visit` with every element of the filter, in order, and the channels
+/// of the input and of the output that it connects; false if the filter cannot
+/// be read.
+template <typename Visit>
+static bool forEachElement(const LinearOp &linear, Visit visit) {
   SmallVector<char> storage;
-  auto bytes = getConstantBytes(filter, storage);
-  auto buffer = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(
-      type.getNumElements() * sizeof(float));
-  if (!bytes || !buffer)
-    return {};
+  auto bytes =
+      getConstantBytes(getConstantValue(linear.op->getOperand(1)), storage);
+  if (!bytes) {
+    llvm::consumeError(bytes.takeError());
+    return false;
+  }
   const char *source = bytes->data();
-  char *target = buffer->getBufferStart();
-  bool isFinite = true;
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t column = 0; column < columns; ++column) {
-        double factor = in.scale[getIn(block, row, column)] *
-                        out.scale[getOut(block, row, column)];
-        for (int64_t tap = 0; tap < taps; ++tap) {
+  for (int64_t block = 0; block < linear.blocks; ++block)
+    for (int64_t row = 0; row < linear.rows; ++row)
+      for (int64_t column = 0; column < linear.columns; ++column) {
+        int64_t in = linear.getIn(block, row, column);
+        int64_t out = linear.getOut(block, row, column);
+        for (int64_t tap = 0; tap < linear.taps; ++tap) {
           float element;
           memcpy(&element, source, sizeof(float));
-          element = static_cast<float>(element * factor);
-          isFinite &= std::isfinite(element);
-          memcpy(target, &element, sizeof(float));
           source += sizeof(float);
-          target += sizeof(float);
+          visit(element, in, out);
         }
       }
-  return isFinite ? makeConstant(type, std::move(buffer)) : TypedAttr();
+  return true;
+}
+
+TypedAttr LinearOp::scaleFilter(const ChannelAffine &in,
+                                const ChannelAffine &out) const {
+  auto type = cast<RankedTensorType>(op->getOperand(1).getType());
+  auto buffer = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(
+      type.getNumElements() * sizeof(float));
+  if (!buffer)
+    return {};
+  char *target = buffer->getBufferStart();
+  bool isFinite = true;
+  auto scale = [&](float element, int64_t inChannel, int64_t outChannel) {
+    double factor = in.scale[inChannel] * out.scale[outChannel];
+    element = static_cast<float>(element * factor);
+    isFinite &= std::isfinite(element);
+    memcpy(target, &element, sizeof(float));
+    target += sizeof(float);
+  };
+  if (!forEachElement(*this, scale) || !isFinite)
+    return {};
+  return makeConstant(type, std::move(buffer));
 }
 
 std::optional<SmallVector<float>>
 LinearOp::getShift(const ChannelAffine &in, const ChannelAffine &out) const {
   SmallVector<double> sums(numOut, 0.0);
-  if (in.hasShift()) {
-    SmallVector<char> storage;
-    auto bytes = getConstantBytes(getConstantValue(op->getOperand(1)), storage);
-    if (!bytes)
-      return std::nullopt;
-    const char *source = bytes->data();
-    for (int64_t block = 0; block < blocks; ++block)
-      for (int64_t row = 0; row < rows; ++row)
-        for (int64_t column = 0; column < columns; ++column)
-          for (int64_t tap = 0; tap < taps; ++tap) {
-            float element;
-            memcpy(&element, source, sizeof(float));
-            source += sizeof(float);
-            sums[getOut(block, row, column)] +=
-                element * in.shift[getIn(block, row, column)];
-          }
-  }
+  auto add = [&](float element, int64_t inChannel, int64_t outChannel) {
+    sums[outChannel] += element * in.shift[inChannel];
+  };
+  if (in.hasShift() && !forEachElement(*this, add))
+    return std::nullopt;
   SmallVector<float> result;
   for (auto [c, sum] : llvm::enumerate(sums)) {
     result.push_back(static_cast<float>(out.scale[c] * sum + out.shift[c]));

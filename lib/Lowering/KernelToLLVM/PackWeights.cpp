@@ -12,6 +12,7 @@
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 
 #include "dialects/Exec/Exec.h"
+#include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Lowering/KernelToLLVM/BlockedConvolutionPlan.h"
 #include "lib/Lowering/KernelToLLVM/WeightLayout.h"
@@ -227,35 +228,21 @@ static std::string getLayoutName(Layout layout) {
 LogicalResult PackWeights::packWeight(exec::WeightOp weight, Layout layout) {
   auto type = cast<RankedTensorType>(weight.getType());
   RankedTensorType packedType = getPackedType(type, layout);
-  auto &files =
-      getContext().getOrLoadDialect<graph::GraphDialect>()->getWeightFiles();
-  const char *source = nullptr;
-  SmallVector<float> values;
-  if (auto reference = dyn_cast<graph::WeightAttr>(weight.getValue())) {
-    llvm::Expected<ArrayRef<char>> bytes = files.getBytes(reference);
-    if (!bytes)
-      return weight.emitOpError() << llvm::toString(bytes.takeError());
-    source = bytes->data();
-  } else {
-    for (float value :
-         cast<DenseElementsAttr>(weight.getValue()).getValues<float>())
-      values.push_back(value);
-    source = reinterpret_cast<const char *>(values.data());
-  }
-
+  SmallVector<char> storage;
+  llvm::Expected<ArrayRef<char>> bytes =
+      graph::getConstantBytes(weight.getValue(), storage);
+  if (!bytes)
+    return weight.emitOpError() << llvm::toString(bytes.takeError());
   size_t numBytes = packedType.getNumElements() * sizeof(float);
   std::unique_ptr<llvm::WritableMemoryBuffer> buffer =
       llvm::WritableMemoryBuffer::getNewUninitMemBuffer(numBytes);
   if (!buffer)
     return weight.emitOpError() << "no memory for " << numBytes << " bytes";
-  pack(source, type, buffer->getBufferStart(), packedType, layout);
-  std::string file = files.addBuffer(std::move(buffer));
+  pack(bytes->data(), type, buffer->getBufferStart(), packedType, layout);
   OpBuilder builder(weight);
-  auto value =
-      graph::WeightAttr::get(&getContext(), file, /*offset=*/0, numBytes,
-                             /*checksum=*/0, packedType);
-  auto packed =
-      exec::WeightOp::create(builder, weight.getLoc(), packedType, value);
+  auto packed = exec::WeightOp::create(
+      builder, weight.getLoc(), packedType,
+      graph::makeConstant(packedType, std::move(buffer)));
   packed->setDiscardableAttrs(weight->getDiscardableAttrDictionary());
   packed->setAttr("exec.unpacked_shape",
                   builder.getDenseI64ArrayAttr(type.getShape()));
