@@ -12,6 +12,7 @@
 #include "dialects/Graph/Constants.h"
 #include "passes/Common/Report.h"
 #include "passes/Graph/LinearOp.h"
+#include "passes/Graph/Names.h"
 #include "passes/Graph/Passes.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
@@ -157,16 +158,9 @@ static Value makeChannelConstant(OpBuilder &builder, Location loc,
                                  int64_t rank, unsigned axis) {
   SmallVector<int64_t> shape(rank - axis, 1);
   shape[0] = values.size();
-  auto constant = ConstantOp::create(
-      builder, loc,
-      DenseElementsAttr::get(RankedTensorType::get(shape, builder.getF32Type()),
-                             values));
-  constant->setAttr("names", builder.getStrArrayAttr({name.str()}));
-  return constant;
-}
-
-static void setName(Operation *op, const Twine &name) {
-  op->setAttr("names", Builder(op->getContext()).getStrArrayAttr({name.str()}));
+  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  return makeNamedConstant(builder, loc, name,
+                           DenseElementsAttr::get(type, values));
 }
 
 void FoldBatchNorm::apply(Fold &fold) {
@@ -180,11 +174,9 @@ void FoldBatchNorm::apply(Fold &fold) {
   Operation *last = fold.after.empty() ? op : fold.after.back();
   std::string name = getValueName(last->getResult(0));
   OpBuilder builder(op);
-  if (fold.changesFilter()) {
-    auto constant = ConstantOp::create(builder, op->getLoc(), filter);
-    setName(constant, name + "/filter");
-    op->setOperand(1, constant);
-  }
+  if (fold.changesFilter())
+    op->setOperand(
+        1, makeNamedConstant(builder, op->getLoc(), name + "/filter", filter));
   auto countNorm = [&](Operation *taken) {
     counts.folded += isa<BatchNormOp>(taken);
   };

@@ -11,6 +11,7 @@
 #include "mlir/IR/Iterators.h"
 #include "passes/Common/Evaluator.h"
 #include "passes/Common/Report.h"
+#include "passes/Graph/Names.h"
 #include "passes/Graph/Passes.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -90,9 +91,8 @@ static TypedAttr reshape(TypedAttr constant, RankedTensorType type) {
 static void replaceByConstant(Value value, TypedAttr constant) {
   Operation *op = value.getDefiningOp();
   OpBuilder builder(op);
-  auto replacement = ConstantOp::create(builder, op->getLoc(), constant);
-  replacement->setAttr("names", builder.getStrArrayAttr({getValueName(value)}));
-  value.replaceAllUsesWith(replacement);
+  value.replaceAllUsesWith(
+      makeNamedConstant(builder, op->getLoc(), getValueName(value), constant));
 }
 
 void FoldConstants::foldViews() {
@@ -242,10 +242,10 @@ static OwningOpRef<ModuleOp> makeProgram(const Selection &selection,
   }
   for (Value shape : shapes) {
     auto type = cast<RankedTensorType>(shape.getType());
-    auto constant = ConstantOp::create(
-        builder, loc,
-        getIntegerConstant(type, *getIntegers(getConstantValue(shape))));
-    constant->setAttr("names", builder.getStrArrayAttr({getValueName(shape)}));
+    TypedAttr value =
+        getIntegerConstant(type, *getIntegers(getConstantValue(shape)));
+    Value constant =
+        makeNamedConstant(builder, loc, getValueName(shape), value);
     mapping.map(shape, constant);
   }
   for (Operation *op : selection.getOps())

@@ -11,6 +11,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Common/SymbolicShape.h"
 #include "passes/Graph/MergeEqual.h"
+#include "passes/Graph/Names.h"
 #include "passes/Graph/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -34,12 +35,6 @@ struct Counts {
 //===----------------------------------------------------------------------===//
 // Names
 //===----------------------------------------------------------------------===//
-
-static bool isReturned(Value value) {
-  return llvm::any_of(value.getUsers(), [](Operation *user) {
-    return isa<func::ReturnOp>(user);
-  });
-}
 
 /// Replaces the only result of `op` by `replacement`, which computes the same;
 /// false if the function returns the result and its name has no other bearer.

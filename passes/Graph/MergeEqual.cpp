@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Graph/MergeEqual.h"
 #include "mlir/IR/Dominance.h"
+#include "passes/Graph/Names.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -16,12 +17,6 @@ static DictionaryAttr getMeaning(Operation *op) {
   NamedAttrList attributes(op->getAttrDictionary());
   attributes.erase("names");
   return attributes.getDictionary(op->getContext());
-}
-
-static bool isReturned(Operation *op) {
-  return llvm::any_of(op->getUsers(), [](Operation *user) {
-    return isa<func::ReturnOp>(user);
-  });
 }
 
 int64_t graph::mergeEqual(func::FuncOp function) {
@@ -51,7 +46,8 @@ int64_t graph::mergeEqual(func::FuncOp function) {
              other.op->getResultTypes() == op->getResultTypes() &&
              dominance.properlyDominates(other.op, op);
     });
-    if (found == candidates.end() || isReturned(op)) {
+    if (found == candidates.end() ||
+        llvm::any_of(op->getResults(), isReturned)) {
       candidates.push_back({op, meaning});
       continue;
     }

@@ -1,6 +1,7 @@
 //===- NamedBuilder.cpp - building named graph operations -----------------===//
 #include "passes/Graph/NamedBuilder.h"
 #include "dialects/Graph/Constants.h"
+#include "passes/Graph/Names.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -15,7 +16,7 @@ std::string NamedBuilder::makeName(StringRef piece) {
 
 Value NamedBuilder::finish(Operation *op, StringRef piece) {
   std::string name = makeName(piece);
-  op->setAttr("names", builder.getStrArrayAttr({name}));
+  setName(op, name);
   op->setLoc(NameLoc::get(builder.getStringAttr(name), loc));
   if (!failedToInfer && failed(inference.infer(op)))
     failedToInfer = true;
