@@ -37,13 +37,7 @@ bool ChannelAffine::isFinite() const {
   return llvm::all_of(scale, finite) && llvm::all_of(shift, finite);
 }
 
-/// The elements of a constant, also behind reshapes, which keep their order.
 static std::optional<SmallVector<double>> getElements(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isa<UnsqueezeOp, SqueezeOp, ReshapeOp, FlattenOp>(op))
-      break;
-    value = op->getOperand(0);
-  }
   return getFloats(getConstantValue(value), maxChannels);
 }
 

@@ -13,15 +13,14 @@ func.func @behind_a_convolution(%x: tensor<1x1x4x4xf32> {graph.name = "x"}) -> t
   // CHECK: %[[Y:.*]] = graph.add %[[C]], %[[T]] {names = ["y"]}
   // CHECK: return %[[Y]]
   %w = graph.constant dense<1.0> : tensor<2x1x3x3xf32> {names = ["w"]}
-  %b = graph.constant dense<[1.0, 2.0]> : tensor<2xf32> {names = ["b"]}
-  %b3 = graph.unsqueeze %b insert [1, 2] {names = ["b3"]} : tensor<2xf32> -> tensor<2x1x1xf32>
+  %b = graph.constant dense<[[[1.0]], [[2.0]]]> : tensor<2x1x1xf32> {names = ["b"]}
   %scale = graph.constant dense<[4.0, 8.0]> : tensor<2xf32> {names = ["scale"]}
   %bias = graph.constant dense<[5.0, 13.0]> : tensor<2xf32> {names = ["bias"]}
   %mean = graph.constant dense<1.0> : tensor<2xf32> {names = ["mean"]}
   %variance = graph.constant dense<3.0> : tensor<2xf32> {names = ["variance"]}
   %c = graph.conv %x by %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["c"]}
     : tensor<1x1x4x4xf32> by tensor<2x1x3x3xf32> -> tensor<1x2x4x4xf32>
-  %d = graph.add %c, %b3 {names = ["d"]} : tensor<1x2x4x4xf32>, tensor<2x1x1xf32> -> tensor<1x2x4x4xf32>
+  %d = graph.add %c, %b {names = ["d"]} : tensor<1x2x4x4xf32>, tensor<2x1x1xf32> -> tensor<1x2x4x4xf32>
   %y = graph.batch_norm %d scale %scale bias %bias mean %mean variance %variance {epsilon = 1.0 : f32, names = ["y"]}
     : tensor<1x2x4x4xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32> -> tensor<1x2x4x4xf32>
   return %y : tensor<1x2x4x4xf32>
