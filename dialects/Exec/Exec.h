@@ -23,6 +23,8 @@
 namespace cinch::exec {
 /// Unit attribute of functions that are kernel bodies.
 inline constexpr llvm::StringLiteral kernelBodyAttrName = "exec.kernel_body";
+/// String attribute of kernel bodies: how one may be lowered (form-kernels).
+inline constexpr llvm::StringLiteral kindAttrName = "exec.kind";
 /// Type attribute of lowered kernels: the type that their body had.
 inline constexpr llvm::StringLiteral signatureAttrName = "exec.signature";
 /// On a cf.assert of a kernel body: its number among those of the body.
@@ -35,6 +37,9 @@ inline constexpr llvm::StringLiteral rowsAttrName = "exec.rows";
 /// result. The rows of the result that are in its place already are not
 /// written.
 inline constexpr llvm::StringLiteral appendAttrName = "exec.append";
+
+/// The kind of a kernel body; empty if it has none.
+llvm::StringRef getKernelKind(mlir::Operation *body);
 } // namespace cinch::exec
 
 #endif // CINCH_DIALECTS_EXEC_EXEC_H

@@ -11,6 +11,11 @@ using namespace cinch::exec;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Exec/ExecAttrs.cpp.inc"
 
+StringRef cinch::exec::getKernelKind(Operation *body) {
+  auto kind = body->getAttrOfType<StringAttr>(kindAttrName);
+  return kind ? kind.getValue() : "";
+}
+
 void ExecDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST

@@ -56,8 +56,8 @@ DictionaryAttr DescribeProgramPass::describe(exec::KernelOp kernel,
       ops += (ops.empty() ? "" : "+") + op.str();
   if (ops.empty())
     ops = kernel.getCallee().str();
-  auto bodyKind = body->getAttrOfType<StringAttr>("exec.kind");
-  bool isLibrary = (bodyKind == "contraction" || bodyKind == "attention");
+  StringRef kind = exec::getKernelKind(body);
+  bool isLibrary = kind == "contraction" || kind == "attention";
   Expr bytes(0);
   for (Value value : kernel.getInputs())
     bytes = bytes + program.getBytes(value);

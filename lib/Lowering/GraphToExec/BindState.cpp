@@ -84,16 +84,11 @@ static func::FuncOp getBody(exec::KernelOp kernel) {
       kernel, kernel.getCalleeAttr());
 }
 
-static StringRef getKind(func::FuncOp body) {
-  auto kind = body->getAttrOfType<StringAttr>("exec.kind");
-  return kind ? kind.getValue() : "";
-}
-
 /// Whether all accesses of `argument` in `body` name an element by its indices,
 /// so that the lowering computes their addresses.
 static bool isIndexed(func::FuncOp body, BlockArgument argument) {
   if (!llvm::is_contained({"generic", "contraction", "attention"},
-                          getKind(body)))
+                          exec::getKernelKind(body)))
     return false;
   auto isPlain = [](linalg::GenericOp op) {
     return llvm::all_of(op.getIndexingMapsArray(), [](AffineMap map) {
@@ -104,7 +99,7 @@ static bool isIndexed(func::FuncOp body, BlockArgument argument) {
     Operation *user = use.getOwner();
     // Convolutions have addresses of their own.
     if (auto generic = dyn_cast<linalg::GenericOp>(user))
-      return getKind(body) != "contraction" || isPlain(generic);
+      return exec::getKernelKind(body) != "contraction" || isPlain(generic);
     return isa<tensor::ExtractOp, tensor::DimOp, linalg::FillOp>(user);
   });
 }
@@ -152,7 +147,7 @@ LogicalResult Pair::examineAppend() {
     return stop("the kernel that writes the output has several results");
   append = getBody(kernel);
   appended = use.getOperandNumber();
-  if (getKind(append) != "generic")
+  if (exec::getKernelKind(append) != "generic")
     return stop("the output is not written row by row");
   Value root = append.front().getTerminator()->getOperand(0);
   auto generic = root.getDefiningOp<linalg::GenericOp>();

@@ -107,7 +107,8 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   KernelKind kind = group.isAttention ? KernelKind::Attention : body.kind;
   kernel.body = body.finish();
   kernel.body->setAttr(exec::kernelBodyAttrName, builder.getUnitAttr());
-  kernel.body->setAttr("exec.kind", builder.getStringAttr(getKindName(kind)));
+  kernel.body->setAttr(exec::kindAttrName,
+                       builder.getStringAttr(getKindName(kind)));
   kernel.body->setAttr("exec.ops", builder.getArrayAttr(names));
   kernel.name = getKernelName(group.ops);
   kernel.flops = flops;

@@ -74,8 +74,8 @@ void AssignLayouts::findKernels() {
   getOperation().walk([&](exec::KernelOp kernel) {
     ++numCalls[kernel.getCallee()];
     auto body = symbols.lookup<func::FuncOp>(kernel.getCallee());
-    auto kind = body ? body->getAttrOfType<StringAttr>("exec.kind") : nullptr;
-    if (!kind || (kind != "generic" && kind != "contraction"))
+    StringRef kind = body ? exec::getKernelKind(body) : "";
+    if (kind != "generic" && kind != "contraction")
       return;
     bodies[kernel] = body;
     kernels.push_back(kernel);
@@ -140,8 +140,7 @@ void AssignLayouts::dropUnwalked() {
           isMixing |= cast<RankedTensorType>(type).getRank() !=
                       cast<RankedTensorType>(value.getType()).getRank();
     if (!isConvolution) {
-      auto kind = body->getAttrOfType<StringAttr>("exec.kind");
-      isMixing |= kind == "contraction";
+      isMixing |= exec::getKernelKind(body) == "contraction";
       for (Value value : getValues(kernel))
         if (candidates.contains(value))
           for (Type type : results)

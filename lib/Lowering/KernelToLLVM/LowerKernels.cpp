@@ -101,10 +101,9 @@ private:
   FailureOr<int64_t> emitBody(OpBuilder &builder, func::FuncOp body,
                               ArrayRef<bool> shared,
                               MicrokernelTable &microkernels) {
-    auto kind = body->getAttrOfType<StringAttr>("exec.kind");
-    if (!kind ||
-        !llvm::is_contained({"generic", "contraction", "attention", "loops"},
-                            kind.getValue()))
+    StringRef kind = exec::getKernelKind(body);
+    if (!llvm::is_contained({"generic", "contraction", "attention", "loops"},
+                            kind))
       return body.emitOpError("expected exec.kind of \"generic\", "
                               "\"contraction\", \"attention\" or \"loops\"");
     if (!body.getBody().hasOneBlock())

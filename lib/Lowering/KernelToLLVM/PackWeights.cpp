@@ -151,9 +151,8 @@ void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
 
 void PackWeights::findArguments() {
   for (auto body : getOperation().getOps<func::FuncOp>()) {
-    auto kind = body->getAttrOfType<StringAttr>("exec.kind");
-    if (!body->hasAttr(exec::kernelBodyAttrName) || !kind ||
-        kind != "contraction")
+    if (!body->hasAttr(exec::kernelBodyAttrName) ||
+        exec::getKernelKind(body) != "contraction")
       continue;
     // A body outside the grammar is reported by lower-kernels.
     ScopedDiagnosticHandler silence(&getContext(),
