@@ -5,13 +5,12 @@ using namespace mlir;
 using namespace cinch;
 using namespace cinch::memory;
 
-int64_t ProgramReplay::evaluate(const Expr &expr) const {
-  std::optional<int64_t> value = expr.evaluate([&](std::string_view name) {
+std::optional<int64_t> memory::evaluate(const Expr &expr, const Sizes &sizes) {
+  return expr.evaluate([&](std::string_view name) {
     auto found = sizes.find(StringRef(name.data(), name.size()));
     return found == sizes.end() ? std::nullopt
                                 : std::optional<int64_t>(found->second);
   });
-  return value.value_or(-1);
 }
 
 LogicalResult ProgramReplay::loadPlan() {

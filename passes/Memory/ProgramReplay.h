@@ -9,6 +9,9 @@
 namespace cinch::memory {
 
 using Sizes = llvm::StringMap<int64_t>;
+/// The value of `expr` at `sizes`; nullopt if it has another symbol or no value
+/// there.
+std::optional<int64_t> evaluate(const Expr &expr, const Sizes &sizes);
 
 /// Replays the program at one set of sizes.
 class ProgramReplay {
@@ -20,7 +23,9 @@ public:
 
 private:
   llvm::LogicalResult loadPlan();
-  int64_t evaluate(const Expr &expr) const;
+  int64_t evaluate(const Expr &expr) const {
+    return memory::evaluate(expr, sizes).value_or(-1);
+  }
   llvm::FailureOr<ByteRange> locate(mlir::Value value, mlir::Attribute slot);
   llvm::LogicalResult define(mlir::Value value, mlir::Attribute slot);
   Content makeContent(const ByteRange &range);

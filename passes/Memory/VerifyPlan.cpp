@@ -22,21 +22,14 @@ using namespace cinch::memory;
 /// dimension comes out negative (a convolution with an image smaller than its
 /// filter).
 static bool isValid(const Program &program, const Sizes &sizes) {
-  auto evaluate = [&](const Expr &expression) {
-    return expression.evaluate([&](std::string_view name) {
-      auto found = sizes.find(StringRef(name.data(), name.size()));
-      return found == sizes.end() ? std::nullopt
-                                  : std::optional<int64_t>(found->second);
-    });
-  };
   for (Value value : program.getTensors())
     for (const Expr &dim : program.getDims(value))
-      if (evaluate(dim).value_or(0) < 0)
+      if (evaluate(dim, sizes).value_or(0) < 0)
         return false;
   WalkResult result = program.getEntry()->walk([&](exec::CheckOp check) {
     std::optional<Expr> zero = Expr::parse(std::string_view(check.getZero()));
-    return zero && evaluate(*zero) == 0 ? WalkResult::advance()
-                                        : WalkResult::interrupt();
+    return zero && evaluate(*zero, sizes) == 0 ? WalkResult::advance()
+                                               : WalkResult::interrupt();
   });
   return !result.wasInterrupted();
 }
