@@ -65,9 +65,9 @@ _MEASURE = """
 import ctypes, sys
 import numpy as np
 import onnxruntime
-counter = ctypes.CDLL(None)
-counter.start_live_memory.restype = ctypes.c_long
-counter.get_peak_live_memory.restype = ctypes.c_long
+hooks = ctypes.CDLL(None)
+hooks.hooks_start_peak.restype = ctypes.c_long
+hooks.hooks_peak_bytes.restype = ctypes.c_long
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(sys.argv[3])
 options.log_severity_level = 3
@@ -84,9 +84,9 @@ names = [output.name for output in session.get_outputs()]
 for name, value in zip(names, session.run(names, inputs)):
     binding.bind_ortvalue_output(name, onnxruntime.OrtValue.ortvalue_from_numpy(value))
 session.run_with_iobinding(binding)
-held = counter.start_live_memory()
+held = hooks.hooks_start_peak()
 session.run_with_iobinding(binding)
-print(counter.get_peak_live_memory() - held)
+print(hooks.hooks_peak_bytes() - held)
 """
 
 
@@ -100,7 +100,8 @@ def live_peak(path, inputs, folder, threads):
     where ONNX Runtime cannot run the model.
     """
     library, given = (os.path.join(folder, name) for name in ("live.so", "live.npz"))
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "live_memory.c")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                          "../test/runtime/Hooks/Hooks.c")
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
     np.savez(given, **inputs)
     done = subprocess.run([sys.executable, "-c", _MEASURE, path, given, str(threads)],

@@ -36,6 +36,19 @@ protected:
   }
 };
 
+TEST_F(AllocationTest, FindsThePeakOfLiveBytes) { // the hook works
+  long before = hooks_start_peak();
+  void *volatile block = malloc(1000000);
+  block = realloc(block, 3000000);
+  free(block);
+  block = malloc(500000);
+  free(block);
+  long peak = hooks_peak_bytes() - before;
+  EXPECT_GE(peak, 3000000);
+  EXPECT_LT(peak, 3100000); // the two blocks of realloc are one
+  EXPECT_EQ(hooks_start_peak(), before);
+}
+
 TEST_F(AllocationTest, CountsAllocations) { // the hook works
   hooks_start_counting();
   void *volatile block = malloc(8); // volatile: not optimized away

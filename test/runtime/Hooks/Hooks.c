@@ -3,6 +3,7 @@
 #include "Hooks.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -16,7 +17,7 @@ void *__libc_memalign(size_t, size_t);
 void __libc_free(void *);
 
 static atomic_int counting, failed;
-static atomic_long allocations, until_failure, blocks, mapped;
+static atomic_long allocations, until_failure, blocks, bytes, peak, mapped;
 
 void hooks_start_counting(void) {
   atomic_store(&allocations, 0);
@@ -35,7 +36,14 @@ void hooks_fail_at(long number) {
 
 int hooks_has_failed(void) { return atomic_load(&failed); }
 long hooks_live_blocks(void) { return atomic_load(&blocks); }
+long hooks_peak_bytes(void) { return atomic_load(&peak); }
 long hooks_mapped_bytes(void) { return atomic_load(&mapped); }
+
+long hooks_start_peak(void) {
+  long now = atomic_load(&bytes);
+  atomic_store(&peak, now);
+  return now;
+}
 
 /* Counts an allocation; whether it is to succeed. */
 static int may_allocate(void) {
@@ -49,33 +57,44 @@ static int may_allocate(void) {
   return 0;
 }
 
-static void *counted(void *block) {
-  if (block)
-    atomic_fetch_add(&blocks, 1);
+static void *add(void *block) {
+  if (!block)
+    return NULL;
+  atomic_fetch_add(&blocks, 1);
+  long size = (long)malloc_usable_size(block);
+  long now = atomic_fetch_add(&bytes, size) + size, before = atomic_load(&peak);
+  while (now > before && !atomic_compare_exchange_weak(&peak, &before, now))
+    ;
   return block;
 }
 
+static void subtract(void *block) {
+  if (!block)
+    return;
+  atomic_fetch_sub(&blocks, 1);
+  atomic_fetch_sub(&bytes, (long)malloc_usable_size(block));
+}
+
 void *malloc(size_t size) {
-  return may_allocate() ? counted(__libc_malloc(size)) : NULL;
+  return may_allocate() ? add(__libc_malloc(size)) : NULL;
 }
 
 void *calloc(size_t number, size_t size) {
-  return may_allocate() ? counted(__libc_calloc(number, size)) : NULL;
+  return may_allocate() ? add(__libc_calloc(number, size)) : NULL;
 }
 
 void *realloc(void *old, size_t size) {
   if (!may_allocate())
     return NULL;
+  subtract(old);
   void *block = __libc_realloc(old, size);
-  if (!old)
-    counted(block);
-  else if (!size && !block) /* freed */
-    atomic_fetch_sub(&blocks, 1);
+  int is_kept = !block && size; /* a failure frees nothing */
+  add(is_kept ? old : block);
   return block;
 }
 
 void *memalign(size_t alignment, size_t size) {
-  return may_allocate() ? counted(__libc_memalign(alignment, size)) : NULL;
+  return may_allocate() ? add(__libc_memalign(alignment, size)) : NULL;
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
@@ -91,8 +110,7 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
 }
 
 void free(void *block) {
-  if (block)
-    atomic_fetch_sub(&blocks, 1);
+  subtract(block);
   __libc_free(block);
 }
 

@@ -1,8 +1,8 @@
 /* Hooks.h - counts allocations of a process, and makes one of them fail
  *
  * Hooks.c defines malloc, its relatives, mmap and munmap; linked into a program
- * whose symbols are exported (-rdynamic), the dynamic linker uses them for
- * every library of the process.
+ * whose symbols are exported (-rdynamic), or loaded with LD_PRELOAD, the
+ * dynamic linker uses them for every library of the process.
  */
 #ifndef CINCH_TEST_RUNTIME_HOOKS_HOOKS_H
 #define CINCH_TEST_RUNTIME_HOOKS_HOOKS_H
@@ -24,6 +24,10 @@ int hooks_has_failed(void);
 
 /* Blocks of the heap that are not freed. */
 long hooks_live_blocks(void);
+/* Starts to look for the peak; returns the bytes of live blocks now. */
+long hooks_start_peak(void);
+/* The most bytes of live blocks at once since then. */
+long hooks_peak_bytes(void);
 /* Bytes that mmap mapped and munmap did not unmap. */
 long hooks_mapped_bytes(void);
 
