@@ -1,5 +1,4 @@
-//===- ContractionEmitter.h - tiles of a contraction
-//-------------------------===//
+//===- ContractionEmitter.h - tiles of a contraction ----------------------===//
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONEMITTER_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONEMITTER_H
 
@@ -52,8 +51,10 @@ private:
   mlir::LogicalResult multiply(mlir::Value firstRow, mlir::Value rows);
   mlir::LogicalResult multiplyBlock(mlir::Value row, mlir::Value count,
                                     mlir::Value firstDepth, mlir::Value depth);
-  void fillZeros(mlir::Value buffer, mlir::Value begin, mlir::Value end);
   mlir::Value read(mlir::OpOperand *operand);
+  /// Stores what is read of `operand` to element `at` of `panel`.
+  mlir::LogicalResult copy(mlir::OpOperand *operand, mlir::Value panel,
+                           mlir::Value at);
   mlir::Value addressOf(mlir::OpOperand *operand);
   mlir::LogicalResult packLhs(mlir::Value firstRow, mlir::Value count,
                               mlir::Value firstDepth, mlir::Value depth);

@@ -1,13 +1,10 @@
-//===- ContractionPanels.cpp - panels of operands on the stack
-//---------------===//
+//===- ContractionPanels.cpp - panels of operands on the stack ------------===//
 //
 // Walks the rows, columns and depth of a contraction, and fills panels element
 // by element where microkernels cannot read an operand in place.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/ContractionEmitter.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -122,17 +119,16 @@ ContractionEmitter::forColumns(Value first, Value count,
   return emit(emitter.add(loop.getInductionVar(), emitter.sub(start, first)));
 }
 
-void ContractionEmitter::fillZeros(Value buffer, Value begin, Value end) {
-  OpBuilder::InsertionGuard guard(builder);
-  scf::ForOp loop = emitter.makeLoop(begin, end, emitter.constant(1));
-  emitter.markParallel(loop);
-  Value zero = arith::ConstantOp::create(builder, emitter.loc,
-                                         builder.getF32FloatAttr(0));
-  emitter.store(zero, buffer, loop.getInductionVar());
-}
-
 Value ContractionEmitter::read(OpOperand *operand) {
   return emitter.read(plan.op, operand, loops);
+}
+
+LogicalResult ContractionEmitter::copy(OpOperand *operand, Value panel,
+                                       Value at) {
+  Value value = read(operand);
+  if (value)
+    emitter.store(value, panel, at);
+  return success(value != nullptr);
 }
 
 Value ContractionEmitter::addressOf(OpOperand *operand) {
@@ -142,50 +138,37 @@ Value ContractionEmitter::addressOf(OpOperand *operand) {
 /// A[firstRow + r, firstDepth + d] -> lhsPanel[r, d], zeros behind the depth.
 LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
                                           Value firstDepth, Value depth) {
-  OpBuilder::InsertionGuard guard(builder);
-  Value zero = emitter.constant(0), one = emitter.constant(1);
   Value width = emitter.constant(plan.blockDepth);
-  scf::ForOp rows = emitter.makeLoop(zero, count, one);
-  setRow(emitter.add(firstRow, rows.getInductionVar()));
-  Value start = emitter.mul(rows.getInductionVar(), width);
-  if (failed(forDepth(firstDepth, depth, [&](Value local) -> LogicalResult {
-        Value value = read(plan.lhs);
-        if (!value)
-          return failure();
-        emitter.store(value, lhsPanel, emitter.add(start, local));
-        return success();
-      })))
-    return failure();
-  if (!plan.depth)
-    fillZeros(lhsPanel, emitter.add(start, depth), emitter.add(start, width));
-  return success();
+  return emitter.forRange(count, /*isParallel=*/false, [&](Value row) {
+    setRow(emitter.add(firstRow, row));
+    Value start = emitter.mul(row, width);
+    LogicalResult packed = forDepth(firstDepth, depth, [&](Value local) {
+      return copy(plan.lhs, lhsPanel, emitter.add(start, local));
+    });
+    if (!plan.depth)
+      emitter.fillZeros(lhsPanel, emitter.add(start, depth),
+                        emitter.add(start, width));
+    return packed;
+  });
 }
 
 /// B[firstDepth + d, firstColumn + c] -> rhsPanel[d, c], zeros behind both.
 LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
                                           Value firstColumn, Value count) {
-  OpBuilder::InsertionGuard guard(builder);
   Value width = emitter.constant(plan.blockColumns);
-  {
-    OpBuilder::InsertionGuard inner(builder);
-    scf::ForOp loop =
-        emitter.makeLoop(emitter.constant(0), depth, emitter.constant(1));
-    decode(emitter.add(firstDepth, loop.getInductionVar()), depthLoops,
-           loopSizes, loops);
-    Value start = emitter.mul(loop.getInductionVar(), width);
-    if (failed(
-            forColumns(firstColumn, count, [&](Value local) -> LogicalResult {
-              Value value = read(plan.rhs);
-              if (!value)
-                return failure();
-              emitter.store(value, rhsPanel, emitter.add(start, local));
-              return success();
-            })))
-      return failure();
-    fillZeros(rhsPanel, emitter.add(start, count), emitter.add(start, width));
-  }
+  LogicalResult packed =
+      emitter.forRange(depth, /*isParallel=*/false, [&](Value row) {
+        decode(emitter.add(firstDepth, row), depthLoops, loopSizes, loops);
+        Value start = emitter.mul(row, width);
+        LogicalResult packed = forColumns(firstColumn, count, [&](Value local) {
+          return copy(plan.rhs, rhsPanel, emitter.add(start, local));
+        });
+        emitter.fillZeros(rhsPanel, emitter.add(start, count),
+                          emitter.add(start, width));
+        return packed;
+      });
   if (!plan.depth)
-    fillZeros(rhsPanel, emitter.mul(depth, width),
-              emitter.constant(plan.blockDepth * plan.blockColumns));
-  return success();
+    emitter.fillZeros(rhsPanel, emitter.mul(depth, width),
+                      emitter.constant(plan.blockDepth * plan.blockColumns));
+  return packed;
 }

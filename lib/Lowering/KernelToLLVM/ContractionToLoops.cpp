@@ -240,7 +240,7 @@ LogicalResult ContractionEmitter::emitTiles() {
     for (unsigned dim : plan.outer)
       loops[plan.loopOfDim[dim]] = indices[dim];
     (void)forBlocks([&]() {
-      fillZeros(accumulator, blockStart, emitter.add(blockStart, used));
+      emitter.fillZeros(accumulator, blockStart, emitter.add(blockStart, used));
       return success();
     });
     if (failed(multiply(firstRow, rows)))

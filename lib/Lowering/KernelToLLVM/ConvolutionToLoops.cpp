@@ -257,14 +257,8 @@ LogicalResult ConvolutionEmitter::emitTiles() {
   scf::ForOp tiles = emitter.makeLoop(emitter.frame.begin, emitter.frame.end,
                                       emitter.constant(1));
   setTile(tiles.getInductionVar());
-  (void)emitter.forRange(
-      emitter.mul(numFilters, emitter.constant(plan.getWidth())),
-      /*isParallel=*/true, [&](Value at) {
-        Value zero = arith::ConstantOp::create(builder, emitter.loc,
-                                               builder.getF32FloatAttr(0));
-        emitter.store(zero, accumulator, at);
-        return success();
-      });
+  emitter.fillZeros(accumulator, emitter.constant(0),
+                    emitter.mul(numFilters, emitter.constant(plan.getWidth())));
   int64_t whole = llvm::alignDown(plan.channels, plan.blockChannels);
   {
     OpBuilder::InsertionGuard guard(builder);

@@ -54,6 +54,8 @@ public:
                             unsigned alignment = 64);
   mlir::Value load(mlir::Type type, mlir::Value base, mlir::Value offset);
   void store(mlir::Value value, mlir::Value base, mlir::Value offset);
+  /// Stores f32 zeros to the elements `begin` .. `end - 1` of a stack buffer.
+  void fillZeros(mlir::Value base, mlir::Value begin, mlir::Value end);
   /// Marks the iterations of `loop` as independent of each other.
   void markParallel(mlir::scf::ForOp loop);
 

@@ -1,5 +1,4 @@
-//===- ElementIndexing.cpp - index arithmetic and memory of kernels
-//----------===//
+//===- ElementIndexing.cpp - indices and memory of kernels ----------------===//
 //
 // Operations are placed outside the loops that they do not depend on.
 //
@@ -201,6 +200,15 @@ void ElementEmitter::store(Value value, Value base, Value offset) {
     value = arith::IndexCastOp::create(builder, loc, memory, value);
   auto op = LLVM::StoreOp::create(builder, loc, value, at);
   op.setAccessGroupsAttr(accessGroups);
+}
+
+void ElementEmitter::fillZeros(Value base, Value begin, Value end) {
+  OpBuilder::InsertionGuard guard(builder);
+  scf::ForOp loop = makeLoop(begin, end, constant(1));
+  markParallel(loop);
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+  store(zero, base, loop.getInductionVar());
 }
 
 Value ElementEmitter::joinChannel(Value outer, Value inner, int64_t block) {
