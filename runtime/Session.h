@@ -96,9 +96,8 @@ struct cinch_session_t {
   cinch_status_t checkCapacity(const cinch::rt::SizePlan &plan) const;
 
   /// Reads the shapes of `inputs` and does `getPlan` and the checks of all
-  /// views.
-  /// Where the session owns the states, `inputs` and `outputs` are without
-  /// them, and afterwards with them.
+  /// views. Where the session owns the states, `inputs` and `outputs` are
+  /// without them, and afterwards with them.
   cinch_status_t planViews(const cinch_tensor_t *&inputs, int32_t inputCount,
                            const cinch_tensor_t *&outputs, int32_t outputCount,
                            cinch::rt::SizePlan *&out);

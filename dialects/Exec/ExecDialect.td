@@ -13,8 +13,8 @@ def ExecDialect : Dialect {
     crosses a kernel boundary is materialized, nothing else is; every value has
     its bytes as an expression over the symbols. Tensors are contiguous and
     row-major unless their encoding is a layout (`#exec.channel_blocks`,
-    `#exec.filter_blocks`), integers signless. Created by `form-kernels`; `plan-memory` gives
-    every value a place; gone after `lower-exec`.
+    `#exec.filter_blocks`), integers signless. Created by `form-kernels`;
+    `plan-memory` gives every value a place; gone after `lower-exec`.
 
     A kernel body is a `func.func` marked `exec.kernel_body`: its arguments are
     the inputs (tensors), the scalars (`index`), then the destinations (tensors);

@@ -21,8 +21,9 @@ const Scope::Entry *Scope::find(StringRef name) const {
   return nullptr;
 }
 
-//===-- Problems
-//-------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Problems
+//===----------------------------------------------------------------------===//
 
 std::string Importer::describe(Value value) const {
   std::string text;
@@ -82,8 +83,9 @@ ImportResult Importer::emitProblems() {
   return {numInvalid ? ImportStatus::invalid : ImportStatus::unsupported, {}};
 }
 
-//===-- Names
-//----------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
 
 std::string Importer::makeUnique(StringRef name) {
   if (usedNames.insert(name).second)
@@ -144,8 +146,9 @@ Value Importer::makeConstant(TypedAttr value, StringRef name) {
   return op.getResult();
 }
 
-//===-- Model
-//----------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Model
+//===----------------------------------------------------------------------===//
 
 static std::string getFunctionKey(StringRef domain, StringRef name,
                                   StringRef overload) {

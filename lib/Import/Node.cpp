@@ -22,8 +22,9 @@ Location Node::location() {
   return NameLoc::get(StringAttr::get(context(), importer.nodeName));
 }
 
-//===-- Attributes
-//-----------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
 
 const onnx::AttributeProto *Node::attribute(StringRef name) const {
   for (const onnx::AttributeProto &attribute : proto.attribute()) {
@@ -65,8 +66,9 @@ Ints Node::getInts(StringRef name, size_t count, int64_t otherwise) const {
   return Ints(count, otherwise);
 }
 
-//===-- Types, shapes, contents
-//----------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Types, shapes, contents
+//===----------------------------------------------------------------------===//
 
 RankedTensorType Node::type(Value value) const {
   return mlir::cast<RankedTensorType>(value.getType());
@@ -192,8 +194,9 @@ std::optional<Ints> Node::declaredDims(int index) const {
   return result;
 }
 
-//===-- Builders
-//-------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Builders
+//===----------------------------------------------------------------------===//
 
 Value Node::fallback(Type element) {
   for (Value input : inputs)
@@ -344,8 +347,9 @@ Value Node::alignChannel(Value input, int64_t rank, int64_t axis) {
   return unsqueeze(input, added);
 }
 
-//===-- End of a rule
-//--------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// End of a rule
+//===----------------------------------------------------------------------===//
 
 LogicalResult Node::result(ArrayRef<Value> values) {
   outputs.assign(values.begin(), values.end());

@@ -14,10 +14,10 @@ using namespace cinch;
 
 void cinch::addGraphPasses(OpPassManager &passes,
                            const PipelineOptions &options) {
+  // -- graph: what the model computes
   graph::GraphSimplifyPassOptions simplify;
   simplify.report = options.reportsCounts;
-  // -- graph: what the model computes, with shape arithmetic gone
-  // --------------- Shape arithmetic first: it decides what is static.
+  // Shape arithmetic first: it decides what is static.
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
   // The oracle computes what the model says.
   if (!options.isReference) {
@@ -38,7 +38,6 @@ void cinch::addGraphPasses(OpPassManager &passes,
 void cinch::addExecPasses(OpPassManager &passes,
                           const PipelineOptions &options) {
   // -- graph to exec: afterwards everything that is stored is a value
-  // ------------
   // Not earlier: a recurrent operation can be exported, its loop cannot.
   passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
   graph::GraphSimplifyPassOptions simplify;
@@ -64,8 +63,7 @@ void cinch::addExecPasses(OpPassManager &passes,
   passes.addPass(createBindStatePass());
 
   // -- exec: order and places
-  // ------------------------------------------------------ Lifetimes follow
-  // from the order.
+  // Lifetimes follow from the order.
   if (!options.isReference)
     passes.addPass(memory::createSchedulePass());
   // Last among the passes that change the program: it fixes every byte.
@@ -82,8 +80,7 @@ void cinch::addExecPasses(OpPassManager &passes,
 void cinch::addLoweringPasses(OpPassManager &passes,
                               const PipelineOptions &options) {
   // -- exec to llvm
-  // ------------------------------------------------------------------ While
-  // the bodies can still tell what they are made of.
+  // While the bodies can still tell what they are made of.
   passes.addPass(createDescribeProgramPass());
   LowerKernelsPassOptions kernels;
   kernels.reference = options.isReference;

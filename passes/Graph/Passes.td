@@ -16,10 +16,10 @@ def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
     - Integer and bool values whose contents the shape analysis knows become
       constants; an `scf.if` of a known condition becomes its branch.
     - Dimensions that the analysis knows replace `?` in types.
-    - Equal operations become one (also constants); operations that return their operand (a reshape
-      to the same shape, a cast to the same type, a transpose that moves no axis, ...)
-      disappear; a transpose of a transpose and a reshape of a reshape become one;
-      values that nobody uses are removed.
+    - Equal operations become one (also constants); operations that return their
+      operand (a reshape to the same shape, a cast to the same type, a transpose that
+      moves no axis, ...) disappear; a transpose of a transpose and a reshape of a
+      reshape become one; values that nobody uses are removed.
 
     Values keep their names. Where an operation disappears whose result the function
     returns, its producer takes the name over if it has no role of its own, else the
@@ -43,17 +43,19 @@ def FoldConstantsPass : Pass<"fold-constants", "::mlir::func::FuncOp"> {
     %t = graph.constant #graph.weight<"<computed:0>", 0, 9437184, 0> {names = ["t"]} : tensor<3072x768xf32>
     ```
     A reshape of a constant (also squeeze, unsqueeze, flatten) is a constant on the same
-    bytes, if nothing else uses them or they are at most 64 KiB. Everything else that has constant operands only is
-    compiled as one program by the reference pipeline and run once, here, so the bits are those of a reference run.
-    What other operations or the function use of it becomes constants with the same names.
+    bytes, if nothing else uses them or they are at most 64 KiB. Everything else that
+    has constant operands only is compiled as one program by the reference pipeline and
+    run once, here, so the bits are those of a reference run. What other operations or
+    the function use of it becomes constants with the same names.
 
     A value is stored if it takes at most 64 KiB, or at most `max-growth-percent` of the
     constants that it makes unneeded, and not more than `max-bytes`; otherwise the
     operation stays and its operands are looked at. So a broadcast of a scalar and the
     transpose of a weight that is also used as it is stay code. Kept as well:
-    dequantizations, as a weight is stored in few bits on purpose, elements of less than a byte and 8-bit floats, and everything, with a
-    remark, if the program cannot be compiled or its run fails (an index out of range).
-    Without an evaluator in the context only reshapes are folded.
+    dequantizations, as a weight is stored in few bits on purpose, elements of less than
+    a byte and 8-bit floats, and everything, with a remark, if the program cannot be
+    compiled or its run fails (an index out of range). Without an evaluator in the
+    context only reshapes are folded.
 
     Counts, in the attribute `graph.fold_constants_report` of the function when `report`
     is set: viewed (reshapes), evaluated (operations), stored (values), kept (operations
@@ -87,9 +89,10 @@ def FoldBatchNormPass : Pass<"fold-batch-norm", "::mlir::func::FuncOp"> {
 
     Weights that other operations use as they are, or folded with other factors, are
     copied if the copies of one take at most 64 KiB, and left alone otherwise; so are
-    weights of one repeated value, which take no bytes as they are. A batch norm that stays becomes one factor and one term per channel (`y/scaled`, `y`). Left
-    as they are: batch norms of other element types or with parameters that are not
-    constant, and results that are not finite in f32.
+    weights of one repeated value, which take no bytes as they are. A batch norm that
+    stays becomes one factor and one term per channel (`y/scaled`, `y`). Left as they
+    are: batch norms of other element types or with parameters that are not constant,
+    and results that are not finite in f32.
 
     The last value of a chain keeps its name; before the addition it is `y/linear`, the
     new constants are `y/filter` and `y/shift`. Counts of batch norms, in the attribute

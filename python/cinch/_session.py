@@ -257,7 +257,8 @@ class InferenceSession:
             place, without a copy, if it is contiguous.
         out: {output name: writable array} of the exact shape and type, which is
             filled and returned; other outputs are new NumPy arrays. No array may
-            overlap another, but for the two of a state (`reserve_states`). After a failure the content is undefined.
+            overlap another, but for the two of a state (`reserve_states`). After a
+            failure the content is undefined.
 
         Raises SessionError: what is given does not fit the model, or the run
         failed. Runs without the interpreter lock; an array that another thread

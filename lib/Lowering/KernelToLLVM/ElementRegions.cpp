@@ -1,5 +1,4 @@
-//===- ElementRegions.cpp - regions of linalg operations as scalar code
-//------===//
+//===- ElementRegions.cpp - linalg regions as scalar code -----------------===//
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,5 +1,4 @@
-//===- ElementScalars.cpp - sizes and scalars of a kernel body
-//---------------===//
+//===- ElementScalars.cpp - sizes and scalars of a kernel body ------------===//
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -61,8 +61,9 @@ def AssignLayoutsPass : Pass<"assign-layouts", "::mlir::ModuleOp"> {
     whose filter is a weight or one value, and generic kernels whose results have
     the same channels. Regions of such values are kept where a convolution reads
     one and the time that its convolutions save is more than that of packing and
-    writing row-major values at the ends (estimated from the sizes). One block has all channels; where channels are concatenated, blocks have
-    the greatest common divisor of the parts, so that the concatenation stays free.
+    writing row-major values at the ends (estimated from the sizes). One block has all
+    channels; where channels are concatenated, blocks have the greatest common divisor
+    of the parts, so that the concatenation stays free.
     The layout is the encoding of the type: inputs, outputs and everything else stay
     row-major, and shapes and bytes are as before. A body is copied for each
     combination of layouts that it is called with. Pairs of `in_place` whose layouts
@@ -81,15 +82,19 @@ def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
     %w = exec.weight #graph.weight<"<computed:0>", …> : tensor<24x384x64xf32>
         {exec.unpacked_shape = array<i64: 384, 1536>, exec.layout = "column-blocks"}
     ```
-    for weights [K, N] (`column-blocks`) or [N, K] (`row-blocks`) whose every use is B of a contraction kernel whose
-    every call has such a weight: [ceil(N / nb)][K][nb], zero padded. The kernel's
-    argument takes the packed type; a generic marked `exec.unpack` in its body shows
-    it as the matrix that it was, so that every lowering stays right. Others are
-    left alone. A filter [F, C, kernel...] whose convolution has its filters as columns
-    is a matrix [F, C * kernel...]. The filter [F, C, kernel...] of a convolution that runs tap by tap
-    becomes [kernel..., F, C] (`taps-first`); that of a convolution of channel
-    blocks keeps its shape and is stored as `#exec.filter_blocks` (`filter-blocks`). Runs after form-kernels and before plan-memory; not on the
-    reference path. The packed bytes are kept in memory until they are written.
+    for weights [K, N] (`column-blocks`) or [N, K] (`row-blocks`) whose every use is B
+    of a contraction kernel whose every call has such a weight: [ceil(N / nb)][K][nb],
+    zero padded. The kernel's argument takes the packed type; a generic marked
+    `exec.unpack` in its body shows it as the matrix that it was, so that every
+    lowering stays right. Others are left alone.
+
+    A filter [F, C, kernel...] whose convolution has its filters as columns is a matrix
+    [F, C * kernel...]. The filter [F, C, kernel...] of a convolution that runs tap by
+    tap becomes [kernel..., F, C] (`taps-first`); that of a convolution of channel
+    blocks keeps its shape and is stored as `#exec.filter_blocks` (`filter-blocks`).
+
+    Runs after form-kernels and before plan-memory; not on the reference path. The
+    packed bytes are kept in memory until they are written.
   }];
   let dependentDialects = [
     "::cinch::exec::ExecDialect", "::cinch::graph::GraphDialect",
