@@ -78,6 +78,14 @@ static Operation *findConvolution(graph::AddOp add) {
   return nullptr;
 }
 
+bool onnx_export::isBiasAlone(graph::UnsqueezeOp op) {
+  return !op->use_empty() && llvm::all_of(op->getUsers(), [&](Operation *user) {
+    auto add = dyn_cast<graph::AddOp>(user);
+    Operation *convolution = add ? findConvolution(add) : nullptr;
+    return convolution && convolution->getResult(0) != op.getResult();
+  });
+}
+
 static LogicalResult emitConv(graph::ConvOp op, Emitter &emitter) {
   Type element = op.getInput().getType().getElementType();
   if (element.isInteger() && !element.isInteger(8))

@@ -25,13 +25,21 @@ static LogicalResult emitReshape(graph::ReshapeOp op, Emitter &emitter) {
 
 /// Operators that take their axes as a second input.
 template <typename OpTy>
-static void addWithAxes(RuleTable &table, StringRef type) {
-  table.add<OpTy>([=](OpTy op, Emitter &emitter) -> LogicalResult {
-    auto inputs = emitter.getInputs(op);
-    inputs.push_back(emitter.addConstant(op.getAxes()));
-    emitter.addNode(type, op, inputs);
-    return success();
-  });
+static LogicalResult emitWithAxes(OpTy op, Emitter &emitter, StringRef type) {
+  auto inputs = emitter.getInputs(op);
+  inputs.push_back(emitter.addConstant(op.getAxes()));
+  emitter.addNode(type, op, inputs);
+  return success();
+}
+
+static LogicalResult emitSqueeze(graph::SqueezeOp op, Emitter &emitter) {
+  return emitWithAxes(op, emitter, "Squeeze");
+}
+
+static LogicalResult emitUnsqueeze(graph::UnsqueezeOp op, Emitter &emitter) {
+  if (isBiasAlone(op))
+    return success(); // an input of the convolutions
+  return emitWithAxes(op, emitter, "Unsqueeze");
 }
 
 static LogicalResult emitFlatten(graph::FlattenOp op, Emitter &emitter) {
@@ -157,8 +165,8 @@ void onnx_export::addMovementRules(RuleTable &table) {
   table.addDirect<graph::BroadcastOp>("Expand");
   table.addDirect<graph::TileOp>("Tile");
   table.addDirect<graph::RangeOp>("Range");
-  addWithAxes<graph::SqueezeOp>(table, "Squeeze");
-  addWithAxes<graph::UnsqueezeOp>(table, "Unsqueeze");
+  table.add<graph::SqueezeOp>(emitSqueeze);
+  table.add<graph::UnsqueezeOp>(emitUnsqueeze);
   table.add<graph::ConstantOp>(emitConstant);
   table.add<graph::ShapeOp>(emitShape);
   table.add<graph::ReshapeOp>(emitReshape);

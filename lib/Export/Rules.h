@@ -41,6 +41,10 @@ private:
   llvm::StringMap<Rule> rules;
 };
 
+/// Whether `op` only spreads a bias over the rows of convolutions that take it
+/// as an input.
+bool isBiasAlone(graph::UnsqueezeOp op);
+
 void addElementwiseRules(RuleTable &table);
 void addContractionRules(RuleTable &table);
 void addReductionRules(RuleTable &table);

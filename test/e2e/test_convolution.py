@@ -108,3 +108,12 @@ def test_one_output_of_a_wider_image(tmp_path):
     build(tmp_path / "model.onnx", "one_output", 4)
     binary = harness.compile_model(tmp_path / "model.onnx", tmp_path / "model.so")
     check(tmp_path / "model.onnx", binary, "one_output", 4, tmp_path)
+
+
+def test_a_bias_is_exported_as_an_input(tmp_path):
+    """What spreads it over the rows inside the compiler is not left behind."""
+    build(tmp_path / "model.onnx", "3x3", 20)
+    harness.check(harness.run("cinch-opt", tmp_path / "model.onnx", "-o",
+                              tmp_path / "exported.onnx"), "cinch-opt")
+    exported = onnx.load(tmp_path / "exported.onnx").graph
+    assert [node.op_type for node in exported.node] == ["Conv", "Mul", "Relu"]
