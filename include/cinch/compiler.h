@@ -82,6 +82,10 @@ typedef struct cinch_compile_options_t {
   /** Nonzero: put the weights into the shared library or object itself. */
   int32_t embed_weights;
   cinch_progress_fn progress; /**< null: nothing is told */
+  /** [state_count] pairs "past=present" of an input and the output that
+   * continues it with new rows; without any, all that are found are states. */
+  const char *const *states;
+  size_t state_count;
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT                                             \
@@ -97,7 +101,9 @@ typedef struct cinch_compile_options_t {
    NULL,                                                                       \
    NULL,                                                                       \
    0,                                                                          \
-   NULL}
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0}
 
 /** Returns CINCH_COMPILER_ABI_VERSION of the library. */
 CINCH_COMPILER_API int32_t cinch_compiler_abi_version(void);

@@ -38,6 +38,11 @@ static std::string check(const char *input, const char *output,
     if (!dim.name || dim.min < 0 || (dim.max >= 0 && dim.max < dim.min))
       return "cinch_compile: expected dims with a name and 0 <= min <= max";
   }
+  if (options.state_count && !options.states)
+    return "cinch_compile: options.states is null";
+  for (size_t i = 0; i < options.state_count; ++i)
+    if (!options.states[i] || !strchr(options.states[i], '='))
+      return "cinch_compile: expected states as past=present";
   return "";
 }
 
@@ -66,6 +71,7 @@ static CompileOptions convert(const char *input, const char *output,
       bound.max = dim.max;
     result.dims.push_back(std::move(bound));
   }
+  result.states.assign(options.states, options.states + options.state_count);
   if (options.progress)
     result.progress = [&options](llvm::StringRef phase, double share) {
       options.progress(options.user, phase.str().c_str(), share);

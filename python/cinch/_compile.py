@@ -57,6 +57,7 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
             memory_budget: int | str | None = None, pipeline: str = "default",
             emit: str = "so", report: Path | None = None,
             embed_weights: bool = False,
+            states: Mapping[str, str] | None = None,
             progress: Callable[[str, float], object] | None = None
             ) -> CompiledModel:
     """Compiles a model to native code, as `cinch-compile` does.
@@ -74,6 +75,8 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
     emit: "so", "obj", "llvm", "exec", "mlir" or "onnx".
     report: .txt or .json file for kernels and the memory timeline.
     embed_weights: put the weights into the output itself.
+    states: {past: present} of inputs and the outputs that continue them with
+        new rows. Default: all that the compiler finds.
     progress: called with the phase that begins and the share of the time that
         is over, 0 to 1. What it raises is raised when the compilation ends.
 
@@ -89,7 +92,9 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         report=None if report is None else os.fsencode(report),
         dims=[_make_dim(name, size) for name, size in (dims or {}).items()],
         budget_bytes=_parse_size(memory_budget), emit=list(EXTENSIONS).index(emit),
-        embeds_weights=embed_weights, progress=progress)
+        embeds_weights=embed_weights,
+        states=[f"{past}={present}" for past, present in (states or {}).items()],
+        progress=progress)
     if isinstance(model, (str, os.PathLike)):
         name = os.path.splitext(os.path.basename(model))[0] + EXTENSIONS[emit]
         if output is None and os.path.abspath(name) == os.path.abspath(model):

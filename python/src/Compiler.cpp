@@ -67,6 +67,7 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
                       const std::optional<nb::bytes> &report,
                       const std::vector<Dim> &dims, int64_t budgetBytes,
                       int emit, bool embedsWeights,
+                      const std::vector<std::string> &states,
                       const nb::object &progress) {
   Run run;
   run.progress = progress;
@@ -74,6 +75,9 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   bounds.reserve(dims.size());
   for (const auto &[name, min, max] : dims)
     bounds.push_back({toC(name), min, max});
+  std::vector<const char *> pairs;
+  for (const std::string &state : states)
+    pairs.push_back(toC(state));
   cinch_compile_options_t options = CINCH_COMPILE_OPTIONS_INIT;
   options.target = toC(target);
   options.cpu = toC(cpu);
@@ -84,6 +88,8 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   options.memory_budget_bytes = budgetBytes;
   options.emit = static_cast<cinch_emit_t>(emit);
   options.embed_weights = embedsWeights;
+  options.states = pairs.data();
+  options.state_count = pairs.size();
   options.diagnose = collect;
   options.progress = progress.is_none() ? nullptr : tellProgress;
   options.user = &run;
@@ -107,11 +113,13 @@ NB_MODULE(_compiler, m) {
   m.def("compile", &compile, nb::arg("input"), nb::arg("output"), nb::kw_only(),
         nb::arg("target"), nb::arg("cpu"), nb::arg("pipeline"),
         nb::arg("report").none(), nb::arg("dims"), nb::arg("budget_bytes"),
-        nb::arg("emit"), nb::arg("embeds_weights"), nb::arg("progress").none(),
+        nb::arg("emit"), nb::arg("embeds_weights"), nb::arg("states"),
+        nb::arg("progress").none(),
         nb::sig("def compile(input: bytes, output: bytes, *, target: str, "
                 "cpu: str, pipeline: str, report: bytes | None, "
                 "dims: collections.abc.Sequence[tuple[str, int, int]], "
                 "budget_bytes: int, emit: int, embeds_weights: bool, "
+                "states: collections.abc.Sequence[str], "
                 "progress: collections.abc.Callable[[str, float], object] | "
                 "None) -> tuple[int, list[tuple[int, str]]]"),
         "Compiles a file without holding the interpreter lock; returns the "

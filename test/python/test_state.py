@@ -55,6 +55,18 @@ def test_pairs_are_found(decoder):
         (past, past.replace("past", "present"), 2) for past in PASTS}
 
 
+def test_pairs_that_are_named_are_the_only_ones(tmp_path):
+    model = harness.model_path("tiny_lm")
+    compiled = cinch.compile(model, tmp_path / "lm.so",
+                             states={"past_k_0": "present_k_0"})
+    session = cinch.InferenceSession(compiled)
+    assert [(s.past, s.present) for s in session.get_states()] == [
+        ("past_k_0", "present_k_0")]
+    with pytest.raises(cinch.CompileError, match="no input 'cache'"):
+        cinch.compile(model, tmp_path / "bad.so", states={"cache": "present_k_0"})
+    assert not (tmp_path / "bad.so").exists()
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_owned_is_explicit_to_the_bit(decoder, batch):
     """A prompt of 5, then 100 steps; every 25th against ONNX Runtime as well."""

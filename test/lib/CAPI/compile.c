@@ -95,6 +95,7 @@ static void testBadOptions(void) {
   cinch_compile_options_t options;
   char bad[512];
   cinch_dim_bound_t dim = {"unk__214", 1, 1};
+  const char *noPair = "past", *noInput = "no_such_input=no_such_output";
   inFolder("bad.so", bad);
 #define REFUSE(setting, status, text)                                          \
   do {                                                                         \
@@ -114,6 +115,11 @@ static void testBadOptions(void) {
   REFUSE(options.emit = (cinch_emit_t)6, USAGE, "options.emit");
   REFUSE((options.emit = CINCH_EMIT_LLVM, options.embed_weights = 1), USAGE,
          "embedded");
+  REFUSE(options.state_count = 1, USAGE, "states is null");
+  REFUSE((options.states = &noPair, options.state_count = 1), USAGE,
+         "past=present");
+  REFUSE((options.states = &noInput, options.state_count = 1),
+         CINCH_COMPILE_FAILED, "no_such_input");
   options = collecting(&messages);
   expectRefused(NULL, bad, &options, &messages, USAGE, "must not be null");
   options = collecting(&messages);
