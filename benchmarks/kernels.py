@@ -28,19 +28,33 @@ def gemm(path, size=1024):
     return inputs, 2 * size ** 3
 
 
-def attention(path, heads=8, tokens=512, width=64):
-    """softmax(q k^T / sqrt(width)) v of [1, heads, tokens, width]; returns
-    (inputs, FLOPs of the two products)."""
+def attention(path, heads=8, queries=512, keys=512, width=64, key_heads=8):
+    """softmax(q k^T / sqrt(width)) v of q [1, key_heads, heads / key_heads, queries,
+    width], k and v [1, key_heads, 1, keys, width]; returns (inputs, FLOPs of the two
+    products)."""
     scale = np.array(width ** -0.5, np.float32)
-    nodes = [helper.make_node("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]),
+    nodes = [helper.make_node("Transpose", ["k"], ["kt"], perm=[0, 1, 2, 4, 3]),
              helper.make_node("MatMul", ["q", "kt"], ["scores"]),
              helper.make_node("Mul", ["scores", "scale"], ["scaled"]),
              helper.make_node("Softmax", ["scaled"], ["weights"], axis=-1),
              helper.make_node("MatMul", ["weights", "v"], ["y"])]
-    shape = [1, heads, tokens, width]
-    inputs = _save(path, nodes, {"q": shape, "k": shape, "v": shape}, shape,
+    shape = [1, key_heads, heads // key_heads, queries, width]
+    shared = [1, key_heads, 1, keys, width]
+    inputs = _save(path, nodes, {"q": shape, "k": shared, "v": shared}, shape,
                    [("scale", scale)])
-    return inputs, 4 * heads * tokens * tokens * width
+    return inputs, 4 * heads * queries * keys * width
 
 
-KERNELS = {"GEMM 1024x1024x1024": gemm, "attention 1x8x512x64": attention}
+def grouped_attention(path):
+    """Four heads share keys and values."""
+    return attention(path, key_heads=2)
+
+
+def grouped_decode(path):
+    """The same with one query and more keys."""
+    return attention(path, queries=1, keys=1024, key_heads=2)
+
+
+KERNELS = {"GEMM 1024x1024x1024": gemm, "attention 1x8x512x64": attention,
+           "attention 1x8x512x64, 2 key heads": grouped_attention,
+           "attention 1x8x1x64, 2 key heads, 1024 keys": grouped_decode}

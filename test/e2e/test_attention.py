@@ -90,6 +90,46 @@ def grouped(path):
     build(path, nodes, qkv(k=shared, v=shared), groups)
 
 
+def grouped_by_broadcast(path):
+    """Groups of heads as an axis, along which keys and values are broadcast; the
+    mask and the bias differ by query and by head."""
+    grouped = ("b", 2, HEADS // 2, "q", DEPTH)
+    shared = ("b", 2, 1, "k", DEPTH)
+    build(path, [("Transpose", ["k"], ["kt"], {"perm": [0, 1, 2, 4, 3]}),
+                 ("MatMul", ["q", "kt"], ["s"], {}), ("Mul", ["s", "scale"], ["t"], {}),
+                 ("Add", ["t", "bias"], ["u"], {}), ("Add", ["u", "mask"], ["l"], {}),
+                 *END],
+          qkv(grouped, shared, shared) +
+          [("bias", TensorProto.FLOAT, (1, 2, HEADS // 2, "q", "k")),
+           ("mask", TensorProto.FLOAT, ("b", 1, 1, "q", "k"))], [SCALE], grouped)
+
+
+def multiple_queries(path):
+    """All of many heads read the same keys and values; a residual."""
+    heads = ("b", 36, "q", DEPTH)
+    build(path, [TRANSPOSE_K, ("MatMul", ["q", "kt"], ["s"], {}),
+                 ("Mul", ["s", "scale"], ["t"], {}), ("Add", ["t", "bias"], ["l"], {}),
+                 ("Softmax", ["l"], ["p"], {"axis": -1}),
+                 ("MatMul", ["p", "v"], ["o"], {}), ("Add", ["o", "q"], ["y"], {})],
+          qkv(heads, ("b", 1, "k", DEPTH), ("b", 1, "k", DEPTH)) +
+          [("bias", TensorProto.FLOAT, (1, 36, "q", "k"))], [SCALE], heads)
+
+
+def shared_keys(path):
+    """The keys are shared by all heads, the values by three."""
+    build(path, [TRANSPOSE_K, ("MatMul", ["q", "kt"], ["s"], {}),
+                 ("Mul", ["s", "scale"], ["l"], {}),
+                 ("Softmax", ["l"], ["p"], {"axis": -1}),
+                 ("Unsqueeze", ["v", "two"], ["v1"], {}),
+                 ("Expand", ["v1", "ones"], ["v2"], {}),
+                 ("Reshape", ["v2", "heads"], ["w"], {}),
+                 ("MatMul", ["p", "w"], ["y"], {})],
+          qkv(("b", 6, "q", DEPTH), ("b", 1, "k", DEPTH), ("b", 2, "k", DEPTH)),
+          [SCALE, ("two", np.array([2], np.int64)),
+           ("ones", np.array([1, 1, 3, 1, 1], np.int64)),
+           ("heads", np.array([0, 6, -1, DEPTH], np.int64))], ("b", 6, "q", DEPTH))
+
+
 def rows_by_token(path):
     """Operands and result with the heads inside the tokens, and a residual."""
     swap = {"perm": [0, 2, 1, 3]}
@@ -136,7 +176,8 @@ def feed(path, sizes, seed=0):
 
 
 @pytest.mark.parametrize("form", [plain, scaled_and_masked, boolean_mask,
-                                  scaled_operands, grouped, rows_by_token,
+                                  scaled_operands, grouped, grouped_by_broadcast,
+                                  multiple_queries, shared_keys, rows_by_token,
                                   keys_in_columns], ids=lambda f: f.__name__)
 def test_form(form, tmp_path):
     path = tmp_path / "model.onnx"

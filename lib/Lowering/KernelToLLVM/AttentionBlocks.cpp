@@ -9,18 +9,31 @@
 #include "lib/Lowering/KernelToLLVM/MicrokernelCalls.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace cinch;
 
-LogicalResult AttentionEmitter::forBlock(Value numLines, Body body) {
-  return emitter.forRange(numLines, /*isParallel=*/false, [&](Value line) {
-    localKey = line;
-    return emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
-      localRow = local;
-      return body(at(line, blockRows, local));
-    });
-  });
+LogicalResult AttentionEmitter::forRows(bool isParallel,
+                                        SmallVector<Value> &loops,
+                                        function_ref<LogicalResult()> body) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  Value heads = emitter.constant(plan.groupSize), line = zero;
+  Value inner = headsInside ? heads : headRows;
+  if (plan.groupSize != 1)
+    line = emitter.makeLoop(zero, headsInside ? headRows : heads, one)
+               .getInductionVar();
+  scf::ForOp loop = emitter.makeLoop(zero, inner, one);
+  // Short loops are unrolled otherwise, and do not become vectors.
+  if (isParallel)
+    emitter.markParallel(loop, plan.groupSize != 1 && !headsInside);
+  Value column = loop.getInductionVar();
+  localRow = emitter.add(emitter.mul(line, inner), column);
+  if (plan.groupSize != 1)
+    loops[row - 1] = emitter.add(firstHead, headsInside ? column : line);
+  loops[row] = emitter.add(firstRow, headsInside ? line : column);
+  return body();
 }
 
 void AttentionEmitter::fill(Value buffer, int64_t count, double value) {
@@ -46,17 +59,16 @@ void AttentionEmitter::call(int64_t m, int64_t n, int64_t k, int64_t lda,
 
 LogicalResult AttentionEmitter::packQueries() {
   fill(queries, plan.headSize * blockRows, 0); // rows beyond the last
-  return emitter.forRange(rows, /*isParallel=*/false, [&](Value local) {
-    scoreLoops[row] = emitter.add(firstRow, local);
+  SmallVector<Value> loops(scoreLoops);
+  return forRows(/*isParallel=*/false, loops, [&]() {
     return emitter.forRange(
         emitter.constant(plan.headSize), /*isParallel=*/true,
         [&](Value depth) -> LogicalResult {
-          scoreLoops[last] = depth;
-          Value value =
-              emitter.read(plan.scores, plan.getQueries(), scoreLoops);
+          loops[last] = depth;
+          Value value = emitter.read(plan.scores, plan.getQueries(), loops);
           if (!value)
             return failure();
-          emitter.store(value, queries, at(depth, blockRows, local));
+          emitter.store(value, queries, at(depth, blockRows, localRow));
           return success();
         });
   });
@@ -104,26 +116,50 @@ LogicalResult AttentionEmitter::multiplyKeys() {
 }
 
 LogicalResult AttentionEmitter::computeLogits() {
-  emitter.redirect(plan.scores->getResult(0), [this](ArrayRef<Value>) {
-    return load(weights, at(localKey, blockRows, localRow));
-  });
+  int64_t most = blockRows / plan.groupSize;
+  if (plan.groupSize == 1 || headsInside || getConstantIntValue(headRows))
+    return computeLogitsOfRows();
+  // The innermost loop is short: vectors need the number of its iterations.
+  Value isFull =
+      arith::CmpIOp::create(builder, emitter.loc, arith::CmpIPredicate::eq,
+                            headRows, emitter.constant(most));
+  auto choice =
+      scf::IfOp::create(builder, emitter.loc, isFull, /*withElse=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(choice.elseBlock());
+  if (failed(computeLogitsOfRows()))
+    return failure();
+  llvm::SaveAndRestore known(headRows, emitter.constant(most));
+  builder.setInsertionPointToStart(choice.thenBlock());
+  return computeLogitsOfRows();
+}
+
+LogicalResult AttentionEmitter::computeLogitsOfRows() {
+  Value place;
+  emitter.redirect(plan.scores->getResult(0),
+                   [&](ArrayRef<Value>) { return load(weights, place); });
   (void)emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
     emitter.store(load(largest, local), next, local);
     return success();
   });
-  LogicalResult result = forBlock(keys, [&](Value place) -> LogicalResult {
-    SmallVector<Value> indices(ArrayRef<Value>(scoreLoops).take_front(row));
-    indices.push_back(emitter.add(firstRow, localRow));
-    indices.push_back(emitter.add(firstKey, localKey));
-    Value logit = emitter.element(plan.logits, indices);
-    if (!logit)
-      return failure();
-    emitter.store(logit, weights, place);
-    Value old = load(next, localRow);
-    emitter.store(select(arith::CmpFPredicate::OGT, logit, old, logit, old),
+  SmallVector<Value> indices(ArrayRef<Value>(scoreLoops).drop_back());
+  LogicalResult result =
+      emitter.forRange(keys, /*isParallel=*/false, [&](Value key) {
+        indices[middle] = emitter.add(firstKey, key);
+        return forRows(
+            /*isParallel=*/true, indices, [&]() -> LogicalResult {
+              place = at(key, blockRows, localRow);
+              Value logit = emitter.element(plan.logits, indices);
+              if (!logit)
+                return failure();
+              emitter.store(logit, weights, place);
+              Value old = load(next, localRow);
+              emitter.store(
+                  select(arith::CmpFPredicate::OGT, logit, old, logit, old),
                   next, localRow);
-    return success();
-  });
+              return success();
+            });
+      });
   emitter.endRedirect(plan.scores->getResult(0));
   return result;
 }
@@ -153,14 +189,17 @@ LogicalResult AttentionEmitter::correct() {
 }
 
 LogicalResult AttentionEmitter::exponentiate() {
-  return forBlock(keys, [&](Value place) {
-    Value power = math::ExpOp::create(
-        builder, emitter.loc,
-        make<arith::SubFOp>(load(weights, place), load(next, localRow)));
-    emitter.store(power, weights, place);
-    emitter.store(make<arith::AddFOp>(load(total, localRow), power), total,
-                  localRow);
-    return success();
+  return emitter.forRange(keys, /*isParallel=*/false, [&](Value key) {
+    return emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
+      Value place = at(key, blockRows, local);
+      Value power = math::ExpOp::create(
+          builder, emitter.loc,
+          make<arith::SubFOp>(load(weights, place), load(next, local)));
+      emitter.store(power, weights, place);
+      emitter.store(make<arith::AddFOp>(load(total, local), power), total,
+                    local);
+      return success();
+    });
   });
 }
 

@@ -25,23 +25,31 @@ public:
   mlir::LogicalResult emitTiles();
 
 private:
-  using Body = llvm::function_ref<mlir::LogicalResult(mlir::Value)>;
-  mlir::LogicalResult
-  forBlock(mlir::Value keys,
-           llvm::function_ref<mlir::LogicalResult(mlir::Value)> body);
+  /// Runs over the rows of the tile, sets `localRow` and those loops of `loops`
+  /// that it stands for.
+  mlir::LogicalResult forRows(bool isParallel,
+                              llvm::SmallVector<mlir::Value> &loops,
+                              llvm::function_ref<mlir::LogicalResult()> body);
   mlir::LogicalResult emitTile(int64_t blockRows);
   mlir::LogicalResult packQueries();
+  /// operand[firstKey + k, c] -> panel[k, c].
   mlir::LogicalResult packRows(mlir::OpOperand *operand,
                                mlir::linalg::GenericOp op,
                                llvm::SmallVector<mlir::Value> &loops,
                                unsigned along, unsigned inner, int64_t width,
                                mlir::Value panel);
   mlir::LogicalResult emitBlock();
+  /// weights[k, r] = sum over depth of keys[k, depth] * queries[depth, r].
   mlir::LogicalResult multiplyKeys();
+  /// Replaces scores by logits; next[r] becomes the largest so far.
   mlir::LogicalResult computeLogits();
+  mlir::LogicalResult computeLogitsOfRows();
+  /// Scales what was summed up so far to the new largest logits.
   mlir::LogicalResult correct();
   mlir::LogicalResult exponentiate();
+  /// sums[r, c] += sum over keys of weights[k, r] * values[k, c].
   mlir::LogicalResult multiplyValues();
+  /// Divides by the sums of exponentials, and what follows element by element.
   mlir::LogicalResult emitResults();
 
   void fill(mlir::Value buffer, int64_t count, double value);
@@ -78,9 +86,11 @@ private:
   llvm::SmallVector<mlir::Value> scoreSizes, productSizes, scoreLoops,
       productLoops;
   mlir::Value numRows, numKeys, rowTiles;
-  // Of the current tile: its rows, and buffers on the stack.
+  // Of the current tile: its rows, those of `headRows` queries of each head of
+  // a group, and buffers on the stack.
   int64_t blockRows = 0;
-  mlir::Value firstRow, rows;
+  bool headsInside = false; ///< the rows of one query are neighbours
+  mlir::Value firstHead, firstRow, headRows, rows;
   mlir::Value queries; ///< [headSize, blockRows]
   mlir::Value weights; ///< [blockKeys, blockRows]: scores, logits, exponentials
   mlir::Value sums;    ///< [blockRows, valueSize]: weighted values
@@ -89,7 +99,7 @@ private:
       valuePanel; ///< [blockKeys, headSize], [blockKeys, valueSize]
   // Of the current block.
   mlir::Value firstKey, keys;
-  mlir::Value localKey, localRow, localColumn;
+  mlir::Value localRow, localColumn;
 };
 
 } // namespace cinch

@@ -10,6 +10,8 @@ using namespace cinch;
 /// Keys per block, rows per tile where few and where many: the block of scores
 /// stays in the second level cache with the queries and the results.
 static constexpr int64_t maxBlockKeys = 128, fewRows = 8, manyRows = 64;
+/// Most heads whose access to keys and values is compared.
+static constexpr int64_t maxHeads = 256;
 
 /// exp(x - y) for the arguments `x` and `y` of the region of `op`.
 static bool isShiftedExp(Value value, linalg::GenericOp op) {
@@ -99,6 +101,62 @@ static std::optional<int64_t> getRowStride(linalg::GenericOp op,
   return stride;
 }
 
+/// True if `op` reads the same of `operand` at all `size` indices of loop
+/// `loop` that are in one group of `group`.
+static bool isSharedByGroup(linalg::GenericOp op, OpOperand *operand,
+                            unsigned loop, int64_t size, int64_t group) {
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  AffineExpr dim = getAffineDimExpr(loop, op.getContext());
+  auto isShared = [&](AffineExpr expr) {
+    if (!expr.isFunctionOfDim(loop))
+      return true;
+    auto at = [&](int64_t index) {
+      return expr.replace(dim, getAffineConstantExpr(index, op.getContext()));
+    };
+    for (int64_t index = 0; index < size; ++index)
+      if (at(index) != at(index - index % group))
+        return false;
+    return true;
+  };
+  return llvm::all_of(map.getResults(), isShared);
+}
+
+/// The largest group of heads that fits into a tile and reads the same keys and
+/// values.
+static int64_t findGroup(AttentionPlan &plan) {
+  if (plan.numBatch == 0)
+    return 1;
+  unsigned loop = plan.numBatch - 1;
+  int64_t size = plan.product.getStaticLoopRanges()[loop];
+  if (ShapedType::isDynamic(size) || size > maxHeads)
+    return 1;
+  for (int64_t group = std::min(size, manyRows); group > 1; --group)
+    if (size % group == 0 &&
+        isSharedByGroup(plan.scores, plan.getKeys(), loop, size, group) &&
+        isSharedByGroup(plan.product, plan.getValues(), loop, size, group))
+      return group;
+  return 1;
+}
+
+/// Rows per tile for `numRows` rows (nullopt: not known) of each of `groupSize`
+/// heads.
+static SmallVector<int64_t> chooseBlockRows(std::optional<int64_t> numRows,
+                                            int64_t groupSize) {
+  auto align = [](int64_t rows) -> int64_t {
+    return llvm::alignTo(std::max(rows, fewRows), fewRows);
+  };
+  if (numRows && *numRows * groupSize <= manyRows)
+    return {align(*numRows * groupSize)};
+  // Of each head as many as make whole vectors.
+  int64_t headRows = manyRows / groupSize;
+  if (headRows > fewRows)
+    headRows -= headRows % fewRows;
+  int64_t few = align(groupSize), many = align(headRows * groupSize);
+  if (numRows || few == many)
+    return {many};
+  return {few, many};
+}
+
 std::optional<AttentionPlan>
 AttentionPlan::compute(const KernelSchedule &schedule) {
   AttentionPlan plan;
@@ -140,11 +198,7 @@ AttentionPlan::compute(const KernelSchedule &schedule) {
   plan.blockKeys = maxBlockKeys;
   if (plan.numKeys && *plan.numKeys < maxBlockKeys)
     plan.blockKeys = llvm::PowerOf2Ceil(std::max<int64_t>(*plan.numKeys, 1));
-  plan.blockRows = {fewRows, manyRows};
-  if (plan.numRows && *plan.numRows <= fewRows)
-    plan.blockRows = {fewRows};
-  else if (plan.numRows)
-    plan.blockRows = {
-        std::min<int64_t>(llvm::alignTo(*plan.numRows, fewRows), manyRows)};
+  plan.groupSize = findGroup(plan);
+  plan.blockRows = chooseBlockRows(plan.numRows, plan.groupSize);
   return plan;
 }

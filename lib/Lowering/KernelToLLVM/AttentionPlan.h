@@ -20,16 +20,27 @@ struct AttentionPlan {
   llvm::SmallVector<unsigned> dimOfLoop;
 
   int64_t headSize = 0, valueSize = 0; ///< sizes of depth and columns
+  /// Rows and keys of a batch entry, where they are static.
   std::optional<int64_t> numRows, numKeys;
+  /// How many neighbours along the last loop of the batch (heads, for grouped
+  /// queries) share a tile, because they read the same keys and values.
+  int64_t groupSize = 1;
   /// Elements between neighbouring keys where keys (values) are read in place;
   /// else blocks of them are packed.
   std::optional<int64_t> keyStride, valueStride;
 
   int64_t blockKeys = 0;
-  /// Rows per tile, ascending: the first that holds all rows is used, the last
-  /// where there are more.
+  /// Rows per tile, those of all heads of a group counted, ascending: the first
+  /// that holds all rows is used, the last where there are more.
   llvm::SmallVector<int64_t> blockRows;
 
+  /// Whether the rows of one query are neighbours in a tile of `blockRows`
+  /// rows; else those of one head are.
+  bool areHeadsInside(int64_t blockRows) const {
+    return groupSize != 1 && blockRows / groupSize < 8;
+  }
+  /// The most rows of one head in a tile.
+  int64_t getHeadRows() const { return blockRows.back() / groupSize; }
   mlir::OpOperand *getQueries() { return scores.getDpsInputOperand(0); }
   mlir::OpOperand *getKeys() { return scores.getDpsInputOperand(1); }
   mlir::OpOperand *getValues() { return product.getDpsInputOperand(1); }

@@ -1,11 +1,12 @@
 //===- AttentionToLoops.cpp - attention over microkernels -----------------===//
 //
-// A tile is a block of rows (queries) of one batch entry. It walks the keys in
-// blocks and keeps, per row, the largest logit so far, the sum of exponentials
-// and the weighted values; each block corrects them when the largest logit
-// grows (Milakov and Gimelshein, "Online normalizer calculation for softmax",
-// 2018; Dao et al., "FlashAttention", 2022, algorithm 1). The scores of a block
-// are on the stack only.
+// A tile is a block of rows (queries) of one batch entry, or of a group of
+// heads that read the same keys and values. It walks the keys in blocks and
+// keeps, per row, the largest logit so far, the sum of exponentials and the
+// weighted values; each block corrects them when the largest logit grows
+// (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018;
+// Dao et al., "FlashAttention", 2022, algorithm 1). The scores of a block are
+// on the stack only.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/AttentionEmitter.h"
@@ -15,8 +16,6 @@
 using namespace mlir;
 using namespace cinch;
 
-/// Runs over the elements of the block, rows inside.
-
 Value AttentionEmitter::makeSpace() {
   scoreSizes = emitter.loopSizes(plan.scores);
   productSizes = emitter.loopSizes(plan.product);
@@ -24,24 +23,15 @@ Value AttentionEmitter::makeSpace() {
     return nullptr;
   numRows = scoreSizes[row];
   numKeys = scoreSizes[middle];
-  rowTiles = emitter.ceilDiv(numRows, emitter.constant(plan.blockRows.back()));
+  rowTiles = emitter.ceilDiv(numRows, emitter.constant(plan.getHeadRows()));
   Value tiles = rowTiles;
+  if (plan.numBatch)
+    productSizes[row - 1] = emitter.floorDiv(productSizes[row - 1],
+                                             emitter.constant(plan.groupSize));
   for (unsigned loop = 0; loop < plan.numBatch; ++loop)
     tiles = emitter.mul(tiles, productSizes[loop]);
   return tiles;
 }
-
-/// operand[firstKey + k, c] -> panel[k, c].
-
-/// weights[k, r] = sum over depth of keys[k, depth] * queries[depth, r].
-
-/// Replaces scores by logits; next[r] becomes the largest so far.
-
-/// Scales what was summed up so far to the new largest logits.
-
-/// sums[r, c] += sum over keys of weights[k, r] * values[k, c].
-
-/// Divides by the sums of exponentials, and what follows element by element.
 
 LogicalResult AttentionEmitter::emitResults() {
   (void)emitter.forRange(rows, /*isParallel=*/true, [&](Value local) {
@@ -54,24 +44,18 @@ LogicalResult AttentionEmitter::emitResults() {
     Value sum = load(sums, at(localRow, plan.valueSize, localColumn));
     return make<arith::MulFOp>(sum, load(total, localRow));
   });
-  SmallVector<Value> indices(schedule.rank);
-  auto set = [&](unsigned loop, Value value) {
-    productLoops[loop] = value;
-    indices[plan.dimOfLoop[loop]] = value;
-  };
-  for (unsigned loop = 0; loop < row; ++loop)
-    set(loop, productLoops[loop]);
-  LogicalResult emitted =
-      emitter.forRange(rows, /*isParallel=*/false, [&](Value r) {
-        localRow = r;
-        set(row, emitter.add(firstRow, r));
-        return emitter.forRange(emitter.constant(plan.valueSize),
-                                /*isParallel=*/true, [&](Value column) {
-                                  localColumn = column;
-                                  set(middle, column);
-                                  return emitRoots(schedule, emitter, indices);
-                                });
-      });
+  SmallVector<Value> loops(productLoops);
+  LogicalResult emitted = forRows(/*isParallel=*/false, loops, [&]() {
+    return emitter.forRange(emitter.constant(plan.valueSize),
+                            /*isParallel=*/true, [&](Value column) {
+                              localColumn = loops[middle] = column;
+                              SmallVector<Value> indices(schedule.rank);
+                              for (auto [loop, dim] :
+                                   llvm::enumerate(plan.dimOfLoop))
+                                indices[dim] = loops[loop];
+                              return emitRoots(schedule, emitter, indices);
+                            });
+  });
   emitter.endRedirect(result);
   return emitted;
 }
@@ -90,7 +74,13 @@ LogicalResult AttentionEmitter::emitTile(int64_t size) {
   if (!plan.valueStride)
     valuePanel = emitter.allocateStack(f32, plan.blockKeys * plan.valueSize);
 
-  rows = emitter.min(emitter.sub(numRows, firstRow), emitter.constant(size));
+  headsInside = plan.areHeadsInside(size);
+  int64_t mostRows = size / plan.groupSize;
+  bool isAlwaysFull = plan.numRows && *plan.numRows % mostRows == 0;
+  headRows = emitter.constant(mostRows);
+  if (!isAlwaysFull)
+    headRows = emitter.min(emitter.sub(numRows, firstRow), headRows);
+  rows = emitter.mul(headRows, emitter.constant(plan.groupSize));
   if (failed(packQueries()))
     return failure();
   fill(sums, size * plan.valueSize, 0);
@@ -116,17 +106,19 @@ LogicalResult AttentionEmitter::emitTiles() {
                                       emitter.constant(1));
   Value rest = tiles.getInductionVar();
   firstRow = emitter.mul(emitter.rem(rest, rowTiles),
-                         emitter.constant(plan.blockRows.back()));
+                         emitter.constant(plan.getHeadRows()));
   rest = emitter.floorDiv(rest, rowTiles);
   for (unsigned loop = row; loop-- > 0;) {
     Value index = loop ? emitter.rem(rest, productSizes[loop]) : rest;
+    if (loop + 1 == row)
+      index = firstHead = emitter.mul(index, emitter.constant(plan.groupSize));
     scoreLoops[loop] = productLoops[loop] = index;
     if (loop)
       rest = emitter.floorDiv(rest, productSizes[loop]);
   }
   if (plan.blockRows.size() == 1)
     return emitTile(plan.blockRows.front());
-  int64_t few = plan.blockRows.front();
+  int64_t few = plan.blockRows.front() / plan.groupSize;
   Value isFew =
       arith::CmpIOp::create(builder, emitter.loc, arith::CmpIPredicate::sle,
                             numRows, emitter.constant(few));
@@ -134,7 +126,7 @@ LogicalResult AttentionEmitter::emitTiles() {
       scf::IfOp::create(builder, emitter.loc, isFew, /*withElse=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(choice.thenBlock());
-  if (failed(emitTile(few)))
+  if (failed(emitTile(plan.blockRows.front())))
     return failure();
   builder.setInsertionPointToStart(choice.elseBlock());
   return emitTile(plan.blockRows.back());
@@ -143,7 +135,7 @@ LogicalResult AttentionEmitter::emitTiles() {
 static int64_t getTileGrain(const AttentionPlan &plan) {
   if (!plan.numRows || !plan.numKeys)
     return grainByFlops;
-  int64_t rows = std::min(*plan.numRows, plan.blockRows.back());
+  int64_t rows = std::min(*plan.numRows, plan.getHeadRows()) * plan.groupSize;
   return getGrain(2 * rows * *plan.numKeys * (plan.headSize + plan.valueSize));
 }
 

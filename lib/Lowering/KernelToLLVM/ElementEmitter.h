@@ -57,7 +57,8 @@ public:
   /// Stores f32 zeros to the elements `begin` .. `end - 1` of a stack buffer.
   void fillZeros(mlir::Value base, mlir::Value begin, mlir::Value end);
   /// Marks the iterations of `loop` as independent of each other.
-  void markParallel(mlir::scf::ForOp loop);
+  /// `staysLoop`: it is not unrolled before it is vectorized.
+  void markParallel(mlir::scf::ForOp loop, bool staysLoop = false);
 
   /// Index arithmetic, folded, placed outside the loops it does not depend on.
   mlir::Value constant(int64_t value);

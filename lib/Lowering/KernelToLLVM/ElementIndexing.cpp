@@ -139,13 +139,17 @@ ElementEmitter::forRange(Value count, bool isParallel,
   return body(loop.getInductionVar());
 }
 
-void ElementEmitter::markParallel(scf::ForOp loop) {
+void ElementEmitter::markParallel(scf::ForOp loop, bool staysLoop) {
   MLIRContext *context = builder.getContext();
   auto group = cast<LLVM::AccessGroupAttr>(accessGroups[0]);
+  LLVM::LoopUnrollAttr unroll;
+  if (staysLoop)
+    unroll = LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(true), {},
+                                       {}, {}, {}, {}, {});
   loop->setAttr("loop_annotation",
                 LLVM::LoopAnnotationAttr::get(
-                    context, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
-                    {}, ArrayRef<LLVM::AccessGroupAttr>{group}));
+                    context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {},
+                    {}, {}, ArrayRef<LLVM::AccessGroupAttr>{group}));
 }
 
 //===----------------------------------------------------------------------===//
