@@ -207,3 +207,47 @@ def test_rows_that_are_all_masked_are_nan(tmp_path):
     got, _ = harness.run_model(binary, inputs, tmp_path)
     assert np.isnan(got["y"][:, :, 1]).all()
     assert np.isfinite(got["y"][:, :, [0, 2]]).all()
+
+
+def layer(path, added, width=48, heads=4):
+    """y = `added` to an attention of projections of `x` with itself, projected."""
+    rng = np.random.default_rng(3)
+
+    def weight(name):
+        return name, (rng.standard_normal((width, width)) / width ** 0.5).astype(
+            np.float32)
+
+    split = np.array([0, 0, heads, width // heads], np.int64)
+    nodes = [("MatMul", ["x", "wq"], ["q"], {}),
+             ("MatMul", ["x", "wk"], ["k"], {}), ("MatMul", ["x", "wv"], ["v"], {})]
+    for name, perm in (("q", [0, 2, 1, 3]), ("k", [0, 2, 3, 1]), ("v", [0, 2, 1, 3])):
+        nodes += [("Reshape", [name, "split"], [name + "s"], {}),
+                  ("Transpose", [name + "s"], [name + "t"], {"perm": perm})]
+    nodes += [("MatMul", ["qt", "kt"], ["s"], {}), ("Softmax", ["s"], ["p"], {"axis": 3}),
+              ("MatMul", ["p", "vt"], ["o"], {}),
+              ("Transpose", ["o"], ["ot"], {"perm": [0, 2, 1, 3]}),
+              ("Reshape", ["ot", "join"], ["r"], {}), ("MatMul", ["r", "wo"], ["z"], {}),
+              ("Add", ["z", added], ["y"], {})]
+    build(path, nodes, [("x", TensorProto.FLOAT, ("b", "t", width))],
+          [("split", split), ("join", np.array([0, 0, width], np.int64)),
+           weight("wq"), weight("wk"), weight("wv"), weight("wo")],
+          ("b", "t", width))
+
+
+@pytest.mark.parametrize("added", ["x", "q"])
+def test_result_takes_the_place_of_the_queries(added, tmp_path):
+    """Queries, keys and values are the peak; or keys, values and the result, where
+    the queries are read later and lie where the output will be."""
+    path = tmp_path / "model.onnx"
+    layer(path, added)
+    binary = harness.compile_model(path, tmp_path / "model.so")
+    for batch, tokens in ((1, 1), (1, 8), (3, 65), (2, 200)):
+        inputs = {"x": np.random.default_rng(tokens).standard_normal(
+            (batch, tokens, 48)).astype(np.float32)}
+        want = harness.run_onnxruntime(str(path), inputs)
+        for threads in (1, 2):
+            got, stats = harness.run_model(binary, inputs, tmp_path, "--measure-memory",
+                                           f"--threads={threads}")
+            assert harness.relative_error(got, want) <= TOLERANCE
+        assert stats["predicted_peak_bytes"] == 3 * inputs["x"].nbytes
+        assert stats["measured_peak_bytes"] == stats["predicted_peak_bytes"]

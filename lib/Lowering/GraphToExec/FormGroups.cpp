@@ -57,6 +57,39 @@ void Grouping::markEpilogues(Block &block) {
   }
 }
 
+/// True for a transpose that moves whole rows.
+static bool isRowTranspose(Operation *op) {
+  auto transpose = dyn_cast<graph::TransposeOp>(op);
+  return transpose &&
+         transpose.getPermutation().back() ==
+             static_cast<int64_t>(transpose.getPermutation().size()) - 1;
+}
+
+static bool isInverse(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+  return a.size() == b.size() &&
+         llvm::all_of(llvm::seq<size_t>(0, a.size()), [&](size_t axis) {
+           return a[b[axis]] == static_cast<int64_t>(axis);
+         });
+}
+
+/// Cuts `chain`, which a matmul reads through from its operand on, where an
+/// attention can write the rows in the order in which it reads its queries: the
+/// result can take their place then.
+void Grouping::leaveToAttention(SmallVectorImpl<Operation *> &chain) const {
+  auto found = llvm::find_if(chain, [&](Operation *op) {
+    Operation *product = op->getOperand(0).getDefiningOp();
+    if (!isRowTranspose(op) || !attentions.contains(product))
+      return false;
+    auto scores = cast<graph::MatmulOp>(attentions.lookup(product));
+    auto queries = scores.getLhs().getDefiningOp<graph::TransposeOp>();
+    return queries && isInverse(queries.getPermutation(),
+                                cast<graph::TransposeOp>(op).getPermutation());
+  });
+  chain.truncate(found - chain.begin());
+  while (!chain.empty() && getPlace(chain.back(), shapes) == Place::View)
+    chain.pop_back();
+}
+
 void Grouping::markMatmuls(Block &block) {
   for (auto matmul : block.getOps<graph::MatmulOp>()) {
     if (!live.contains(matmul))
@@ -71,16 +104,19 @@ void Grouping::markMatmuls(Block &block) {
       if (op != matmul)
         parts[op] = matmul;
     if (!attention.empty())
-      attentions.insert(matmul);
+      attentions[matmul] = attention.front();
   }
   for (auto matmul : block.getOps<graph::MatmulOp>())
     if (live.contains(matmul))
-      for (OpOperand &operand : matmul->getOpOperands())
-        for (Operation *op : findReadThrough(operand, shapes, live)) {
+      for (OpOperand &operand : matmul->getOpOperands()) {
+        SmallVector<Operation *> chain = findReadThrough(operand, shapes, live);
+        leaveToAttention(chain);
+        for (Operation *op : chain) {
           Operation *whole = parts.lookup(matmul);
           parts[op] = whole ? whole : matmul;
           readThrough.insert(op);
         }
+      }
 }
 
 std::optional<size_t> Grouping::findCommonCluster(Operation *op) const {
@@ -144,14 +180,6 @@ bool Grouping::isRowStatistic(Operation *op, const Cluster &cluster) const {
       return false;
   // The result keeps the axes (as 1 or in full), so it aligns with the space.
   return dims(op).size() == space.size();
-}
-
-/// True for a transpose that moves whole rows.
-static bool isRowTranspose(Operation *op) {
-  auto transpose = dyn_cast<graph::TransposeOp>(op);
-  return transpose &&
-         transpose.getPermutation().back() ==
-             static_cast<int64_t>(transpose.getPermutation().size()) - 1;
 }
 
 /// True if `op` can be computed where a contraction writes its result: nothing

@@ -48,6 +48,7 @@ private:
   }
   void markEpilogues(mlir::Block &block);
   void markMatmuls(mlir::Block &block);
+  void leaveToAttention(llvm::SmallVectorImpl<mlir::Operation *> &chain) const;
   bool mayJoin(mlir::Operation *op, const Lowering &lowering,
                const Cluster &cluster) const;
   bool mayJoinContraction(mlir::Operation *op, const Lowering &lowering,
@@ -68,8 +69,8 @@ private:
   llvm::DenseMap<mlir::Operation *, size_t> clusterOf;
   /// Operations that should end a contraction kernel rather than join others.
   llvm::DenseSet<mlir::Operation *> epilogues;
-  /// Matmuls that end an attention.
-  llvm::DenseSet<mlir::Operation *> attentions;
+  /// Matmuls that end an attention, with those of its scores.
+  llvm::DenseMap<mlir::Operation *, mlir::Operation *> attentions;
   /// The matmul whose kernel an operation is part of in any case.
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> parts;
 };

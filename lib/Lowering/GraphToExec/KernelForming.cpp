@@ -105,6 +105,10 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   kernel.scalars.assign(body.getScalars().begin(), body.getScalars().end());
   kernel.faults.assign(body.getFaults().begin(), body.getFaults().end());
   KernelKind kind = group.isAttention ? KernelKind::Attention : body.kind;
+  SmallVector<Value> products;
+  for (Operation *op : group.ops)
+    if (group.isAttention && isa<graph::MatmulOp>(op))
+      products.push_back(body.tensor(op->getResult(0)).value);
   kernel.body = body.finish();
   kernel.body->setAttr(exec::kernelBodyAttrName, builder.getUnitAttr());
   kernel.body->setAttr(exec::kindAttrName,
@@ -112,12 +116,10 @@ LogicalResult ProgramWriter::formKernel(Group group) {
   kernel.body->setAttr("exec.ops", builder.getArrayAttr(names));
   kernel.name = getKernelName(group.ops);
   kernel.flops = flops;
-  // These write an element once, after their last read at its place.
-  bool mayShare =
-      kind == KernelKind::Generic || kind == KernelKind::Contraction;
-  if (fuse && mayShare)
+  // The others write an element once, after their last read at its place.
+  if (fuse && kind != KernelKind::Loops)
     for (auto [input, result] :
-         findInPlacePairs(kernel.body, group.inputs.size()))
+         findInPlacePairs(kernel.body, group.inputs.size(), products))
       if (isa<TensorType>(group.inputs[input].getType()) &&
           shapes.get(group.inputs[input]).dims ==
               shapes.get(group.results[result]).dims &&
@@ -194,93 +196,4 @@ LogicalResult ProgramWriter::formKernels() {
     for (auto &[root, kernel] : kernels)
       kernel.body.erase();
   return success(allFormed);
-}
-
-namespace {
-
-/// Follows the reads of the inputs of one body.
-struct PlaceCheck {
-  /// True if every use of `value`, which has the shape of the result, is at the
-  /// place that is written, or of the row that is written.
-  bool isAligned(Value value, bool isRow = false);
-  DenseMap<Value, bool> known;
-};
-
-} // namespace
-
-static ArrayRef<int64_t> getShape(Value tensor) {
-  return cast<RankedTensorType>(tensor.getType()).getShape();
-}
-
-/// True if `map` reads each axis at the loop at which `space` has it, or at 0.
-static bool readsOwnRow(AffineMap map, AffineMap space) {
-  if (map.getNumResults() != space.getNumResults())
-    return false;
-  return llvm::all_of(
-      llvm::zip(map.getResults(), space.getResults()), [](auto pair) {
-        auto [place, spacePlace] = pair;
-        return place == spacePlace || isa<AffineConstantExpr>(place);
-      });
-}
-
-/// The map of the first operand that a reduction reads in full: the space of
-/// its rows.
-static AffineMap getSpaceMap(linalg::GenericOp reduction) {
-  for (AffineMap map : reduction.getIndexingMapsArray())
-    if (map.isPermutation())
-      return map;
-  return reduction.getIndexingMapsArray().front();
-}
-
-bool PlaceCheck::isAligned(Value value, bool isRow) {
-  auto [entry, isNew] = known.try_emplace(value, true);
-  if (!isNew)
-    return entry->second;
-  bool result = llvm::all_of(value.getUses(), [&](OpOperand &use) {
-    Operation *user = use.getOwner();
-    if (isa<tensor::DimOp>(user))
-      return true;
-    if (isa<func::ReturnOp>(user))
-      return !isRow;
-    if (auto insert = dyn_cast<tensor::InsertSliceOp>(user))
-      return !isRow && use.get() == insert.getSource();
-    auto generic = dyn_cast<linalg::GenericOp>(user);
-    if (!generic || !generic.isDpsInput(&use))
-      return false;
-    AffineMap map = generic.getMatchingIndexingMap(&use);
-    AffineMap outMap =
-        generic.getIndexingMapsArray()[generic.getNumDpsInputs()];
-    // A row statistic may be read anywhere in its row, but in no other row.
-    bool isReduction = generic.getNumReductionLoops() != 0;
-    if (isRow && !readsOwnRow(map, isReduction ? getSpaceMap(generic) : outMap))
-      return false;
-    if (!isRow && (isReduction ? !map.isPermutation() : map != outMap))
-      return false;
-    return llvm::all_of(generic.getResults(), [&](Value next) {
-      bool nextIsRow =
-          isReduction || (isRow && getShape(next) == getShape(value));
-      return isAligned(next, nextIsRow);
-    });
-  });
-  known[value] = result;
-  return result;
-}
-
-SmallVector<std::pair<unsigned, unsigned>>
-cinch::form::findInPlacePairs(func::FuncOp body, unsigned numInputs) {
-  SmallVector<std::pair<unsigned, unsigned>> pairs;
-  for (auto [number, result] : llvm::enumerate(body.getResultTypes()))
-    for (unsigned input = 0; input < numInputs; ++input) {
-      auto inputType =
-          cast<RankedTensorType>(body.getArgument(input).getType());
-      auto resultType = cast<RankedTensorType>(result);
-      unsigned inputBits = inputType.getElementTypeBitWidth(),
-               resultBits = resultType.getElementTypeBitWidth();
-      if (std::max(inputBits, 8u) != std::max(resultBits, 8u) ||
-          inputType.getRank() != resultType.getRank())
-        continue;
-      if (PlaceCheck().isAligned(body.getArgument(input)))
-        pairs.push_back({input, static_cast<unsigned>(number)});
-    }
-  return pairs;
 }

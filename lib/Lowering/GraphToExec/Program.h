@@ -81,11 +81,15 @@ private:
   unsigned numSteps = 0;
 };
 
-/// The pairs [input, result] of a body of kind generic that may share a buffer:
-/// every read of the input is at the place of the element that is written, or
-/// in a row statistic of the row that is written.
+/// The pairs [input, result] of a body that may share a buffer: every read of
+/// the input is at the place of the element that is written, or in a row
+/// statistic of the row that is written. Of an attention, whose scores and
+/// result are `products` (else empty), also the queries, where a row of them is
+/// at the place of the row of the result: a tile reads its queries before it
+/// writes, and no others.
 llvm::SmallVector<std::pair<unsigned, unsigned>>
-findInPlacePairs(mlir::func::FuncOp body, unsigned numInputs);
+findInPlacePairs(mlir::func::FuncOp body, unsigned numInputs,
+                 llvm::ArrayRef<mlir::Value> products);
 
 } // namespace cinch::form
 

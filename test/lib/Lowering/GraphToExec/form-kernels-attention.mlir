@@ -88,3 +88,81 @@ func.func @chain_of_softmaxes(%x: tensor<4x8xf32> {graph.name = "x"}, %w: tensor
   %c = graph.matmul %t by %w {names = ["c"]} : tensor<4x8xf32> by tensor<8x8xf32> -> tensor<4x8xf32>
   return %c : tensor<4x8xf32>
 }
+
+// -----
+
+// The result may lie over the queries, whose rows are at the same places, and
+// over what is added to it.
+// CHECK-LABEL: func.func @over_queries
+// CHECK: exec.kernel @{{.*}}(%[[Q:.*]], %{{.*}}, %{{.*}}, %{{.*}}) {{.*}}in_place = [array<i64: 0, 0>, array<i64: 3, 0>]
+// CHECK: func.func private
+func.func @over_queries(
+    %q: tensor<2x5x8xf32> {graph.name = "q"}, %k: tensor<2x8x7xf32> {graph.name = "k"},
+    %v: tensor<2x7x8xf32> {graph.name = "v"}, %r: tensor<2x5x8xf32> {graph.name = "r"})
+    -> (tensor<2x5x8xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %s = graph.matmul %q by %k {names = ["s"]} : tensor<2x5x8xf32> by tensor<2x8x7xf32> -> tensor<2x5x7xf32>
+  %p = graph.softmax %s {axis = 2 : i64, names = ["p"]} : tensor<2x5x7xf32> -> tensor<2x5x7xf32>
+  %o = graph.matmul %p by %v {names = ["o"]} : tensor<2x5x7xf32> by tensor<2x7x8xf32> -> tensor<2x5x8xf32>
+  %y = graph.add %o, %r {names = ["y"]} : tensor<2x5x8xf32>, tensor<2x5x8xf32> -> tensor<2x5x8xf32>
+  return %y : tensor<2x5x8xf32>
+}
+
+// -----
+
+// Other tiles read the queries too, as keys.
+// CHECK-LABEL: func.func @queries_are_keys
+// CHECK: exec.kernel @
+// CHECK-NOT: in_place
+// CHECK: func.func private
+func.func @queries_are_keys(
+    %q: tensor<2x8x8xf32> {graph.name = "q"}, %v: tensor<2x8x8xf32> {graph.name = "v"})
+    -> (tensor<2x8x8xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %k = graph.transpose %q by [0, 2, 1] {names = ["k"]} : tensor<2x8x8xf32> -> tensor<2x8x8xf32>
+  %s = graph.matmul %q by %k {names = ["s"]} : tensor<2x8x8xf32> by tensor<2x8x8xf32> -> tensor<2x8x8xf32>
+  %p = graph.softmax %s {axis = 2 : i64, names = ["p"]} : tensor<2x8x8xf32> -> tensor<2x8x8xf32>
+  %y = graph.matmul %p by %v {names = ["y"]} : tensor<2x8x8xf32> by tensor<2x8x8xf32> -> tensor<2x8x8xf32>
+  return %y : tensor<2x8x8xf32>
+}
+
+// -----
+
+// The result has its rows where it is read; other rows of the queries are there,
+// and all of a bias is read before.
+// CHECK-LABEL: func.func @rows_elsewhere
+// CHECK: exec.kernel @
+// CHECK-NOT: in_place
+// CHECK: func.func private
+func.func @rows_elsewhere(
+    %q: tensor<4x4x4xf32> {graph.name = "q"}, %k: tensor<4x4x4xf32> {graph.name = "k"},
+    %v: tensor<4x4x4xf32> {graph.name = "v"}, %b: tensor<4x4x4xf32> {graph.name = "b"})
+    -> (tensor<4x4x4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %s = graph.matmul %q by %k {names = ["s"]} : tensor<4x4x4xf32> by tensor<4x4x4xf32> -> tensor<4x4x4xf32>
+  %l = graph.add %s, %b {names = ["l"]} : tensor<4x4x4xf32>, tensor<4x4x4xf32> -> tensor<4x4x4xf32>
+  %p = graph.softmax %l {axis = 2 : i64, names = ["p"]} : tensor<4x4x4xf32> -> tensor<4x4x4xf32>
+  %o = graph.matmul %p by %v {names = ["o"]} : tensor<4x4x4xf32> by tensor<4x4x4xf32> -> tensor<4x4x4xf32>
+  %y = graph.transpose %o by [1, 0, 2] {names = ["y"]} : tensor<4x4x4xf32> -> tensor<4x4x4xf32>
+  return %y : tensor<4x4x4xf32>
+}
+
+// -----
+
+// Queries are read by token: the result is written so, and the matmul behind it
+// reads it as it is.
+// CHECK-LABEL: func.func @by_token
+// CHECK: %[[O:.*]] = exec.kernel @k_transpose_matmul_softmax_matmul_transpose(%[[Q:.*]], %{{.*}}, %{{.*}}) {{.*}}in_place = [array<i64: 0, 0>]
+// CHECK: %[[ROWS:.*]] = exec.view %[[O]]
+// CHECK: exec.kernel @k_matmul(%[[ROWS]],
+func.func @by_token(
+    %q: tensor<5x2x8xf32> {graph.name = "q"}, %k: tensor<2x8x7xf32> {graph.name = "k"},
+    %v: tensor<2x7x8xf32> {graph.name = "v"}, %w: tensor<16x16xf32> {graph.name = "w"})
+    -> (tensor<5x16xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %c = graph.constant dense<[5, 16]> : tensor<2xi64> {names = ["c"]}
+  %qt = graph.transpose %q by [1, 0, 2] {names = ["qt"]} : tensor<5x2x8xf32> -> tensor<2x5x8xf32>
+  %s = graph.matmul %qt by %k {names = ["s"]} : tensor<2x5x8xf32> by tensor<2x8x7xf32> -> tensor<2x5x7xf32>
+  %p = graph.softmax %s {axis = 2 : i64, names = ["p"]} : tensor<2x5x7xf32> -> tensor<2x5x7xf32>
+  %o = graph.matmul %p by %v {names = ["o"]} : tensor<2x5x7xf32> by tensor<2x7x8xf32> -> tensor<2x5x8xf32>
+  %t = graph.transpose %o by [1, 0, 2] {names = ["t"]} : tensor<2x5x8xf32> -> tensor<5x2x8xf32>
+  %rows = graph.reshape %t to %c {names = ["rows"]} : tensor<5x2x8xf32>, tensor<2xi64> -> tensor<5x16xf32>
+  %y = graph.matmul %rows by %w {names = ["y"]} : tensor<5x16xf32> by tensor<16x16xf32> -> tensor<5x16xf32>
+  return %y : tensor<5x16xf32>
+}
