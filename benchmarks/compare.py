@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Compares compiled models with ONNX Runtime and OpenVINO on this machine.
 
-    compare.py [--only NAME,...] [--rounds N] [--threads N] [-o FILE.md]
-               [--json FILE.json]
+    compare.py [--only NAME,...] [--tokens N] [--rounds N] [--threads N]
+               [-o FILE.md] [--json FILE.json]
 
-Every model of test/models/workloads.py at its first size, and two kernels. The
-engines take turns in rounds: cinch-run in a process of its own, the others in
-this one, whose threads sleep meanwhile. A round times as many runs as fit into
-the same fraction of a second for all, and takes their median; the table has the
-median over the rounds, ratios are those of the same rounds. Memory is the arena
+Every model of test/models/workloads.py at its first size, and a few kernels; with
+--tokens, the models of text with so many tokens at once. The engines take turns in
+rounds: cinch-run in a process of its own, the others in this one, whose threads
+sleep meanwhile. A round times as many runs as fit into the same fraction of a second
+for all, and takes their median; the table has the median over the rounds, ratios are
+those of the same rounds. Memory is the arena
 (cinch-run --measure-memory) against the live peak of ONNX Runtime, seen from its
 allocations (peers.py; needs a C compiler). OpenVINO takes part if it is installed:
 pip install -r benchmarks/requirements.txt. Needs a build (tools/setup.sh).
@@ -185,7 +186,7 @@ def write(result, arguments):
     text = (f"{arguments.threads} threads, medians of {arguments.rounds} rounds; load "
             f"average {first:.1f} before, {last:.1f} after.\n\n"
             + format_models(result["models"], names) + "\n"
-            + format_kernels(result["kernels"], names))
+            + (format_kernels(result["kernels"], names) if result["kernels"] else ""))
     if arguments.output:
         with open(arguments.output, "w") as file:
             file.write(text)
@@ -199,6 +200,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="NAME,...")
+    parser.add_argument("--tokens", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("-o", dest="output", default="", metavar="FILE.md")
@@ -213,6 +215,10 @@ def main():
     for workload in workloads.WORKLOADS:
         if only and not {workload.name, workload.model} & only:
             continue
+        if arguments.tokens:
+            workload = workloads.with_tokens(workload, arguments.tokens)
+            if not workload:
+                continue
         inputs = workloads.feed(workload, harness.load_model(workload.model))
         try:
             result["models"][workload.name] = compare(
@@ -223,7 +229,7 @@ def main():
         print(workload.name, file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="cinch-kernels-") as folder:
         for name, make in kernels.KERNELS.items():
-            if only and name.split()[0] not in only:
+            if arguments.tokens or only and name.split()[0] not in only:
                 continue
             path = os.path.join(folder, "kernel.onnx")
             inputs, flops = make(path)

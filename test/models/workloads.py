@@ -73,6 +73,18 @@ WORKLOADS = [
 ]
 MODELS = sorted({w.model for w in WORKLOADS})
 
+def with_tokens(workload, tokens):
+    """The workload with one size, its first with `tokens` tokens; None where it is
+    not about several tokens, or has a fixed number of them."""
+    sizes = workload.sizes[0] if workload.sizes else {}
+    ids = sizes.get("input_ids")
+    if ids is None or ids[1] == 1:
+        return None
+    return dataclasses.replace(workload, sizes=(
+        {name: [ids[0], tokens] if shape == ids else shape
+         for name, shape in sizes.items()},))
+
+
 # Exclusive upper end of random integers, by input.
 _LIMITS = {"bytes": 257, "input_ids": 4000, "src": 40}
 _VOCABULARY = {"tiny_lm": 128}
