@@ -24,9 +24,14 @@ struct LaunchOptions {
   unsigned threads = 0;
 };
 
+/// Whether a launch is possible at all: sizes, shared memory, and what the
+/// kernel says of itself.
+Error checkLaunch(const Kernel &kernel, const LaunchConfig &config,
+                  const Architecture &architecture);
+
 /// Runs every block of a launch and adds what it did to `counters`.
-/// `parameters`: `kernel.parameterBytes` bytes. Checks the configuration
-/// against the kernel and `architecture`. A fault stops the launch; the one
+/// `parameters`: `kernel.parameterBytes` bytes. Fails where checkLaunch does. A
+/// fault stops the launch; the one
 /// reported is that of the lowest block. Results and counters do not depend on
 /// the number of host threads.
 Error launch(const Kernel &kernel, const LaunchConfig &config,

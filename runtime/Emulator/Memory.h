@@ -50,8 +50,9 @@ struct Allocation {
 /// but what a kernel touches may not be freed while it runs.
 class Memory {
 public:
-  /// `capacity`: bytes that may be allocated at once.
-  explicit Memory(uint64_t capacity) : capacity(capacity) {}
+  /// `capacity`: bytes that may be allocated at once. `base`: first address.
+  explicit Memory(uint64_t capacity, uint64_t base = uint64_t(1) << 40)
+      : capacity(capacity), next(base) {}
 
   /// Allocates `bytes`, which must not be 0. The bytes count as not written.
   Error allocate(size_t bytes, uint64_t &outAddress);
@@ -68,6 +69,10 @@ public:
   /// Repeats the `width` (1, 2 or 4) bytes of `value` `count` times.
   Error fill(uint64_t address, uint32_t value, unsigned width, size_t count);
 
+  /// A number for the records of a launch (Allocation::writers), other than
+  /// those that records hold.
+  uint32_t startLaunch();
+
   uint64_t getCapacity() const { return capacity; }
   uint64_t getUsed() const;
   uint64_t getPeak() const;
@@ -80,8 +85,9 @@ private:
   mutable std::mutex mutex;
   /// By their first address.
   std::map<uint64_t, std::unique_ptr<Allocation>> allocations;
-  uint64_t next = uint64_t(1) << 40;
+  uint64_t next;
   uint64_t used = 0, peak = 0;
+  uint32_t launches = 0;
 };
 
 } // namespace cinch::emulator
