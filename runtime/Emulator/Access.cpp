@@ -15,26 +15,35 @@ uint64_t cinch::emulator::countSectors(uint64_t *addresses, unsigned count) {
   return uint64_t(std::unique(addresses, addresses + count) - addresses);
 }
 
+/// Passes over the banks for the words that lanes [first, last) ask for.
+static unsigned countPasses(const uint32_t *offsets, LaneMask mask,
+                            unsigned words, unsigned first, unsigned last) {
+  // Of each bank the words asked for; several lanes may share one.
+  uint32_t seen[32][kLanes];
+  uint8_t perBank[32] = {};
+  unsigned most = 0;
+  for (unsigned lane = first; lane < last; ++lane) {
+    if (!(mask >> lane & 1))
+      continue;
+    for (unsigned i = 0; i < words; ++i) {
+      uint32_t word = offsets[lane] / 4 + i, bank = word % 32;
+      uint32_t *begin = seen[bank], *end = begin + perBank[bank];
+      if (std::find(begin, end, word) != end)
+        continue;
+      *end = word;
+      most = std::max<unsigned>(most, ++perBank[bank]);
+    }
+  }
+  return most;
+}
+
 uint64_t cinch::emulator::countWavefronts(const uint32_t *offsets,
                                           LaneMask mask, uint32_t bytes) {
   // Of 8 (16) bytes a lane, a half (quarter) of the warp fills the banks.
   const unsigned words = std::max(bytes / 4, 1u), lanes = kLanes / words;
   uint64_t wavefronts = 0;
-  for (unsigned first = 0; first < kLanes; first += lanes) {
-    uint32_t seen[kLanes];
-    unsigned numSeen = 0;
-    for (unsigned lane = first; lane < first + lanes; ++lane)
-      if (mask >> lane & 1)
-        for (unsigned word = 0; word < words; ++word)
-          seen[numSeen++] = offsets[lane] / 4 + word;
-    if (!std::is_sorted(seen, seen + numSeen))
-      std::sort(seen, seen + numSeen);
-    numSeen = unsigned(std::unique(seen, seen + numSeen) - seen);
-    unsigned perBank[32] = {}, most = 0;
-    for (unsigned i = 0; i < numSeen; ++i)
-      most = std::max(most, ++perBank[seen[i] % 32]);
-    wavefronts += most;
-  }
+  for (unsigned first = 0; first < kLanes; first += lanes)
+    wavefronts += countPasses(offsets, mask, words, first, first + lanes);
   return wavefronts;
 }
 
@@ -65,7 +74,7 @@ char *Access::at(Space space, uint64_t address, unsigned lane) {
       address -= kLocalWindow;
     }
   }
-  if (address % bytes)
+  if (address & (bytes - 1))
     fault(lane, Code::MisalignedAddress, space, address, "is not aligned");
   switch (space) {
   case Space::Shared:

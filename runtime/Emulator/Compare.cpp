@@ -136,7 +136,7 @@ static bool takeRelations(Decoder &decoder, uint32_t &set) {
 
 bool cinch::emulator::decodeSetp(Decoder &decoder) {
   Instruction &instruction = *decoder.instruction;
-  uint32_t set;
+  uint32_t set = 0;
   Type type = decoder.takeType();
   if (!takeRelations(decoder, set))
     return false;

@@ -64,11 +64,8 @@ namespace {
 /// Spreads the blocks of a launch over host threads.
 class Grid {
 public:
-  Grid(const LaunchState &launch, unsigned threads)
-      : launch(launch), numThreads(threads) {
-    const uint32_t *grid = launch.config.grid;
-    numBlocks = uint64_t(grid[0]) * grid[1] * grid[2];
-  }
+  Grid(const LaunchState &launch, unsigned threads, uint64_t blocks)
+      : launch(launch), numThreads(threads), numBlocks(blocks) {}
 
   Error run(Counters &counters) {
     unsigned count = unsigned(std::min<uint64_t>(numThreads, numBlocks));
@@ -96,19 +93,26 @@ private:
       try {
         block.run(index);
       } catch (const Fault &fault) {
-        std::lock_guard<std::mutex> lock(mutex);
-        if (index < faulty) {
-          faulty = index;
-          error = fault.error;
-        }
-        return;
+        return report(index, fault.error);
+      } catch (const std::bad_alloc &) {
+        return report(index, {Code::OutOfMemory,
+                              "kernel " + launch.kernel.name +
+                                  ": the host has no memory to run it"});
       }
     }
   }
 
+  void report(uint64_t index, const Error &what) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (index >= faulty)
+      return;
+    faulty = index;
+    error = what;
+  }
+
   const LaunchState &launch;
   const unsigned numThreads;
-  uint64_t numBlocks;
+  const uint64_t numBlocks;
   std::atomic<uint64_t> next{0}, faulty{~uint64_t(0)};
   std::mutex mutex;
   Error error;
@@ -124,7 +128,9 @@ Error cinch::emulator::launch(const Kernel &kernel, const LaunchConfig &config,
     return error;
   const Program &program = *kernel.program;
   const uint32_t *sizes = config.block;
-  std::vector<uint32_t> fences(program.hasFences ? 1 << 24 : 0);
+  const uint64_t blocks =
+      uint64_t(config.grid[0]) * config.grid[1] * config.grid[2];
+  std::vector<uint32_t> fences;
   LaunchState state = {kernel,
                        program,
                        config,
@@ -144,7 +150,9 @@ Error cinch::emulator::launch(const Kernel &kernel, const LaunchConfig &config,
     threads = 1;
   ++counters.launches;
   try {
-    return Grid(state, threads).run(counters);
+    if (program.hasFences)
+      fences.resize(std::min<uint64_t>(blocks, 1 << 24));
+    return Grid(state, threads, blocks).run(counters);
   } catch (const std::bad_alloc &) {
     return {Code::OutOfMemory,
             "kernel " + kernel.name + ": the host has no memory to run it"};

@@ -5,44 +5,67 @@
 
 using namespace cinch::emulator;
 
-/// Instruction::flags: the type of an element, and whether the access is
-/// ordered (volatile, relaxed, acquire, release).
-static constexpr uint32_t kTypeMask = 255, kOrdered = 256;
+/// Instruction::flags: the access is volatile, relaxed, acquire or release.
+static constexpr uint32_t kOrdered = 1;
 
-/// Arguments: the results, then the base.
+/// Arguments: the results, then the base. Elements are of T; those of signed
+/// types are extended to the width of their register.
+template <typename T>
 static void runLoad(Warp &warp, const Instruction &instruction, LaneMask mask) {
-  Type type = Type(instruction.flags & kTypeMask);
-  unsigned size = bytesOf(type), shift = 64 - 8 * size;
-  Access access(warp, instruction, AccessKind::Load, size * instruction.count,
-                instruction.flags & kOrdered);
+  Access access(warp, instruction, AccessKind::Load,
+                sizeof(T) * instruction.count, instruction.flags & kOrdered);
   const Arg &base = instruction.args.back();
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     unsigned lane = __builtin_ctz(rest);
     const char *from = access.at(base, lane);
     for (unsigned i = 0; i < instruction.count; ++i) {
-      uint64_t value = 0;
-      memcpy(&value, from + i * size, size);
-      if (isSigned(type)) // extended to the width of the register
-        value = uint64_t(int64_t(value << shift) >> shift);
-      warp.setCell(instruction.args[i], lane, value);
+      T value;
+      memcpy(&value, from + i * sizeof(T), sizeof(T));
+      warp.setCell(instruction.args[i], lane, uint64_t(int64_t(value)));
     }
   }
 }
 
 /// Arguments: the base, then the values.
+template <typename T>
 static void runStore(Warp &warp, const Instruction &instruction,
                      LaneMask mask) {
-  unsigned size = bytesOf(Type(instruction.flags & kTypeMask));
-  Access access(warp, instruction, AccessKind::Store, size * instruction.count,
-                instruction.flags & kOrdered);
+  Access access(warp, instruction, AccessKind::Store,
+                sizeof(T) * instruction.count, instruction.flags & kOrdered);
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     unsigned lane = __builtin_ctz(rest);
     char *to = access.at(instruction.args[0], lane);
     for (unsigned i = 0; i < instruction.count; ++i) {
-      const Arg &value = instruction.args[1 + i];
-      memcpy(to + i * size, warp.row(value) + lane * (value.isWide ? 8 : 4),
-             size);
+      T value = warp.get<T>(instruction.args[1 + i], lane);
+      memcpy(to + i * sizeof(T), &value, sizeof(T));
     }
+  }
+}
+
+static Handler pickLoad(Type type) {
+  bool hasSign = isSigned(type);
+  switch (bytesOf(type)) {
+  case 1:
+    return hasSign ? runLoad<int8_t> : runLoad<uint8_t>;
+  case 2:
+    return hasSign ? runLoad<int16_t> : runLoad<uint16_t>;
+  case 4:
+    return hasSign ? runLoad<int32_t> : runLoad<uint32_t>;
+  default:
+    return runLoad<uint64_t>;
+  }
+}
+
+static Handler pickStore(Type type) {
+  switch (bytesOf(type)) {
+  case 1:
+    return runStore<uint8_t>;
+  case 2:
+    return runStore<uint16_t>;
+  case 4:
+    return runStore<uint32_t>;
+  default:
+    return runStore<uint64_t>;
   }
 }
 
@@ -78,7 +101,6 @@ static bool takeElements(Decoder &decoder, Type &type) {
   unsigned bytes = bytesOf(type);
   if (!bytes || bytes > 8 || bytes * instruction.count > 16)
     return decoder.fail("has no form for this type");
-  instruction.flags = uint32_t(type);
   return true;
 }
 
@@ -90,8 +112,8 @@ bool cinch::emulator::decodeLoad(Decoder &decoder) {
   if (!takeAccess(decoder, space, isOrdered) || !takeElements(decoder, type) ||
       !decoder.expectOperands(2, 2))
     return false;
-  instruction.flags |= isOrdered ? kOrdered : 0;
-  instruction.run = runLoad;
+  instruction.flags = isOrdered ? kOrdered : 0;
+  instruction.run = pickLoad(type);
   const ptx::Operand &result = decoder.getOperand(0);
   bool isVector = result.kind == ptx::Operand::Vector;
   if (isVector ? result.elements.size() != instruction.count
@@ -114,8 +136,8 @@ bool cinch::emulator::decodeStore(Decoder &decoder) {
     return false;
   if (space == Space::Param)
     return decoder.fail("parameters cannot be written");
-  instruction.flags |= isOrdered ? kOrdered : 0;
-  instruction.run = runStore;
+  instruction.flags = isOrdered ? kOrdered : 0;
+  instruction.run = pickStore(type);
   if (!decoder.readAddress(0, space))
     return false;
   const ptx::Operand &source = decoder.getOperand(1);

@@ -3,6 +3,7 @@
 #define CINCH_RUNTIME_EMULATOR_SHAREDMEMORY_H
 
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace cinch::emulator {
@@ -39,13 +40,21 @@ private:
     uint32_t epoch = 0;
     uint8_t warp = 0;
     uint8_t bytes = 0;
-    bool isAtomic = false;
+    uint16_t isAtomic = 0;
+
+    bool operator==(const Touch &other) const {
+      return memcmp(this, &other, sizeof(Touch)) == 0;
+    }
   };
   static constexpr uint8_t kManyWarps = 255;
 
   template <typename Visit>
   Complaint forEachWord(uint32_t offset, uint32_t bytes, Visit visit);
-  Complaint conflict(const Touch &touch, uint8_t bytes, unsigned warp) const;
+  Complaint conflict(const Touch &touch, uint8_t bytes, unsigned warp) const {
+    if (touch.epoch != epoch || touch.warp == warp || !(touch.bytes & bytes))
+      return nullptr;
+    return "races with another warp: no barrier between the two accesses";
+  }
   void record(Touch &touch, uint8_t bytes, unsigned warp, bool isAtomic);
   Complaint checkBytes(uint32_t offset, uint32_t bytes, bool isRead) const;
 

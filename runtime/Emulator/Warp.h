@@ -50,7 +50,10 @@ public:
   }
   /// Writes `value` into a cell, zero-extended to its width.
   void setCell(const Arg &arg, unsigned lane, uint64_t value) {
-    memcpy(row(arg) + lane * (arg.isWide ? 8 : 4), &value, arg.isWide ? 8 : 4);
+    if (arg.isWide)
+      memcpy(row(arg) + lane * 8, &value, 8);
+    else
+      memcpy(row(arg) + lane * 4, &value, 4);
   }
   LaneMask getPredicate(const Arg &arg) const {
     return arg.isNegated ? ~predicates[arg.row] : predicates[arg.row];
