@@ -98,7 +98,8 @@ char *Access::atGlobal(uint64_t address, unsigned lane) {
           ? global.write(address, bytes, warp.index, isOrdered, complaint)
           : global.update(address, bytes, warp.index, complaint);
   if (complaint)
-    fault(lane, Code::IllegalAddress, Space::Global, address, complaint);
+    fault(lane, found ? Code::LaunchFailed : Code::IllegalAddress,
+          Space::Global, address, complaint);
   globals[numGlobals++] = address;
   return found;
 }

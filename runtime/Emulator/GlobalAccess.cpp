@@ -118,12 +118,12 @@ char *GlobalAccess::read(uint64_t address, uint32_t bytes, unsigned warp,
   if (!found)
     return nullptr;
   if (!last->isWritten(offset, bytes)) {
-    complaint = "reads global memory that nothing wrote";
-    return nullptr;
+    complaint = "reads what nothing wrote";
+    return found;
   }
   for (size_t word = offset / 4; word * 4 < offset + bytes; ++word)
     if ((complaint = recordRead(word, warp, isAtomic)))
-      return nullptr;
+      return found;
   return found;
 }
 
@@ -138,7 +138,7 @@ char *GlobalAccess::write(uint64_t address, uint32_t bytes, unsigned warp,
   if (bytes >= 4)
     for (size_t word = offset / 4; word * 4 < offset + bytes; ++word)
       if ((complaint = recordWrite(word, warp, isAtomic)))
-        return nullptr;
+        return found;
   return found;
 }
 
@@ -148,11 +148,11 @@ char *GlobalAccess::update(uint64_t address, uint32_t bytes, unsigned warp,
   if (!found)
     return nullptr;
   if (!last->isWritten(offset, bytes)) {
-    complaint = "updates global memory that nothing wrote";
-    return nullptr;
+    complaint = "updates what nothing wrote";
+    return found;
   }
   for (size_t word = offset / 4; word * 4 < offset + bytes; ++word)
     if ((complaint = recordWrite(word, warp, /*isAtomic=*/true)))
-      return nullptr;
+      return found;
   return found;
 }

@@ -26,9 +26,9 @@ public:
   void passBarrier() { ++epoch; }
   void fence();
 
-  /// The bytes at `address`; null with `complaint` set if there is no such
-  /// allocation, it is left, or another rule is broken. `address` is aligned to
-  /// `bytes`, which is a power of two up to 16.
+  /// The bytes at `address`, which is aligned to `bytes`, a power of two up to
+  /// 16. Sets `complaint` if a rule is broken; null if no allocation holds
+  /// them.
   char *read(uint64_t address, uint32_t bytes, unsigned warp, bool isAtomic,
              const char *&complaint);
   char *write(uint64_t address, uint32_t bytes, unsigned warp, bool isAtomic,

@@ -3,6 +3,7 @@
 #include "runtime/Emulator/Warp.h"
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 
 using namespace cinch::emulator;
@@ -70,11 +71,16 @@ public:
   Error run(Counters &counters) {
     unsigned count = unsigned(std::min<uint64_t>(numThreads, numBlocks));
     std::vector<std::unique_ptr<Block>> blocks;
+    std::vector<std::thread> helpers;
     for (unsigned i = 0; i < count; ++i)
       blocks.push_back(std::make_unique<Block>(launch));
-    std::vector<std::thread> helpers;
-    for (unsigned i = 1; i < count; ++i)
-      helpers.emplace_back([this, &blocks, i] { work(*blocks[i]); });
+    helpers.reserve(count);
+    try {
+      for (unsigned i = 1; i < count; ++i)
+        helpers.emplace_back([this, &blocks, i] { work(*blocks[i]); });
+    } catch (const std::system_error &) {
+      // The host has no more threads: the ones there are take all blocks.
+    }
     work(*blocks[0]);
     for (std::thread &helper : helpers)
       helper.join();

@@ -189,14 +189,26 @@ bool Parser::parseDirective() {
     return skipTo(";");
   if (take(".entry"))
     return parseKernel();
-  if (token.is(".func"))
-    return fail("functions that are called are not supported: inline them");
+  if (take(".func"))
+    return refuseFunction();
   if (token.is(".global") || token.is(".const") || token.is(".shared")) {
     start.space = token.text.substr(1);
     advance();
     return parseVariable(module.variables, start);
   }
   return fail("'" + std::string(token.text) + "' is not known here");
+}
+
+/// .func (result) name (…)
+bool Parser::refuseFunction() {
+  while (take("("))
+    if (!skipTo(")"))
+      return false;
+  std::string name;
+  return parseWord(name) &&
+         fail("the function '" + name +
+              "' is called, which is not supported: inline it (there is no "
+              "printf, malloc or assert here)");
 }
 
 bool Parser::parseVariableType(Variable &variable) {

@@ -27,6 +27,7 @@ private:
   bool parseHeader();
   bool parseDirective();
   bool parseVariable(std::vector<Variable> &variables, const Variable &start);
+  bool refuseFunction();
   bool parseVariableType(Variable &variable);
   bool parseDeclarator(Variable &variable);
   bool parseInitializer(Variable &variable);

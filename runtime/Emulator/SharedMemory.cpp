@@ -31,7 +31,7 @@ Complaint SharedMemory::checkBytes(uint32_t offset, uint32_t bytes,
                  : "writes bytes that cp.async may still be writing: wait "
                    "for its group first";
     if (isRead && state[i] == Unwritten)
-      return "reads shared memory that nothing wrote";
+      return "reads what nothing wrote";
   }
   return nullptr;
 }

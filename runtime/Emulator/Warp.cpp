@@ -276,7 +276,9 @@ Warp::State Warp::run() {
     count.thread += __builtin_popcount(mask);
     if (block.budget-- == 0)
       fault(instruction, __builtin_ctz(active), Code::LaunchTimeout,
-            "is where the block reached the limit of instructions");
+            "is where the block was stopped, after " +
+                std::to_string(block.launch.maxInstructions) +
+                " warp instructions");
     if (instruction.flow == Flow::Branch) {
       branch(instruction, mask);
     } else if (mask == 0) {
