@@ -45,28 +45,44 @@ struct BF16 {
 };
 
 // What is computed, in double and to odd, so that one rounding is left.
-struct Add {
-  static double apply(double a, double b, double) { return addToOdd(a, b); }
+
+/// Sums of `F::addends`.
+template <typename F> struct Sum {
+  static double apply(double a, double b, double c, Rounding rounding) {
+    auto [x, y] = F::addends(a, b, c);
+    double sum = addToOdd(x, y);
+    // What cancels is -0 on the way down, but for +0 and +0.
+    if (sum == 0 && rounding == Rounding::Down)
+      return std::signbit(x) || std::signbit(y) ? -0.0 : 0.0;
+    return sum;
+  }
+};
+struct Add : Sum<Add> {
+  static std::pair<double, double> addends(double a, double b, double) {
+    return {a, b};
+  }
   static float fast(float a, float b, float) { return a + b; }
 };
-struct Sub {
-  static double apply(double a, double b, double) { return addToOdd(a, -b); }
+struct Sub : Sum<Sub> {
+  static std::pair<double, double> addends(double a, double b, double) {
+    return {a, -b};
+  }
   static float fast(float a, float b, float) { return a - b; }
 };
-struct Mul {
-  static double apply(double a, double b, double) { return a * b; }
-  static float fast(float a, float b, float) { return a * b; }
-};
-struct Fma {
-  static double apply(double a, double b, double c) {
-    return fmaToOdd(a, b, c);
+struct Fma : Sum<Fma> {
+  static std::pair<double, double> addends(double a, double b, double c) {
+    return {a * b, c}; // exact: the operands have at most 24 bits
   }
   static float fast(float a, float b, float c) {
     return __builtin_fmaf(a, b, c);
   }
 };
+struct Mul {
+  static double apply(double a, double b, double, Rounding) { return a * b; }
+  static float fast(float a, float b, float) { return a * b; }
+};
 struct Div {
-  static double apply(double a, double b, double) {
+  static double apply(double a, double b, double, Rounding) {
     // The quotient of two floats is either exact or far from a tie.
     return a / b;
   }
@@ -74,20 +90,22 @@ struct Div {
 };
 // Of a number and a NaN the number; -0 is below +0.
 struct Min {
-  static double apply(double a, double b, double) {
+  static double apply(double a, double b, double = 0,
+                      Rounding = Rounding::Nearest) {
     if (std::isnan(a) || std::isnan(b))
       return std::isnan(a) ? b : a;
     return a == b ? (std::signbit(a) ? a : b) : std::min(a, b);
   }
-  static float fast(float a, float b, float) { return float(apply(a, b, 0)); }
+  static float fast(float a, float b, float) { return float(apply(a, b)); }
 };
 struct Max {
-  static double apply(double a, double b, double) {
+  static double apply(double a, double b, double = 0,
+                      Rounding = Rounding::Nearest) {
     if (std::isnan(a) || std::isnan(b))
       return std::isnan(a) ? b : a;
     return a == b ? (std::signbit(a) ? b : a) : std::max(a, b);
   }
-  static float fast(float a, float b, float) { return float(apply(a, b, 0)); }
+  static float fast(float a, float b, float) { return float(apply(a, b)); }
 };
 } // namespace
 
@@ -107,14 +125,15 @@ static typename Format::Bits computeOne(uint32_t flags, typename Format::Bits a,
     y = flush<Format>(y);
     z = flush<Format>(z);
   }
-  double value = F::apply(x, y, z);
+  const Rounding rounding = Rounding(flags & kRounding);
+  double value = F::apply(x, y, z, rounding);
   if ((flags & kNan) && (std::isnan(x) || std::isnan(y)))
     value = NAN;
   if (flags & kSaturate)
-    value = std::isnan(value) ? 0 : std::clamp(value, 0.0, 1.0);
+    value = value > 0 ? std::min(value, 1.0) : 0; // NaN and -0 are +0
   if (flags & kRelu)
     value = std::isnan(value) ? value : std::max(value, 0.0);
-  auto bits = Format::store(value, Rounding(flags & kRounding));
+  auto bits = Format::store(value, rounding);
   if (flags & kFlush)
     bits = Format::store(flush<Format>(Format::load(bits)), Rounding::Nearest);
   return bits;
@@ -200,9 +219,9 @@ static void runDouble(Warp &warp, const Instruction &instruction,
       case 'f':
         return __builtin_fma(a, b, c);
       case '<':
-        return Min::apply(a, b, 0);
+        return Min::apply(a, b);
       default:
-        return Max::apply(a, b, 0);
+        return Max::apply(a, b);
       }
     });
   });

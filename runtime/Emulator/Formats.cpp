@@ -117,7 +117,3 @@ double cinch::emulator::addToOdd(double a, double b) {
   return toOdd(sum, (a - (sum - tail)) + (b - tail));
 }
 
-double cinch::emulator::fmaToOdd(double a, double b, double c) {
-  // Exact for operands of at most 26 bits: the product has no error.
-  return addToOdd(a * b, c);
-}

@@ -42,10 +42,9 @@ uint8_t doubleToE5M2(double value);
 float e4m3ToFloat(uint8_t bits);
 float e5m2ToFloat(uint8_t bits);
 
-/// a + b and a * b + c, rounded to odd: rounding the result again to fewer
-/// bits gives what rounding the exact value once would.
+/// a + b rounded to odd: rounding the result again to fewer bits gives what
+/// rounding the exact value once would.
 double addToOdd(double a, double b);
-double fmaToOdd(double a, double b, double c);
 
 } // namespace cinch::emulator
 

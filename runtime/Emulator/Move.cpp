@@ -209,7 +209,7 @@ static uint64_t convert(const Instruction &instruction, uint64_t bits) {
   if (flags & kIntegral)
     value = roundInteger(value, rounding);
   if (flags & kSaturate)
-    value = std::isnan(value) ? 0 : std::clamp(value, 0.0, 1.0);
+    value = value > 0 ? std::min(value, 1.0) : 0; // NaN and -0 are +0
   if ((flags & kRelu) && !std::isnan(value))
     value = std::max(value, 0.0);
   uint64_t result = storeFloat(to, value, rounding);
