@@ -3,7 +3,7 @@
 
     cmake --preset fuzz && cmake --build --preset fuzz && test/fuzz/run.py
 
-NAME: import, kernels, expr, load (default: all but kernels). Corpora are kept in
+NAME: import, kernels, expr, load, ptx (default: all but kernels). Corpora are kept in
 build-fuzz/corpus and begin with the seeds of write_seeds.py. An input that fails
 is kept in build-fuzz/findings; `build-fuzz/fuzzers/fuzz-NAME FILE` repeats it.
 Exits with 1 if there is one.
@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LIMITS = ["-timeout=25", "-rss_limit_mb=2560", "-malloc_limit_mb=1024"]
 SEEDS = {"kernels": "import"}
 # What runs when the time is short: the ones without MLIR take a tenth of it.
-SHARES = {"import": 1.0, "kernels": 1.0, "expr": 0.2, "load": 0.2}
+SHARES = {"import": 1.0, "kernels": 1.0, "expr": 0.2, "load": 0.2, "ptx": 0.4}
 
 
 def run(name, build, seconds):
@@ -51,7 +51,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(ROOT, "build-fuzz"))
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("names", nargs="*", default=["import", "expr", "load"])
+    parser.add_argument("names", nargs="*", default=["import", "expr", "load", "ptx"])
     arguments = parser.parse_args()
     write_seeds.main(os.path.join(arguments.build, "seeds"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

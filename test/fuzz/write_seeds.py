@@ -3,8 +3,9 @@
 
 FOLDER/import gets the small models of the ONNX standard's node tests, without
 repeats of one operator with the same attributes; FOLDER/load and FOLDER/expr
-what the runtime reads, written by hand.
+what the runtime reads, written by hand; FOLDER/ptx the kernels of the tests.
 """
+import glob
 import hashlib
 import json
 import os
@@ -73,6 +74,14 @@ def loads():
     yield 2, elf + body
 
 
+def kernels():
+    """PTX that nvcc made."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for path in sorted(glob.glob(f"{root}/runtime/Emulator/kernels/*.ptx")):
+        with open(path, "rb") as file:
+            yield file.read()
+
+
 def write(folder, seeds):
     os.makedirs(folder, exist_ok=True)
     count = 0
@@ -87,6 +96,7 @@ def main(folder):
     write(os.path.join(folder, "import"), models())
     write(os.path.join(folder, "load"), (bytes([k]) + data for k, data in loads()))
     write(os.path.join(folder, "expr"), (text.encode() for text in EXPRESSIONS))
+    write(os.path.join(folder, "ptx"), kernels())
 
 
 if __name__ == "__main__":
