@@ -14,6 +14,12 @@ bool Decoder::take(std::string_view modifier) {
   return false;
 }
 
+bool Decoder::has(std::string_view modifier) const {
+  const auto &modifiers = statement->modifiers;
+  return std::find(modifiers.begin(), modifiers.end(), modifier) !=
+         modifiers.end();
+}
+
 Type Decoder::takeType() {
   for (size_t i = 0; i < taken.size(); ++i) {
     Type type = typeFromName(statement->modifiers[i]);

@@ -42,6 +42,8 @@ public:
 
   /// True if the modifier is there; it is accounted for then.
   bool take(std::string_view modifier);
+  /// True if the modifier is there; leaves it to whoever takes it.
+  bool has(std::string_view modifier) const;
   /// The next type among the modifiers; None if there is none left.
   Type takeType();
   /// The one of `options` that is there; its index. Nothing if none is.

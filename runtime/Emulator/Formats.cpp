@@ -116,4 +116,3 @@ double cinch::emulator::addToOdd(double a, double b) {
   double sum = a + b, tail = sum - a;
   return toOdd(sum, (a - (sum - tail)) + (b - tail));
 }
-

@@ -164,6 +164,8 @@ bool cinch::emulator::decodeAdd(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatBinary(decoder, type, "add");
+  if (decoder.has("cc"))
+    return decodeCarry(decoder, type);
   if (type == Type::S32 && decoder.take("sat"))
     return finish(decoder, type, runBinary<int32_t, AddSat>, 2);
   return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Add, type), 2);
@@ -173,6 +175,8 @@ bool cinch::emulator::decodeSub(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatBinary(decoder, type, "sub");
+  if (decoder.has("cc"))
+    return decodeCarry(decoder, type);
   if (type == Type::S32 && decoder.take("sat"))
     return finish(decoder, type, runBinary<int32_t, SubSat>, 2);
   return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Sub, type), 2);
@@ -199,6 +203,8 @@ bool cinch::emulator::decodeMul(Decoder &decoder) {
 
 bool cinch::emulator::decodeMad(Decoder &decoder) {
   Type type = decoder.takeType();
+  if (decoder.has("cc"))
+    return decodeCarry(decoder, type);
   auto half = decoder.takeOne({"lo", "hi", "wide"});
   if (!half)
     return decoder.fail("expected .lo, .hi or .wide");

@@ -18,6 +18,9 @@ bool decodeMax(Decoder &);
 bool decodeNeg(Decoder &);
 bool decodeAbs(Decoder &);
 bool decodeSad(Decoder &);
+/// addc, subc, madc; and, after the type was taken, add, sub and mad with .cc.
+bool decodeWithCarry(Decoder &);
+bool decodeCarry(Decoder &, Type type);
 bool decodeDotProduct(Decoder &);
 bool decodeAnd(Decoder &);
 bool decodeOr(Decoder &);

@@ -90,6 +90,7 @@ void Warp::start() {
   localWritten.assign(local.size(), 0);
   live = existing;
   parked = anyWaiting = 0;
+  carry = carryWritten = 0;
   std::fill(std::begin(waiting), std::end(waiting), 0);
   std::fill(std::begin(at), std::end(at), 0);
   std::fill(std::begin(groups), std::end(groups), 0);

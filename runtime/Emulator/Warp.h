@@ -67,6 +67,9 @@ public:
   Block &block;
   const unsigned index;
 
+  /// The carries of the lanes, and who has one (Carry.cpp).
+  LaneMask carry = 0, carryWritten = 0;
+
   /// Bytes of local memory, lane by lane, and which were written.
   std::vector<char> local, localWritten;
 

@@ -57,6 +57,25 @@ TEST_F(Instructions, Products) {
   });
 }
 
+TEST_F(Instructions, Carries) {
+  // 128-bit sums and products of 64-bit words by 32-bit and 64-bit steps.
+  check("mov.b64 {%a32, %t}, %a64; mov.b64 {%b32, %n}, %b64; "
+        "add.cc.u32 %a32, %a32, %b32; addc.u32 %t, %t, %n; "
+        "mov.b64 %d64, {%a32, %t};",
+        INT64(a + b));
+  check("mov.b64 {%a32, %t}, %a64; mov.b64 {%b32, %n}, %b64; "
+        "sub.cc.u32 %a32, %a32, %b32; subc.cc.u32 %t, %t, %n; "
+        "mov.b64 %d64, {%a32, %t};",
+        INT64(a - b));
+  check("add.cc.u64 %a64, %a64, %b64; addc.u64 %d64, 0, 0;",
+        INT64(a + b < a ? 1 : 0));
+  check("sub.cc.s64 %a64, %a64, %b64; subc.s64 %d64, 0, 0;",
+        INT64(a < b ? ~uint64_t(0) : 0));
+  check(
+      "mad.lo.cc.u64 %a64, %b64, %c64, %a64; madc.hi.u64 %d64, %b64, %c64, 0;",
+      INT64(uint64_t(((unsigned __int128)(b)*c + a) >> 64)));
+}
+
 TEST_F(Instructions, Quotients) {
   // A divisor of 0 is undefined; or.b32 makes it odd.
   check("or.b32 %b32, %b32, 1; div.u32 %d32, %a32, %b32;", INT32(a / (b | 1)));
