@@ -299,27 +299,31 @@ bool cinch::emulator::decodeFma(Decoder &decoder) {
          decoder.read(3, type);
 }
 
-/// neg and abs: bits of the sign, of `Signs` in a cell. Flags: 1 abs.
+/// neg and abs: change the bits of `instruction.immediate`, the signs of a
+/// cell. Flags: 1 abs; 2 f32 whose subnormal numbers become zeros.
 template <typename T>
 static void runSign(Warp &warp, const Instruction &instruction, LaneMask mask) {
   const Cell<T> *a = cells<T>(warp, instruction.args[1]);
   T signs = T(instruction.immediate);
-  bool isAbs = instruction.flags & 1;
+  bool isAbs = instruction.flags & 1, isFlushed = instruction.flags & 2;
+  constexpr T kExponent = T(0x7F800000);
   forLanes<T>(warp, instruction.args[0], mask, [=](unsigned lane) -> T {
-    return isAbs ? T(a[lane]) & ~signs : T(a[lane]) ^ signs;
+    T value = isAbs ? T(a[lane]) & ~signs : T(a[lane]) ^ signs;
+    return isFlushed && !(value & kExponent) ? value & signs : value;
   });
 }
 
 bool cinch::emulator::decodeFloatUnary(Decoder &decoder, Type type,
                                        std::string_view opcode) {
   Instruction &instruction = *decoder.instruction;
-  if (decoder.take("ftz"))
-    return decoder.fail("with .ftz is not supported");
+  bool isFlushed = decoder.take("ftz");
+  if (isFlushed && type != Type::F32)
+    return decoder.fail("with .ftz is supported for .f32 only");
   bool isPacked = type == Type::F16x2 || type == Type::BF16x2;
   unsigned bytes = bytesOf(type);
   instruction.immediate =
       isPacked ? int64_t(0x80008000) : int64_t(uint64_t(1) << (8 * bytes - 1));
-  instruction.flags = opcode == "abs";
+  instruction.flags = (opcode == "abs") | (isFlushed ? 2 : 0);
   instruction.run = bytes == 8   ? runSign<uint64_t>
                     : bytes == 4 ? runSign<uint32_t>
                                  : runSign<uint16_t>;
