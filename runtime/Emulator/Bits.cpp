@@ -300,9 +300,11 @@ static void runExtract(Warp &warp, const Instruction &instruction,
       return field;
     if (start + length > width)
       return field;
-    T kept = T(field & ((T(1) << bits) - 1));
+    using Unsigned = std::make_unsigned_t<T>;
+    const Unsigned ones = (Unsigned(1) << bits) - 1;
+    T kept = T(Unsigned(field) & ones);
     bool isNegative = std::is_signed_v<T> && (kept >> (bits - 1) & 1);
-    return isNegative ? T(kept | T(~((T(1) << bits) - 1))) : kept;
+    return isNegative ? T(Unsigned(kept) | ~ones) : kept;
   });
 }
 
