@@ -65,8 +65,13 @@ bool Parser::parseBodyDirective(Function &function) {
       advance();
     return true;
   }
-  if (token.is(".param"))
-    return fail("calls are not supported: inline the function");
+  if (token.is(".param")) { // an argument of a call that follows
+    while (token.text.substr(0, 4) != "call" && token.kind != Token::End &&
+           token.kind != Token::Bad)
+      advance();
+    advance();
+    return refuseCall();
+  }
   return fail("'" + std::string(token.text) + "' is not known here");
 }
 
@@ -155,6 +160,15 @@ bool Parser::parseGuard(Function &function, Statement &statement) {
   return true;
 }
 
+/// call (result), name, (…); of which `call` was read.
+bool Parser::refuseCall() {
+  if (take("(") && (!skipTo(")") || !expect(",")))
+    return false;
+  return fail("the function '" + std::string(token.text) +
+              "' is called, which is not supported: inline it (there is no "
+              "printf, malloc or assert here)");
+}
+
 bool Parser::parseStatement(Function &function) {
   Statement statement;
   statement.line = token.line;
@@ -177,7 +191,7 @@ bool Parser::parseStatement(Function &function) {
     dot = next;
   }
   if (statement.opcode == "call")
-    return fail("calls are not supported: inline the function");
+    return refuseCall();
   while (!token.is(";")) {
     statement.operands.emplace_back();
     if (!parseOperand(statement.operands.back()))

@@ -190,7 +190,7 @@ bool Parser::parseDirective() {
   if (take(".entry"))
     return parseKernel();
   if (take(".func"))
-    return refuseFunction();
+    return skipFunction();
   if (token.is(".global") || token.is(".const") || token.is(".shared")) {
     start.space = token.text.substr(1);
     advance();
@@ -199,16 +199,15 @@ bool Parser::parseDirective() {
   return fail("'" + std::string(token.text) + "' is not known here");
 }
 
-/// .func (result) name (…)
-bool Parser::refuseFunction() {
-  while (take("("))
-    if (!skipTo(")"))
-      return false;
-  std::string name;
-  return parseWord(name) &&
-         fail("the function '" + name +
-              "' is called, which is not supported: inline it (there is no "
-              "printf, malloc or assert here)");
+/// .func (result) name (…) { … }: other compilers keep functions that they
+/// inlined everywhere. Only a call is refused.
+bool Parser::skipFunction() {
+  while (!token.is("{") && !token.is(";")) {
+    if (token.kind == Token::End || token.kind == Token::Bad)
+      return expect("{");
+    advance();
+  }
+  return take(";") || skipBraces();
 }
 
 bool Parser::parseVariableType(Variable &variable) {

@@ -27,7 +27,7 @@ private:
   bool parseHeader();
   bool parseDirective();
   bool parseVariable(std::vector<Variable> &variables, const Variable &start);
-  bool refuseFunction();
+  bool skipFunction();
   bool parseVariableType(Variable &variable);
   bool parseDeclarator(Variable &variable);
   bool parseInitializer(Variable &variable);
@@ -42,6 +42,7 @@ private:
   bool parseBodyDirective(Function &function);
   bool parseRegisters(Function &function);
   bool parseStatement(Function &function);
+  bool refuseCall();
   bool parseGuard(Function &function, Statement &statement);
   bool parseOperand(Operand &operand);
   bool parseSimpleOperand(Operand &operand);
