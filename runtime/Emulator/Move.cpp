@@ -20,6 +20,13 @@ static void runMovePredicate(Warp &warp, const Instruction &instruction,
                     warp.getPredicate(instruction.args[1]));
 }
 
+/// mov.pred p, 0 or another number: false, true.
+static void runSetPredicate(Warp &warp, const Instruction &instruction,
+                            LaneMask mask) {
+  warp.setPredicate(instruction.args[0], mask,
+                    instruction.immediate ? mask : 0);
+}
+
 /// d = {a, b, …}: args are d, then the parts. Immediate: bits of a part.
 static void runPack(Warp &warp, const Instruction &instruction, LaneMask mask) {
   const auto &args = instruction.args;
@@ -78,6 +85,12 @@ bool cinch::emulator::decodeMov(Decoder &decoder) {
   for (size_t i = 0; i < 2; ++i)
     if (decoder.getOperand(i).kind == ptx::Operand::Vector)
       return decodeParts(decoder, type, i);
+  const ptx::Operand &source = decoder.getOperand(1);
+  if (type == Type::Pred && source.kind == ptx::Operand::Immediate) {
+    decoder.instruction->run = runSetPredicate;
+    decoder.instruction->immediate = source.bits != 0;
+    return decoder.write(0, type);
+  }
   if (type == Type::Pred) {
     decoder.instruction->run = runMovePredicate;
   } else {
