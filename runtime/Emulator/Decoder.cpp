@@ -200,6 +200,10 @@ static uint64_t immediateBits(const ptx::Operand &operand, Type type) {
 std::optional<Arg> Decoder::findArg(const ptx::Operand &operand, Type type,
                                     bool mayBeWider) {
   bool isWide = bytesOf(type) == 8;
+  if (type == Type::Pred && operand.kind != ptx::Operand::Register) {
+    fail("expected a predicate");
+    return std::nullopt;
+  }
   switch (operand.kind) {
   case ptx::Operand::Register: {
     Arg arg = registerRows[operand.index];
@@ -224,10 +228,6 @@ std::optional<Arg> Decoder::findArg(const ptx::Operand &operand, Type type,
     return special;
   }
   case ptx::Operand::Immediate:
-    if (type == Type::Pred) { // selp and its like take a constant
-      fail("expected a predicate");
-      return std::nullopt;
-    }
     if (isFloat(type) && !operand.floatBytes && bytesOf(type) > 2) {
       fail("expected a float");
       return std::nullopt;
