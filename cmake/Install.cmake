@@ -1,7 +1,8 @@
-# What `cmake --install` puts where: the C headers, libcinch_rt (and the compiler
-# as libcinch), the tools, a CMake package `Cinch` (targets Cinch::cinch_rt,
-# Cinch::cinch_rt_static, Cinch::cinch; CINCH_TOOLS_FOLDER has the tools) and
-# pkg-config files of the same names.
+# What `cmake --install` puts where: the C headers, libcinch_rt, the emulated
+# CUDA device (and the compiler as libcinch), the tools, a CMake package `Cinch`
+# (targets Cinch::cinch_rt, Cinch::cinch_rt_static, Cinch::cinch,
+# Cinch::cinch_cuda_emulator; CINCH_TOOLS_FOLDER has the tools) and pkg-config
+# files of the runtime and the compiler.
 include(CMakePackageConfigHelpers)
 
 set(CINCH_PACKAGE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/Cinch)
@@ -10,14 +11,15 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/cinch TYPE INCLUDE
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE TYPE DOC)
 
 set(_libraries "")
-foreach(library cinch_rt cinch_rt_static cinch)
+foreach(library cinch_rt cinch_rt_static cinch cinch_cuda_emulator)
   if(TARGET ${library})
     list(APPEND _libraries ${library})
   endif()
 endforeach()
 install(TARGETS ${_libraries} EXPORT CinchTargets)
 install(EXPORT CinchTargets NAMESPACE Cinch:: DESTINATION ${CINCH_PACKAGE_FOLDER})
-foreach(tool cinch-opt cinch-compile cinch-run cinch-reduce cinch-lsp-server)
+foreach(tool cinch-opt cinch-compile cinch-run cinch-emulate cinch-reduce
+        cinch-lsp-server)
   if(TARGET ${tool})
     install(TARGETS ${tool} RUNTIME)
   endif()
