@@ -34,7 +34,7 @@ def find(prefix, name):
 
 
 def test_tools_run_from_the_installed_tree(prefix):
-    for tool in ("cinch-compile", "cinch-opt", "cinch-run"):
+    for tool in ("cinch-compile", "cinch-opt", "cinch-run", "cinch-emulate"):
         assert "0.1.0" in run(str(prefix / "bin" / tool), "--version")
 
 
@@ -65,6 +65,7 @@ def test_cmake_package(prefix, model, tmp_path):
         said = run(str(tmp_path / f"with_{kind}"))
         assert said.startswith("0.1.0: ") and "absent.so" in said
     assert run(str(tmp_path / "both"), model, str(tmp_path / "m.so")) == "0.1.0 0.1.0: y\n"
+    assert run(str(tmp_path / "emulator")) == "0.1.0: 1\n"
 
 
 def read_pkg_config(prefix, name):
