@@ -72,6 +72,7 @@ public:
     unsigned count = unsigned(std::min<uint64_t>(numThreads, numBlocks));
     std::vector<std::unique_ptr<Block>> blocks;
     std::vector<std::thread> helpers;
+    blocks.reserve(count);
     for (unsigned i = 0; i < count; ++i)
       blocks.push_back(std::make_unique<Block>(launch));
     helpers.reserve(count);
