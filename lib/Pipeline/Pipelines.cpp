@@ -56,6 +56,8 @@ void cinch::addExecPasses(OpPassManager &passes,
   if (!options.isReference) {
     // After fusion: only what is stored has a layout.
     passes.addPass(createAssignLayoutsPass());
+    // What layouts did not join for nothing.
+    passes.addPass(createJoinRowsPass());
     // Before the plan: it changes what the weights file holds.
     passes.addPass(createPackWeightsPass());
   }

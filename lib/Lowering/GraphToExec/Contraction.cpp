@@ -150,6 +150,11 @@ Tensor cinch::form::padWindows(KernelBody &body, const Tensor &in,
           if (begin == 0 && in.dims[at] == dims[at])
             continue;
           Value index = s.sub(indices[at], s.index(begin));
+          auto size = in.dims[at].asConstant(), count = dims[at].asConstant();
+          if (size && count && begin <= 0 && *count - begin <= *size) {
+            place[at] = index; // a part of it
+            continue;
+          }
           // One unsigned comparison covers both ends.
           Value fits = s.lt(index, sizes[at], /*isUnsigned=*/true);
           isInside = isInside ? s.both(isInside, fits) : fits;
@@ -164,7 +169,17 @@ Tensor cinch::form::padWindows(KernelBody &body, const Tensor &in,
 
 static LogicalResult lowerConv(Operation *operation, KernelBody &body) {
   auto op = cast<graph::ConvOp>(operation);
-  Tensor in = body.tensor(op.getInput()), filter = body.tensor(op.getFilter());
+  SmallVector<int64_t> begins(op.getPads().take_front(op.getStrides().size()));
+  Value source = op.getInput();
+  // A slice in front that is part of the kernel is padding that crops.
+  bool isPart = !body.isDefined(source) && !ShapeTable::splat(source);
+  if (isPart) {
+    auto slice = source.getDefiningOp<graph::SliceOp>();
+    auto part = getStaticSlice(slice, body.getShapes());
+    begins[part->axis - 2] -= part->start;
+    source = slice.getInput();
+  }
+  Tensor in = body.tensor(source), filter = body.tensor(op.getFilter());
   auto resultDims = body.dims(op.getResult());
   MLIRContext *context = op.getContext();
   unsigned rank = in.rank(), spatial = rank - 2;
@@ -182,10 +197,9 @@ static LogicalResult lowerConv(Operation *operation, KernelBody &body) {
         (resultDims[axis + 2] - Expr(1)) * Expr(op.getStrides()[axis]) +
         (filter.dims[axis + 2] - Expr(1)) * Expr(op.getDilations()[axis]) +
         Expr(1));
-  SmallVector<int64_t> begins(op.getPads().take_front(spatial));
   bool isPadded =
       llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; });
-  if (isPadded || !in.value)
+  if (isPadded || isPart || !in.value)
     in = padWindows(body, in, begins, extents,
                     [&](Scalars &s) { return s.integer(in.signless(), 0); });
 

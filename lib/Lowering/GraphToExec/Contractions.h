@@ -17,8 +17,8 @@ contract(KernelBody &body, mlir::Operation *op, llvm::ArrayRef<Operand> ins,
 Tensor materializeSplat(KernelBody &body, const Tensor &splat);
 
 /// `in` [N, C, spatial...] with `begins` elements of `filler` before each
-/// spatial axis and as many after it as make its size `extents`; `in` itself if
-/// that changes nothing.
+/// spatial axis and as many after it as make its size `extents`, fewer than
+/// none to leave elements out; `in` itself if that changes nothing.
 Tensor padWindows(KernelBody &body, const Tensor &in,
                   llvm::ArrayRef<int64_t> begins, llvm::ArrayRef<Expr> extents,
                   llvm::function_ref<mlir::Value(Scalars &)> filler);

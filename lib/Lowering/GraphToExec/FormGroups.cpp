@@ -90,7 +90,7 @@ void Grouping::leaveToAttention(SmallVectorImpl<Operation *> &chain) const {
     chain.pop_back();
 }
 
-void Grouping::markMatmuls(Block &block) {
+void Grouping::markContractions(Block &block) {
   for (auto matmul : block.getOps<graph::MatmulOp>()) {
     if (!live.contains(matmul))
       continue;
@@ -117,6 +117,13 @@ void Grouping::markMatmuls(Block &block) {
           readThrough.insert(op);
         }
       }
+  for (auto conv : block.getOps<graph::ConvOp>())
+    if (Operation *slice = live.contains(conv)
+                               ? findReadThrough(conv, shapes, live)
+                               : nullptr) {
+      parts[slice] = conv;
+      readThrough.insert(slice);
+    }
 }
 
 std::optional<size_t> Grouping::findCommonCluster(Operation *op) const {
@@ -286,7 +293,7 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
 
 void Grouping::run(Block &block) {
   markEpilogues(block);
-  markMatmuls(block);
+  markContractions(block);
   const LoweringTable &table = LoweringTable::get();
   for (Operation &operation : llvm::reverse(block)) {
     Operation *op = &operation;

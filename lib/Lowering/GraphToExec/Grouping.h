@@ -31,7 +31,7 @@ public:
   void run(mlir::Block &block);
   /// Clusters by root, in reverse program order.
   std::vector<Cluster> clusters;
-  /// Movement that matmuls read through.
+  /// Movement that matmuls and convolutions read through.
   llvm::DenseSet<mlir::Operation *> readThrough;
 
 private:
@@ -47,7 +47,7 @@ private:
     return set ? dims(set.getValue()) : dims(cluster.root());
   }
   void markEpilogues(mlir::Block &block);
-  void markMatmuls(mlir::Block &block);
+  void markContractions(mlir::Block &block);
   void leaveToAttention(llvm::SmallVectorImpl<mlir::Operation *> &chain) const;
   bool mayJoin(mlir::Operation *op, const Lowering &lowering,
                const Cluster &cluster) const;
@@ -71,7 +71,8 @@ private:
   llvm::DenseSet<mlir::Operation *> epilogues;
   /// Matmuls that end an attention, with those of its scores.
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> attentions;
-  /// The matmul whose kernel an operation is part of in any case.
+  /// The matmul or convolution whose kernel an operation is part of in any
+  /// case.
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> parts;
 };
 

@@ -144,6 +144,44 @@ cinch::form::findReadThrough(OpOperand &operand, const ShapeTable &shapes,
   return chain;
 }
 
+std::optional<StaticSlice>
+cinch::form::getStaticSlice(graph::SliceOp op, const ShapeTable &shapes) {
+  auto starts = shapes.contents(op.getStarts());
+  if (!starts || op.getAxes().size() != 1 || op.getSteps()[0] != 1)
+    return std::nullopt;
+  int64_t axis = op.getAxes()[0];
+  auto start = (*starts)[0].asConstant();
+  auto size = shapes.get(op.getInput()).dims[axis].asConstant(),
+       count = shapes.get(op.getResult()).dims[axis].asConstant();
+  if (!start || !size || !count)
+    return std::nullopt;
+  int64_t first = *start < 0 ? *start + *size : *start;
+  first = std::clamp<int64_t>(first, 0, *size);
+  return StaticSlice{axis, first, first + *count, *size};
+}
+
+graph::SliceOp cinch::form::findReadThrough(graph::ConvOp conv,
+                                            const ShapeTable &shapes,
+                                            const DenseSet<Operation *> &live) {
+  auto slice = conv.getInput().getDefiningOp<graph::SliceOp>();
+  if (!slice || !live.contains(slice) ||
+      slice->getBlock() != conv->getBlock() ||
+      countReaders(slice.getResult(), live) != 1 ||
+      getPlace(slice, shapes) != Place::Kernel)
+    return nullptr;
+  auto argument = dyn_cast<BlockArgument>(slice.getInput());
+  auto part = getStaticSlice(slice, shapes);
+  if (!argument || !part || part->axis < 2 ||
+      !isa<func::FuncOp>(argument.getOwner()->getParentOp()))
+    return nullptr;
+  ArrayRef<int64_t> pads = conv.getPads();
+  int64_t before = pads[part->axis - 2],
+          behind = pads[pads.size() / 2 + part->axis - 2];
+  bool isPlain = (before == 0 || part->start == 0) &&
+                 (behind == 0 || part->end == part->size);
+  return isPlain ? slice : nullptr;
+}
+
 bool cinch::form::isExpansion(Operation *op, const ShapeTable &shapes,
                               unsigned maxDepth) {
   ArrayRef<Expr> dims = shapes.get(op->getResult(0)).dims;

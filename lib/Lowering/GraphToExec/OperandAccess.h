@@ -25,6 +25,20 @@ llvm::SmallVector<mlir::Operation *>
 findReadThrough(mlir::OpOperand &operand, const ShapeTable &shapes,
                 const llvm::DenseSet<mlir::Operation *> &live);
 
+/// Elements `start` to `end` of `axis`, of `size`.
+struct StaticSlice {
+  int64_t axis, start, end, size;
+};
+/// What `op` takes, if that is neighbours along one axis of known size.
+std::optional<StaticSlice> getStaticSlice(graph::SliceOp op,
+                                          const ShapeTable &shapes);
+
+/// The slice of an argument of the function in front of `conv` that its
+/// kernel can read through: elements outside of the slice are read as padding
+/// only where they are outside of the argument.
+graph::SliceOp findReadThrough(graph::ConvOp conv, const ShapeTable &shapes,
+                               const llvm::DenseSet<mlir::Operation *> &live);
+
 /// True if the result of `op` is larger than all that it and the cheap
 /// element-wise operations in front of it, at most `maxDepth`, are computed
 /// from: rows against columns, such as a one-hot code.

@@ -18,7 +18,8 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
         exec.kind = "contraction", exec.ops = ["matmul", "add", "relu"]}
     ```
     Each call has `exec.flops` and `exec.values`, the names that the fused operations'
-    results had, in the order of `exec.ops`.
+    results had, in the order of `exec.ops`. A call that only takes rows of images
+    [N, C, H, W] has `exec.first_row`, one that only joins them `exec.joins_rows`.
     A group grows from its root to the operations that produce its operands: one
     joins if all its uses are in the group and computing it at the point of use
     costs no more than storing it. The bodies hold `linalg` on tensors, one or few

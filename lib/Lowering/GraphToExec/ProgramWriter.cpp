@@ -1,4 +1,5 @@
 //===- ProgramWriter.cpp - writing the exec program -----------------------===//
+#include "lib/Lowering/GraphToExec/OperandAccess.h"
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -109,6 +110,22 @@ Value ProgramWriter::materialize(Value value) {
   return written[value] = made->getResult(0);
 }
 
+/// Marks a call that only takes or joins rows of images: in another layout it
+/// may need no kernel.
+static void markRows(exec::KernelOp call, ArrayRef<Operation *> ops,
+                     const ShapeTable &shapes) {
+  auto type = cast<RankedTensorType>(call.getResultTypes()[0]);
+  if (ops.size() != 1 || type.getRank() != 4)
+    return;
+  Builder builder(call.getContext());
+  auto concat = dyn_cast<graph::ConcatOp>(ops[0]);
+  if (concat && concat.getAxis() == 2)
+    call->setAttr("exec.joins_rows", builder.getUnitAttr());
+  if (auto slice = dyn_cast<graph::SliceOp>(ops[0]))
+    if (auto rows = getStaticSlice(slice, shapes); rows && rows->axis == 2)
+      call->setAttr("exec.first_row", builder.getI64IntegerAttr(rows->start));
+}
+
 void ProgramWriter::writeKernel(FormedKernel &kernel, KernelLibrary &library) {
   Operation *root = kernel.group.ops.back();
   OpBuilder builder(root);
@@ -135,6 +152,7 @@ void ProgramWriter::writeKernel(FormedKernel &kernel, KernelLibrary &library) {
   for (Operation *op : kernel.group.ops)
     values.push_back(getName(op->getResult(0)));
   call->setAttr("exec.values", builder.getArrayAttr(values));
+  markRows(call, kernel.group.ops, shapes);
   SmallVector<Attribute> names;
   for (Value value : kernel.group.results)
     names.push_back(getName(value));

@@ -255,15 +255,18 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
   for (auto [number, operand] : llvm::enumerate(yield.getOperands())) {
     Value value = operand, offset;
     unsigned axis = 0;
+    bool hasAxis = false;
     if (auto insert = value.getDefiningOp<tensor::InsertSliceOp>()) {
-      // One position along one axis.
+      // Positions along one axis.
       value = insert.getSource();
       while (axis < insert.getMixedOffsets().size() &&
              !isa<Value>(insert.getMixedOffsets()[axis]))
         ++axis;
+      int64_t rank = insert.getSourceType().getRank();
+      hasAxis = rank == insert.getType().getRank();
       if (axis == insert.getMixedOffsets().size() ||
-          insert.getSourceType().getRank() != insert.getType().getRank() - 1)
-        return body.emitOpError("inserts more than a position along one axis");
+          (!hasAxis && rank != insert.getType().getRank() - 1))
+        return body.emitOpError("inserts more than positions along one axis");
       offset = cast<Value>(insert.getMixedOffsets()[axis]);
     }
     auto op = value.getDefiningOp<linalg::LinalgOp>();
@@ -272,7 +275,7 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
                               "'linalg.generic' or 'linalg.fill'");
     schedule.roots.push_back({op, cast<OpResult>(value).getResultNumber(),
                               firstDestination + static_cast<unsigned>(number),
-                              axis, offset});
+                              axis, offset, hasAxis});
   }
   if (schedule.roots.empty())
     return body.emitOpError("returns nothing");
@@ -322,7 +325,9 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
       stored.push_back(dim ? dependences[dim.getPosition()] : Dependence());
     }
     SmallVector<Dependence> place(stored);
-    if (root.offset)
+    if (root.hasAxis)
+      place[root.axis].exact = -1;
+    else if (root.offset)
       place.insert(place.begin() + root.axis, Dependence());
     walk.access(body.getArgument(root.argument).getType(), place);
     walk.visit(result, stored);

@@ -14,10 +14,11 @@ struct KernelRoot {
   mlir::linalg::LinalgOp op;
   unsigned result;
   unsigned argument;
-  /// Where the result is part of a tensor: at position `offset`, a scalar of
-  /// the body, along `axis`, which the result does not have.
+  /// Where the result is part of a tensor: from position `offset`, a scalar of
+  /// the body, along `axis`; one position if the result does not have it.
   unsigned axis = 0;
   mlir::Value offset;
+  bool hasAxis = false;
 };
 
 /// A reduction of the kernel that is not nested in another one.

@@ -324,7 +324,9 @@ LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
     Value offset = root.offset ? emitter.scalar(root.offset) : Value();
     if (!value || (root.offset && !offset))
       return failure();
-    if (offset)
+    if (root.hasAxis)
+      at[root.axis] = emitter.add(at[root.axis], offset);
+    else if (offset)
       at.insert(at.begin() + root.axis, offset);
     stores.push_back({value, at});
   }

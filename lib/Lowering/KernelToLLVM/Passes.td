@@ -67,10 +67,31 @@ def AssignLayoutsPass : Pass<"assign-layouts", "::mlir::ModuleOp"> {
     The layout is the encoding of the type: inputs, outputs and everything else stay
     row-major, and shapes and bytes are as before. A body is copied for each
     combination of layouts that it is called with. Pairs of `in_place` whose layouts
-    differ are dropped. Runs after form-kernels and before pack-weights; not on the
+    differ are dropped. A kernel that only takes rows of one image, or joins them,
+    where one block has all channels is replaced by an `exec.view` or an
+    `exec.assemble`. Runs after form-kernels and before pack-weights; not on the
     reference path.
   }];
   let dependentDialects = ["::cinch::exec::ExecDialect", "::mlir::linalg::LinalgDialect"];
+}
+
+def JoinRowsPass : Pass<"join-rows", "::mlir::ModuleOp"> {
+  let summary = "Lets kernels write rows where they are joined";
+  let description = [{
+    ```mlir
+    %a = exec.kernel @pool(%x) {…} : (…) -> tensor<?x8x4x9xf32>
+    %b = exec.kernel @pool(%y) {…} : (…) -> tensor<?x8x4x9xf32>
+    %z = exec.kernel @concat(%a, %b) {exec.joins_rows, …} : (…) -> tensor<?x8x8x9xf32>
+    // becomes
+    %a = exec.kernel @pool_rows(%x) scalars ["0"] {…} : (…) -> tensor<?x8x8x9xf32>
+    %z = exec.kernel @pool_rows_0(%y, %a) scalars ["4"] {updates = [array<i64: 1, 0>], …} : (…) -> tensor<?x8x8x9xf32>
+    ```
+    for rows of images, [N, C, H, W], that generic kernels of one result make for
+    this concatenation alone; other concatenations stay kernels. Rows of one
+    image in one block of all channels are joined by assign-layouts already.
+    Runs after assign-layouts and before pack-weights; not on the reference path.
+  }];
+  let dependentDialects = ["::cinch::exec::ExecDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
