@@ -41,6 +41,7 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
     {"form-state", "graph.state_report"},
+    {"stream-rows", "graph.stream_rows_report"},
     {"bind-state", "exec.state_report"},
     {"schedule", "exec.schedule"},
     {"plan-memory", "exec.plan_report"}};

@@ -50,6 +50,12 @@ void cinch::addExecPasses(OpPassManager &passes,
   graph::FormStatePassOptions state;
   state.pairs.assign(options.states.begin(), options.states.end());
   passes.addNestedPass<func::FuncOp>(graph::createFormStatePass(state));
+  if (!options.isReference) {
+    memory::StreamRowsPassOptions rows;
+    rows.report = options.reportsCounts;
+    // Last on the graph: which values are stored depends on all of it.
+    passes.addNestedPass<func::FuncOp>(memory::createStreamRowsPass(rows));
+  }
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));

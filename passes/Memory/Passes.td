@@ -4,6 +4,52 @@
 
 include "mlir/Pass/PassBase.td"
 
+def StreamRowsPass : Pass<"stream-rows", "::mlir::func::FuncOp"> {
+  let summary = "Computes chains of convolutions and pooling in bands of rows";
+  let description = [{
+    ```mlir
+    %c = graph.conv %x by %w {…} : tensor<1x3x32x32xf32> by tensor<8x3x3x3xf32> -> tensor<1x8x32x32xf32>
+    %p = graph.max_pool %c {…} : tensor<1x8x32x32xf32> -> tensor<1x8x16x16xf32>
+    // becomes, for 2 bands of a 3x3 convolution and a 2x2 pooling
+    %x0 = graph.slice %x from %b0 to %e0 {axes = [2], …} : … -> tensor<1x3x17x32xf32>
+    %c0 = graph.conv %x0 by %w {pads = [1, 1, 0, 1], …} : … -> tensor<1x8x16x32xf32>
+    %p0 = graph.max_pool %c0 {…} : tensor<1x8x16x32xf32> -> tensor<1x8x8x16xf32>
+    %x1 = graph.slice %x from %b1 to %e1 {axes = [2], …} : … -> tensor<1x3x17x32xf32>
+    %c1 = graph.conv %x1 by %w {pads = [0, 1, 1, 1], …} : … -> tensor<1x8x16x32xf32>
+    %p1 = graph.max_pool %c1 {…} : tensor<1x8x16x32xf32> -> tensor<1x8x8x16xf32>
+    %p = graph.concat %p0, %p1 along 2 : … -> tensor<1x8x16x16xf32>
+    ```
+    Estimates the bytes alive at every operation and, as long as the peak falls by 5 %
+    at least, splits what surrounds it: operations, two of them convolutions, pooling
+    or products with a matrix, the rest element-wise, of which nobody else reads
+    anything but the last result. Every element is the same sum of the same products.
+    Bands are rows of one size (the last may be smaller), as few as bring the peak to
+    what it is elsewhere, at most 4, of 4 rows of an image or 64 of a matrix at least.
+
+    Left alone: more than one image or a stack of matrices, dimensions that are not
+    static, other elements than f32, an average pooling in ceil mode, functions of
+    which less than `min-bytes` are alive, bands that compute more than
+    `max-extra-percent` again because windows overlap, results that the function
+    returns, and images that are not read or made by
+    convolutions and pooling in blocks of channels, as their rows would be copied
+    (an argument is read in place by a convolution).
+
+    The value `y` in bands is `y_rows0`, `y_rows1`, ...; joined it keeps its name.
+    Counts, in the attribute `graph.stream_rows_report` of the function when `report` is
+    set: chains, bands, peak_before and peak (estimates, in bytes).
+    Source: Alwani et al., "Fused-Layer CNN Accelerators", 2016; tiles are whole rows
+    here, and what overlaps is always computed again.
+  }];
+  let options = [
+    Option<"minBytes", "min-bytes", "int64_t", /*default=*/"1048576",
+           "Least peak to lower, in bytes, at least 0">,
+    Option<"maxExtraPercent", "max-extra-percent", "int64_t", /*default=*/"2",
+           "FLOPs computed again for 100 of a chain, at least 0">,
+    Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 def SchedulePass : Pass<"schedule", "::mlir::ModuleOp"> {
   let summary = "Orders the entry program for the lowest peak";
   let description = [{
