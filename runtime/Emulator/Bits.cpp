@@ -46,24 +46,11 @@ static void runNotPredicate(Warp &warp, const Instruction &instruction,
                     ~warp.getPredicate(instruction.args[1]));
 }
 
-static bool finish(Decoder &decoder, Type type, Handler run, size_t sources) {
-  if (!run)
-    return decoder.fail("has no form for this type");
-  decoder.instruction->run = run;
-  if (!decoder.expectOperands(1 + sources, 1 + sources) ||
-      !decoder.write(0, type))
-    return false;
-  for (size_t i = 1; i <= sources; ++i)
-    if (!decoder.read(i, type))
-      return false;
-  return true;
-}
-
 template <typename F> static bool decodeLogic(Decoder &decoder) {
   Type type = decoder.takeType();
   Handler run = type == Type::Pred ? runPredicates<F>
                                    : CINCH_PICK_INTEGER(runBinary, F, type);
-  return finish(decoder, type, run, 2);
+  return decoder.finish(run, type, 2);
 }
 
 bool cinch::emulator::decodeAnd(Decoder &decoder) {
@@ -78,22 +65,22 @@ bool cinch::emulator::decodeXor(Decoder &decoder) {
 
 bool cinch::emulator::decodeNot(Decoder &decoder) {
   Type type = decoder.takeType();
-  return finish(decoder, type,
-                type == Type::Pred ? runNotPredicate
-                                   : CINCH_PICK_INTEGER(runUnary, Not, type),
-                1);
+  return decoder.finish(type == Type::Pred
+                            ? runNotPredicate
+                            : CINCH_PICK_INTEGER(runUnary, Not, type),
+                        type, 1);
 }
 
 bool cinch::emulator::decodeCnot(Decoder &decoder) {
   Type type = decoder.takeType();
-  return finish(decoder, type, CINCH_PICK_INTEGER(runUnary, Cnot, type), 1);
+  return decoder.finish(CINCH_PICK_INTEGER(runUnary, Cnot, type), type, 1);
 }
 
 bool cinch::emulator::decodeBrev(Decoder &decoder) {
   Type type = decoder.takeType();
   if (type != Type::B32 && type != Type::B64)
     return decoder.fail("takes .b32 or .b64");
-  return finish(decoder, type, CINCH_PICK_INTEGER(runUnary, Brev, type), 1);
+  return decoder.finish(CINCH_PICK_INTEGER(runUnary, Brev, type), type, 1);
 }
 
 /// Shifts by a 32-bit number, which is clamped to the width.
@@ -160,7 +147,7 @@ bool cinch::emulator::decodeShf(Decoder &decoder) {
   decoder.instruction->flags = isRight | wraps << 1;
   if (decoder.takeType() != Type::B32)
     return decoder.fail("takes .b32");
-  return finish(decoder, Type::B32, runFunnel, 3);
+  return decoder.finish(runFunnel, Type::B32, 3);
 }
 
 /// prmt: each byte of the result is one of eight, or its sign.
@@ -186,7 +173,7 @@ static void runPermute(Warp &warp, const Instruction &instruction,
 bool cinch::emulator::decodePrmt(Decoder &decoder) {
   if (decoder.takeType() != Type::B32)
     return decoder.fail("takes .b32");
-  return finish(decoder, Type::B32, runPermute, 3);
+  return decoder.finish(runPermute, Type::B32, 3);
 }
 
 /// lop3: any function of three bits; its table is the last operand.

@@ -56,32 +56,41 @@ bool Decoder::expectOperands(size_t least, size_t most) {
               (most > least ? " to " + std::to_string(most) : ""));
 }
 
-bool Decoder::readAll(size_t index, Type type, size_t count) {
+template <typename Visit>
+bool Decoder::forElements(size_t index, size_t count, Visit visit) {
   const ptx::Operand &operand = getOperand(index);
   if (operand.kind != ptx::Operand::Vector)
-    return count == 1 ? read(index, type)
+    return count == 1 ? visit(operand)
                       : fail("expected " + std::to_string(count) +
                              " registers in braces");
   if (operand.elements.size() != count)
     return fail("expected " + std::to_string(count) + " registers, but got " +
                 std::to_string(operand.elements.size()));
-  return std::all_of(
-      operand.elements.begin(), operand.elements.end(),
-      [&](const ptx::Operand &each) { return read(each, type); });
+  return std::all_of(operand.elements.begin(), operand.elements.end(), visit);
 }
 
-bool Decoder::writeAll(size_t index, Type type, size_t count) {
-  const ptx::Operand &operand = getOperand(index);
-  if (operand.kind != ptx::Operand::Vector)
-    return count == 1 ? write(index, type)
-                      : fail("expected " + std::to_string(count) +
-                             " registers in braces");
-  if (operand.elements.size() != count)
-    return fail("expected " + std::to_string(count) + " registers, but got " +
-                std::to_string(operand.elements.size()));
-  return std::all_of(
-      operand.elements.begin(), operand.elements.end(),
-      [&](const ptx::Operand &each) { return write(each, type); });
+bool Decoder::readAll(size_t index, Type type, size_t count, bool mayBeWider) {
+  return forElements(index, count, [&](const ptx::Operand &each) {
+    return read(each, type, mayBeWider);
+  });
+}
+
+bool Decoder::writeAll(size_t index, Type type, size_t count, bool mayBeWider) {
+  return forElements(index, count, [&](const ptx::Operand &each) {
+    return write(each, type, mayBeWider);
+  });
+}
+
+bool Decoder::finish(Handler run, Type type, size_t sources) {
+  if (!run)
+    return fail("has no form for this type");
+  instruction->run = run;
+  if (!expectOperands(1 + sources, 1 + sources) || !write(0, type))
+    return false;
+  for (size_t i = 1; i <= sources; ++i)
+    if (!read(i, type))
+      return false;
+  return true;
 }
 
 bool Decoder::readAddress(size_t index, Space space) {

@@ -58,9 +58,12 @@ public:
   bool read(const ptx::Operand &operand, Type type, bool mayBeWider = false);
   bool write(size_t index, Type type, bool mayBeWider = false);
   bool write(const ptx::Operand &operand, Type type, bool mayBeWider = false);
-  /// All elements of a vector operand, or the one operand.
-  bool readAll(size_t index, Type type, size_t count);
-  bool writeAll(size_t index, Type type, size_t count);
+  /// All `count` elements of a vector operand, or the one operand.
+  bool readAll(size_t index, Type type, size_t count, bool mayBeWider = false);
+  bool writeAll(size_t index, Type type, size_t count, bool mayBeWider = false);
+  /// The usual end: `run` (null: there is none for the type), a result and
+  /// `sources` operands of one type.
+  bool finish(Handler run, Type type, size_t sources);
   /// Appends a constant.
   void addConstant(uint64_t bits, bool isWide);
   /// [address] of `space`: appends its base, sets the offset.
@@ -82,6 +85,8 @@ private:
                       bool isModule);
   bool assignRows();
   bool decodeStatement(const ptx::Statement &next);
+  template <typename Visit>
+  bool forElements(size_t index, size_t count, Visit visit);
   std::optional<Arg> findArg(const ptx::Operand &operand, Type type,
                              bool mayBeWider);
   std::optional<Arg> findSpecial(const std::string &name);

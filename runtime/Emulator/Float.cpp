@@ -273,30 +273,22 @@ bool cinch::emulator::decodeFloatBinary(Decoder &decoder, Type type,
     return decoder.fail("has no such form for .f64");
   Instruction &instruction = *decoder.instruction;
   instruction.flags = flags;
-  instruction.run =
+  Handler run =
       opcode == "add"   ? pickFloat<Add, 2>(type, flags, runDouble<'+'>)
       : opcode == "sub" ? pickFloat<Sub, 2>(type, flags, runDouble<'-'>)
       : opcode == "mul" ? pickFloat<Mul, 2>(type, flags, runDouble<'*'>)
       : opcode == "div" ? pickFloat<Div, 2>(type, flags, runDouble<'/'>)
       : opcode == "min" ? pickFloat<Min, 2>(type, flags, runDouble<'<'>)
                         : pickFloat<Max, 2>(type, flags, runDouble<'>'>);
-  if (!instruction.run)
-    return decoder.fail("has no form for this type");
-  return decoder.expectOperands(3, 3) && decoder.write(0, type) &&
-         decoder.read(1, type) && decoder.read(2, type);
+  return decoder.finish(run, type, 2);
 }
 
 bool cinch::emulator::decodeFma(Decoder &decoder) {
   Type type = decoder.takeType();
   uint32_t flags = takeFlags(decoder);
-  Instruction &instruction = *decoder.instruction;
-  instruction.flags = flags;
-  instruction.run = pickFloat<Fma, 3>(type, flags, runDouble<'f'>);
-  if (!instruction.run)
-    return decoder.fail("has no form for this type");
-  return decoder.expectOperands(4, 4) && decoder.write(0, type) &&
-         decoder.read(1, type) && decoder.read(2, type) &&
-         decoder.read(3, type);
+  decoder.instruction->flags = flags;
+  return decoder.finish(pickFloat<Fma, 3>(type, flags, runDouble<'f'>), type,
+                        3);
 }
 
 /// neg and abs: change the bits of `instruction.immediate`, the signs of a

@@ -5,8 +5,7 @@
 
 using namespace cinch::emulator;
 
-/// An integral double from one that is not, in a direction.
-static double roundIntegral(double value, Rounding rounding) {
+double cinch::emulator::roundIntegral(double value, Rounding rounding) {
   switch (rounding) {
   case Rounding::Nearest:
     return std::nearbyint(value);

@@ -25,6 +25,9 @@ inline float bfloatToFloat(uint16_t bits) {
   return bitCast<float>(uint32_t(bits) << 16);
 }
 
+/// The integral double that is next to `value` in a direction.
+double roundIntegral(double value, Rounding rounding);
+
 /// Rounds `value` to a format of `mantissa` stored bits, lowest exponent
 /// `minExponent` and largest finite number `largest`; the result is exact in
 /// double. Overflow gives infinity, or `largest` where the direction says so.

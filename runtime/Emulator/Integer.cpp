@@ -146,20 +146,6 @@ static Type widen(Type type) {
   }
 }
 
-/// Operands d, a, b… of one type, and the handler.
-static bool finish(Decoder &decoder, Type type, Handler run, size_t sources) {
-  if (!run)
-    return decoder.fail("has no form for this type");
-  decoder.instruction->run = run;
-  if (!decoder.expectOperands(1 + sources, 1 + sources) ||
-      !decoder.write(0, type))
-    return false;
-  for (size_t i = 1; i <= sources; ++i)
-    if (!decoder.read(i, type))
-      return false;
-  return true;
-}
-
 bool cinch::emulator::decodeAdd(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
@@ -167,8 +153,8 @@ bool cinch::emulator::decodeAdd(Decoder &decoder) {
   if (decoder.has("cc"))
     return decodeCarry(decoder, type);
   if (type == Type::S32 && decoder.take("sat"))
-    return finish(decoder, type, runBinary<int32_t, AddSat>, 2);
-  return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Add, type), 2);
+    return decoder.finish(runBinary<int32_t, AddSat>, type, 2);
+  return decoder.finish(CINCH_PICK_INTEGER(runBinary, Add, type), type, 2);
 }
 
 bool cinch::emulator::decodeSub(Decoder &decoder) {
@@ -178,8 +164,8 @@ bool cinch::emulator::decodeSub(Decoder &decoder) {
   if (decoder.has("cc"))
     return decodeCarry(decoder, type);
   if (type == Type::S32 && decoder.take("sat"))
-    return finish(decoder, type, runBinary<int32_t, SubSat>, 2);
-  return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Sub, type), 2);
+    return decoder.finish(runBinary<int32_t, SubSat>, type, 2);
+  return decoder.finish(CINCH_PICK_INTEGER(runBinary, Sub, type), type, 2);
 }
 
 bool cinch::emulator::decodeMul(Decoder &decoder) {
@@ -190,10 +176,9 @@ bool cinch::emulator::decodeMul(Decoder &decoder) {
   if (!half)
     return decoder.fail("expected .lo, .hi or .wide");
   if (*half < 2)
-    return finish(decoder, type,
-                  *half ? CINCH_PICK_INTEGER(runBinary, MulHi, type)
-                        : CINCH_PICK_INTEGER(runBinary, MulLo, type),
-                  2);
+    return decoder.finish(*half ? CINCH_PICK_INTEGER(runBinary, MulHi, type)
+                                : CINCH_PICK_INTEGER(runBinary, MulLo, type),
+                          type, 2);
   decoder.instruction->run = pickWide<false>(type);
   if (!decoder.instruction->run)
     return decoder.fail("has no form for this type");
@@ -209,10 +194,9 @@ bool cinch::emulator::decodeMad(Decoder &decoder) {
   if (!half)
     return decoder.fail("expected .lo, .hi or .wide");
   if (*half < 2)
-    return finish(decoder, type,
-                  *half ? CINCH_PICK_INTEGER(runTernary, MadHi, type)
-                        : CINCH_PICK_INTEGER(runTernary, MadLo, type),
-                  3);
+    return decoder.finish(*half ? CINCH_PICK_INTEGER(runTernary, MadHi, type)
+                                : CINCH_PICK_INTEGER(runTernary, MadLo, type),
+                          type, 3);
   decoder.instruction->run = pickWide<true>(type);
   if (!decoder.instruction->run)
     return decoder.fail("has no form for this type");
@@ -225,47 +209,47 @@ bool cinch::emulator::decodeDiv(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatBinary(decoder, type, "div");
-  return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Div, type), 2);
+  return decoder.finish(CINCH_PICK_INTEGER(runBinary, Div, type), type, 2);
 }
 
 bool cinch::emulator::decodeRem(Decoder &decoder) {
   Type type = decoder.takeType();
-  return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Rem, type), 2);
+  return decoder.finish(CINCH_PICK_INTEGER(runBinary, Rem, type), type, 2);
 }
 
 bool cinch::emulator::decodeMin(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatBinary(decoder, type, "min");
-  return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Min, type), 2);
+  return decoder.finish(CINCH_PICK_INTEGER(runBinary, Min, type), type, 2);
 }
 
 bool cinch::emulator::decodeMax(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatBinary(decoder, type, "max");
-  return finish(decoder, type, CINCH_PICK_INTEGER(runBinary, Max, type), 2);
+  return decoder.finish(CINCH_PICK_INTEGER(runBinary, Max, type), type, 2);
 }
 
 bool cinch::emulator::decodeNeg(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatUnary(decoder, type, "neg");
-  return finish(decoder, type, CINCH_PICK_INTEGER(runUnary, Neg, type), 1);
+  return decoder.finish(CINCH_PICK_INTEGER(runUnary, Neg, type), type, 1);
 }
 
 bool cinch::emulator::decodeAbs(Decoder &decoder) {
   Type type = decoder.takeType();
   if (isFloat(type))
     return decodeFloatUnary(decoder, type, "abs");
-  return finish(
-      decoder, type,
-      isSigned(type) ? CINCH_PICK_INTEGER(runUnary, Abs, type) : nullptr, 1);
+  return decoder.finish(isSigned(type) ? CINCH_PICK_INTEGER(runUnary, Abs, type)
+                                       : nullptr,
+                        type, 1);
 }
 
 bool cinch::emulator::decodeSad(Decoder &decoder) {
   Type type = decoder.takeType();
-  return finish(decoder, type, CINCH_PICK_INTEGER(runTernary, Sad, type), 3);
+  return decoder.finish(CINCH_PICK_INTEGER(runTernary, Sad, type), type, 3);
 }
 
 /// dp4a: d = c + the sum of the products of four bytes.
@@ -292,5 +276,5 @@ bool cinch::emulator::decodeDotProduct(Decoder &decoder) {
                                        : runDotProduct<int8_t, uint8_t>)
                           : (isSignedB ? runDotProduct<uint8_t, int8_t>
                                        : runDotProduct<uint8_t, uint8_t>);
-  return finish(decoder, Type::B32, run, 3);
+  return decoder.finish(run, Type::B32, 3);
 }

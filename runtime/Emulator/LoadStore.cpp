@@ -114,16 +114,8 @@ bool cinch::emulator::decodeLoad(Decoder &decoder) {
     return false;
   instruction.flags = isOrdered ? kOrdered : 0;
   instruction.run = pickLoad(type);
-  const ptx::Operand &result = decoder.getOperand(0);
-  bool isVector = result.kind == ptx::Operand::Vector;
-  if (isVector ? result.elements.size() != instruction.count
-               : instruction.count != 1)
-    return decoder.fail("expected " + std::to_string(instruction.count) +
-                        " registers");
-  for (unsigned i = 0; i < instruction.count; ++i)
-    if (!decoder.write(isVector ? result.elements[i] : result, type, true))
-      return false;
-  return decoder.readAddress(1, space);
+  return decoder.writeAll(0, type, instruction.count, true) &&
+         decoder.readAddress(1, space);
 }
 
 bool cinch::emulator::decodeStore(Decoder &decoder) {
@@ -138,18 +130,8 @@ bool cinch::emulator::decodeStore(Decoder &decoder) {
     return decoder.fail("parameters cannot be written");
   instruction.flags = isOrdered ? kOrdered : 0;
   instruction.run = pickStore(type);
-  if (!decoder.readAddress(0, space))
-    return false;
-  const ptx::Operand &source = decoder.getOperand(1);
-  bool isVector = source.kind == ptx::Operand::Vector;
-  if (isVector ? source.elements.size() != instruction.count
-               : instruction.count != 1)
-    return decoder.fail("expected " + std::to_string(instruction.count) +
-                        " registers");
-  for (unsigned i = 0; i < instruction.count; ++i)
-    if (!decoder.read(isVector ? source.elements[i] : source, type, true))
-      return false;
-  return true;
+  return decoder.readAddress(0, space) &&
+         decoder.readAll(1, type, instruction.count, true);
 }
 
 /// cvta: adds or takes away the window of a state space.

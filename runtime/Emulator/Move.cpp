@@ -160,19 +160,6 @@ static __int128 clampTo(Type type, __int128 value) {
   return std::clamp(value, low, high);
 }
 
-static double roundInteger(double value, Rounding rounding) {
-  switch (rounding) {
-  case Rounding::Zero:
-    return std::trunc(value);
-  case Rounding::Down:
-    return std::floor(value);
-  case Rounding::Up:
-    return std::ceil(value);
-  default:
-    return std::nearbyint(value);
-  }
-}
-
 /// Rounds an integer of any size once: above 2^53 a double would round first.
 static double integerToDouble(__int128 value, Type to, Rounding rounding) {
   double nearest = double(value);
@@ -216,11 +203,11 @@ static uint64_t convert(const Instruction &instruction, uint64_t bits) {
   if (isInteger(to)) {
     if (std::isnan(value)) // as hardware does: 0, of 64 bits the lowest
       return bytesOf(to) == 8 ? uint64_t(1) << 63 : 0;
-    value = std::clamp(roundInteger(value, rounding), -0x1p64, 0x1p64);
+    value = std::clamp(roundIntegral(value, rounding), -0x1p64, 0x1p64);
     return uint64_t(clampTo(to, __int128(value)));
   }
   if (flags & kIntegral)
-    value = roundInteger(value, rounding);
+    value = roundIntegral(value, rounding);
   if (flags & kSaturate)
     value = value > 0 ? std::min(value, 1.0) : 0; // NaN and -0 are +0
   if ((flags & kRelu) && !std::isnan(value))
