@@ -86,69 +86,73 @@ static CUresult submit(Driver &driver, Context &context, const Order &order,
   return order.when == Return::Done ? driver.drain(context, queue) : kSuccess;
 }
 
-static CUresult copyToDevice(CUdeviceptr to, const void *from, size_t bytes,
-                             Order order) {
+/// Calls `body(driver, context)`, which checks addresses and submits; nothing
+/// is left to do for 0 bytes in a stream that exists.
+template <typename Body>
+static CUresult moveBytes(size_t bytes, const Order &order, Body body) {
   return callInContext([&](Driver &driver, Context &context) -> CUresult {
     Queue *queue = nullptr;
     if (CUresult result = findQueue(driver, context, order.stream, queue))
       return result;
-    if (!bytes)
-      return kSuccess;
-    if (CUresult result = checkHost(driver, from))
-      return result;
-    if (CUresult result = checkDevice(driver, context, to, bytes))
-      return result;
-    std::shared_ptr<char[]> staged;
-    if (order.when == Return::AtOnce && !isPageLocked(driver, from, bytes)) {
-      staged.reset(new char[bytes]);
-      std::memcpy(staged.get(), from, bytes);
-    }
-    return submit(
-        driver, context, order, [&driver, &context, to, from, bytes, staged] {
-          driver.toDevice.add(bytes);
-          return context.memory.write(to, staged ? staged.get() : from, bytes);
-        });
+    return bytes ? body(driver, context) : kSuccess;
   });
+}
+
+static CUresult copyToDevice(CUdeviceptr to, const void *from, size_t bytes,
+                             Order order) {
+  return moveBytes(
+      bytes, order, [&](Driver &driver, Context &context) -> CUresult {
+        if (CUresult result = checkHost(driver, from))
+          return result;
+        if (CUresult result = checkDevice(driver, context, to, bytes))
+          return result;
+        std::shared_ptr<char[]> staged;
+        if (order.when == Return::AtOnce &&
+            !isPageLocked(driver, from, bytes)) {
+          staged.reset(new char[bytes]);
+          std::memcpy(staged.get(), from, bytes);
+        }
+        return submit(driver, context, order,
+                      [&driver, &context, to, from, bytes, staged] {
+                        driver.toDevice.add(bytes);
+                        return context.memory.write(
+                            to, staged ? staged.get() : from, bytes);
+                      });
+      });
 }
 
 static CUresult copyToHost(void *to, CUdeviceptr from, size_t bytes,
                            Order order) {
-  return callInContext([&](Driver &driver, Context &context) -> CUresult {
-    Queue *queue = nullptr;
-    if (CUresult result = findQueue(driver, context, order.stream, queue))
-      return result;
-    if (!bytes)
-      return kSuccess;
-    if (CUresult result = checkHost(driver, to))
-      return result;
-    if (CUresult result = checkDevice(driver, context, from, bytes))
-      return result;
-    if (!isPageLocked(driver, to, bytes))
-      order.when = Return::Done;
-    return submit(driver, context, order, [&driver, &context, to, from, bytes] {
-      driver.toHost.add(bytes);
-      return context.memory.read(to, from, bytes);
-    });
-  });
+  return moveBytes(
+      bytes, order, [&](Driver &driver, Context &context) -> CUresult {
+        if (CUresult result = checkHost(driver, to))
+          return result;
+        if (CUresult result = checkDevice(driver, context, from, bytes))
+          return result;
+        if (!isPageLocked(driver, to, bytes))
+          order.when = Return::Done;
+        return submit(driver, context, order,
+                      [&driver, &context, to, from, bytes] {
+                        driver.toHost.add(bytes);
+                        return context.memory.read(to, from, bytes);
+                      });
+      });
 }
 
 static CUresult copyOnDevice(CUdeviceptr to, CUdeviceptr from, size_t bytes,
                              Order order) {
-  return callInContext([&](Driver &driver, Context &context) -> CUresult {
-    Queue *queue = nullptr;
-    if (CUresult result = findQueue(driver, context, order.stream, queue))
-      return result;
-    if (!bytes)
-      return kSuccess;
-    if (CUresult result = checkDevice(driver, context, from, bytes))
-      return result;
-    if (CUresult result = checkDevice(driver, context, to, bytes))
-      return result;
-    return submit(driver, context, order, [&driver, &context, to, from, bytes] {
-      driver.onDevice.add(bytes);
-      return context.memory.copy(to, from, bytes);
-    });
-  });
+  return moveBytes(
+      bytes, order, [&](Driver &driver, Context &context) -> CUresult {
+        if (CUresult result = checkDevice(driver, context, from, bytes))
+          return result;
+        if (CUresult result = checkDevice(driver, context, to, bytes))
+          return result;
+        return submit(driver, context, order,
+                      [&driver, &context, to, from, bytes] {
+                        driver.onDevice.add(bytes);
+                        return context.memory.copy(to, from, bytes);
+                      });
+      });
 }
 
 /// cuMemcpy: each address says which side it is of.
