@@ -101,6 +101,11 @@ static Value refineShape(Node &node, Value shape,
   std::optional<Ints> declared = node.declaredDims(0);
   if (!declared)
     return shape;
+  // More dimensions than are declared: the declaration says nothing about them,
+  // and there may be any number.
+  if (std::optional<int64_t> count = node.dim(shape, 0);
+      count && *count > static_cast<int64_t>(declared->size()))
+    return shape;
   Value resolved = resolve();
   ArrayRef<int64_t> given(*declared);
   if (std::optional<int64_t> count = node.dim(resolved, 0);

@@ -228,6 +228,18 @@ TEST_F(Import, DiagnosesAbsurdDimensions) {
   EXPECT_TRUE(says("has dimension -7")) << messages;
 }
 
+TEST_F(Import, RefusesResultsOfAnyNumberOfDimensions) {
+  makeRelu({"4"});
+  *graph->add_input() =
+      makeValue("shape", {"1099511627776"}, onnx::TensorProto::INT64);
+  addNode("Expand", {"y", "shape"}, {"z"});
+  *graph->add_output() = makeValue("z", {"2", "4"});
+  EXPECT_EQ(run(), ImportStatus::unsupported);
+  EXPECT_TRUE(says("node 'node_z' (Expand, domain 'ai.onnx', opset 17) of [4] "
+                   "float, [1099511627776] int64"))
+      << messages;
+}
+
 TEST_F(Import, DiagnosesWeightsOfTheWrongSize) {
   makeRelu({"2"});
   onnx::TensorProto *tensor = graph->add_initializer();
