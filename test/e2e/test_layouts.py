@@ -41,6 +41,12 @@ class Network:
         bias = self.constant(self.rng.standard_normal(filters))
         return self.add("Conv", x, weight, bias, group=group, **attributes)
 
+    def halves(self, x):
+        """The two halves of the channels."""
+        names = f"v{len(self.nodes)}", f"w{len(self.nodes)}"
+        self.nodes.append(helper.make_node("Split", [x], names, axis=1))
+        return names
+
     def save(self, path, output, sizes):
         graph = helper.make_graph(
             self.nodes, "network",
@@ -73,6 +79,14 @@ def concatenated(net):
     parts.append(net.add("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4))
     x = net.add("Concat", *parts, axis=1)
     return net.conv(x, 120, 16, 3, pads=[0, 1, 2, 1])
+
+
+def split(net):
+    """One part of a concatenation is a view of row-major channels."""
+    x = net.add("Relu", net.conv("x", net.channels, 32, 3, pads=[1] * 4))
+    x, rest = net.halves(x)
+    x = net.add("Concat", net.conv(x, 16, 16, 3, pads=[1] * 4), rest, axis=1)
+    return net.conv(x, 32, 32, 3, pads=[1] * 4)
 
 
 def pooled(net):
@@ -133,6 +147,7 @@ CASES = {
     "one_axis": (lambda net: plain(net, pads=[1, 1]), 9, 1),
     "residual": (residual, 3, 2),
     "concatenated": (concatenated, 3, 2),
+    "split": (split, 3, 2),
     "pooled": (pooled, 3, 2),
     "resized": (resized, 3, 2),
     "gated": (gated, 3, 2),

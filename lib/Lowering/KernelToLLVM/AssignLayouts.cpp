@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 
+#include "lib/Lowering/KernelToLLVM/ChannelJoins.h"
 #include "lib/Lowering/KernelToLLVM/ConvolutionGain.h"
 #include "lib/Lowering/KernelToLLVM/RowViews.h"
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -87,23 +88,6 @@ void AssignLayouts::findKernels() {
     if (argument && argument.getArgNumber() < kernel.getInputs().size())
       convolved[kernel] = kernel.getInputs()[argument.getArgNumber()];
   });
-}
-
-/// Whether `assemble` joins channels.
-static bool joinsChannels(exec::AssembleOp assemble) {
-  auto result = cast<RankedTensorType>(assemble.getType());
-  if (result.getRank() < 3 || result.getDimSize(0) != 1)
-    return false;
-  int64_t channels = 0;
-  for (Value input : assemble.getInputs()) {
-    auto type = cast<RankedTensorType>(input.getType());
-    if (type.getRank() != result.getRank() || type.getDimSize(0) != 1 ||
-        type.isDynamicDim(1) ||
-        type.getShape().drop_front(2) != result.getShape().drop_front(2))
-      return false;
-    channels += type.getDimSize(1);
-  }
-  return channels == result.getDimSize(1);
 }
 
 /// Values that only kernels and concatenations of channels make and read.
@@ -377,6 +361,7 @@ void AssignLayouts::runOnOperation() {
   findKernels();
   findCandidates();
   dropUnwalked();
+  dropPartialJoins(getOperation(), candidates);
   do {
     keepRegions();
     joinBlocks();
