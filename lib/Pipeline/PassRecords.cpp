@@ -38,6 +38,7 @@ struct CountsAttribute {
 
 static constexpr CountsAttribute countsAttributes[] = {
     {"graph-simplify", "graph.simplify_report"},
+    {"sink-transposes", "graph.sink_transposes_report"},
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
     {"form-state", "graph.state_report"},

@@ -21,6 +21,11 @@ void cinch::addGraphPasses(OpPassManager &passes,
   passes.addNestedPass<func::FuncOp>(graph::createGraphSimplifyPass(simplify));
   // The oracle computes what the model says.
   if (!options.isReference) {
+    graph::SinkTransposesPassOptions sink;
+    sink.report = options.reportsCounts;
+    // Constants get the order in which they are used; convolutions and what
+    // follows them meet.
+    passes.addNestedPass<func::FuncOp>(graph::createSinkTransposesPass(sink));
     graph::FoldConstantsPassOptions constants;
     constants.report = options.reportsCounts;
     // Before whatever wants weights to be constants.

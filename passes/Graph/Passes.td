@@ -34,6 +34,42 @@ def GraphSimplifyPass : Pass<"graph-simplify", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::cinch::graph::GraphDialect", "::mlir::arith::ArithDialect"];
 }
 
+def SinkTransposesPass : Pass<"sink-transposes", "::mlir::func::FuncOp"> {
+  let summary = "Moves transposes through other operations until they meet";
+  let description = [{
+    ```mlir
+    %a = graph.transpose %x by [0, 2, 3, 1] {names = ["a"]} : tensor<1x8x5x5xf32> -> tensor<1x5x5x8xf32>
+    %r = graph.relu %a {names = ["r"]} : tensor<1x5x5x8xf32> -> tensor<1x5x5x8xf32>
+    %t = graph.transpose %r by [0, 3, 1, 2] {names = ["t"]} : tensor<1x5x5x8xf32> -> tensor<1x8x5x5xf32>
+    // becomes
+    %t = graph.relu %x {names = ["r/transposed"]} : tensor<1x8x5x5xf32> -> tensor<1x8x5x5xf32>
+    ```
+    Element-wise operations, reductions, softmax, concatenations, slices, pads and
+    quantizations of one axis compute with permuted axes where that saves transposes.
+    For every permutation of a transpose, the operations of a block are divided into
+    those that do and those that do not by a minimum cut: the cost is that of the
+    transposes between the two, in front of and behind them, by elements (an unknown
+    dimension counts 64): 4 for each, 1 where only axes of size 1 move, nothing in front
+    of a product. A reduction that leaves the innermost axes, and a concatenation that
+    leaves the outermost one, cost 4. Operands of lower rank get leading axes; constants
+    of at most 64 KiB or with one use cost nothing, as `fold-constants` computes their
+    transposes. What drops axes (a squeeze, a reduction) takes any order that keeps the
+    others sorted.
+
+    A value that is now computed permuted is named `v/transposed`, or as the output that
+    it is; a value that is also needed as it was is its transpose and keeps its name. Left
+    as they are: transposes of which moving saves nothing. Not part of the reference pipeline.
+
+    Counts, in the attribute `graph.sink_transposes_report` of the function when `report`
+    is set: transposes (of what is not constant, before), left (after), moved
+    (operations that compute permuted).
+  }];
+  let options = [
+    Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 def FoldConstantsPass : Pass<"fold-constants", "::mlir::func::FuncOp"> {
   let summary = "Computes what depends on constants only";
   let description = [{
