@@ -50,6 +50,38 @@ static bool isView(Operation *op) {
          isContiguous(slice.getInput().getType(), slice.getAxes()[0]);
 }
 
+/// Whether `value`, or what the rest of its kernel makes of it, is a part of a
+/// joined value.
+static bool isPart(Value value) {
+  if (!value.hasOneUse())
+    return false;
+  Operation *user = *value.user_begin();
+  if (auto concat = dyn_cast<graph::ConcatOp>(user))
+    return isContiguous(concat.getType(), concat.getAxis());
+  return user->hasTrait<graph::Elementwise>() &&
+         user->getResult(0).getType() == value.getType() &&
+         isPart(user->getResult(0));
+}
+
+/// Whether `op` makes a part of a joined value, and `operand` was made by an
+/// earlier kernel than its other operands: the joined value is not alive yet.
+static bool isJoinedLater(Operation *op, Value operand) {
+  return operand.hasOneUse() && isPart(op->getResult(0)) &&
+         llvm::any_of(op->getOperands(), [&](Value other) {
+           Operation *before = operand.getDefiningOp(),
+                     *producer = other.getDefiningOp();
+           return before && producer && other.getType() == operand.getType() &&
+                  before->getBlock() == producer->getBlock() &&
+                  before->isBeforeInBlock(producer);
+         });
+}
+
+/// The value of which `value` is a part or another shape.
+static Value getRoot(Value value) {
+  Operation *view = value.getDefiningOp();
+  return view && isView(view) ? getRoot(view->getOperand(0)) : value;
+}
+
 LiveBytes::LiveBytes(Block &block) : block(block) {
   for (Operation &op : block) {
     numbers[&op] = ops.size();
@@ -70,6 +102,15 @@ int64_t LiveBytes::getNumber(Operation *op) const {
   return ancestor ? numbers.lookup(ancestor) : -1;
 }
 
+/// Whether nobody reads `value`, or a view of it, behind `op`.
+bool LiveBytes::isReadUpTo(Value value, Operation *op) const {
+  return llvm::all_of(value.getUsers(), [&](Operation *user) {
+    if (isView(user) && user->getOperand(0) == value)
+      return isReadUpTo(user->getResult(0), op);
+    return !readsElements(user) || getNumber(user) <= getNumber(op);
+  });
+}
+
 void LiveBytes::shareStorages() {
   llvm::IntEqClasses classes(numberOf.size());
   auto join = [&](Value a, Value b) {
@@ -78,9 +119,8 @@ void LiveBytes::shareStorages() {
       classes.join(first->second, second->second);
   };
   auto diesAt = [&](Value value, Operation *op) {
-    return llvm::all_of(value.getUsers(), [&](Operation *user) {
-      return !readsElements(user) || getNumber(user) <= getNumber(op);
-    });
+    // What is left of a value lives as long as all of it.
+    return isReadUpTo(getRoot(value), op);
   };
   auto isFused = [](Value value) {
     return llvm::all_of(value.getUsers(), [&](Operation *user) {
@@ -99,7 +139,7 @@ void LiveBytes::shareStorages() {
     if (!op->hasTrait<graph::Elementwise>())
       continue;
     for (Value operand : op->getOperands())
-      if (operand.getType() == value.getType() &&
+      if (operand.getType() == value.getType() && !isJoinedLater(op, operand) &&
           (diesAt(operand, op) || isFused(operand)))
         join(value, operand);
   }

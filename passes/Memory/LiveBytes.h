@@ -43,6 +43,7 @@ public:
   static int64_t getBytes(mlir::Value value);
 
 private:
+  bool isReadUpTo(mlir::Value value, mlir::Operation *op) const;
   void shareStorages();
   void setLives();
 

@@ -5,7 +5,7 @@
 include "mlir/Pass/PassBase.td"
 
 def StreamRowsPass : Pass<"stream-rows", "::mlir::func::FuncOp"> {
-  let summary = "Computes chains of convolutions and pooling in bands of rows";
+  let summary = "Computes convolutions and pooling in bands of rows";
   let description = [{
     ```mlir
     %c = graph.conv %x by %w {…} : tensor<1x3x32x32xf32> by tensor<8x3x3x3xf32> -> tensor<1x8x32x32xf32>
@@ -26,6 +26,24 @@ def StreamRowsPass : Pass<"stream-rows", "::mlir::func::FuncOp"> {
     Bands are rows of one size (the last may be smaller), as few as bring the peak to
     what it is elsewhere, at most 4, of 4 rows of an image or 64 of a matrix at least.
 
+    Then, as long as the peak falls by 5 % at least, values at the peak stay in bands:
+
+    ```mlir
+    %p = graph.concat %p0, %p1 along 2 : …
+    %y = graph.conv %p by %w {…} : tensor<1x64x16x16xf32> by tensor<64x64x1x1xf32> -> …
+    // becomes, with %p in bands; %y is joined where all of it is needed
+    %y0 = graph.conv %p0 by %w {…} : tensor<1x64x8x16xf32> by tensor<64x64x1x1xf32> -> …
+    %y1 = graph.conv %p1 by %w {…} : tensor<1x64x8x16xf32> by tensor<64x64x1x1xf32> -> …
+    ```
+    An image of static size can, if all that read it need rows of one band for rows of
+    one band (windows that do not cross bands, of equal size; element-wise operations).
+    With it go all values of its height that these operations connect. They
+    run stage by stage, in each band by band, the readers of one value together; stages
+    are joined where that lowers their peak. A result that others read, or with windows that
+    cross bands, is joined; or, where that lowers the peak by 2 %, its bands overlap by
+    the rows of the neighbours, which are computed twice. Bands are those of 2 to 8, of 4 rows at
+    least, that bring the lowest peak of a copy of the function.
+
     Left alone: more than one image or a stack of matrices, dimensions that are not
     static, other elements than f32, an average pooling in ceil mode, functions of
     which less than `min-bytes` are alive, bands that compute more than
@@ -36,7 +54,8 @@ def StreamRowsPass : Pass<"stream-rows", "::mlir::func::FuncOp"> {
 
     The value `y` in bands is `y_rows0`, `y_rows1`, ...; joined it keeps its name.
     Counts, in the attribute `graph.stream_rows_report` of the function when `report` is
-    set: chains, bands, peak_before and peak (estimates, in bytes).
+    set: chains, bands, values that stay in bands, peak_before and peak (estimates, in
+    bytes).
     Source: Alwani et al., "Fused-Layer CNN Accelerators", 2016; tiles are whole rows
     here, and what overlaps is always computed again.
   }];
@@ -78,7 +97,7 @@ def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
     Requires an entry function (`graph.entry`) of exec and scf operations. Values
     share bytes first:
     - a view lies inside its input, an operand of `exec.assemble` inside the result
-      (unless that raises the peak), a result over the operand of an `in_place` pair
+      (unless that raises the peak; it may start after what its parts read), a result over the operand of an `in_place` pair
       whose bytes nobody reads afterwards;
     - a value that the program returns lies in the caller's output;
     - a loop-carried value keeps one place from the initial value to the result, and

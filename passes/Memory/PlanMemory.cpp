@@ -24,6 +24,12 @@ namespace {
 
 /// Size at which unbounded programs are compared, a plan for no one.
 constexpr int64_t nominalSize = 128;
+/// A plan for fixed sizes is made once: more trials than where a run plans.
+const plan::PlanOptions planOptions = [] {
+  plan::PlanOptions options;
+  options.searchTrials = 4;
+  return options;
+}();
 
 struct PlanMemoryPass
     : public cinch::memory::impl::PlanMemoryPassBase<PlanMemoryPass> {
@@ -147,7 +153,7 @@ int64_t PlanMemoryPass::getPeak(const Program &program,
       });
     buffers.push_back({buffer.first, buffer.last, bytes.value_or(0)});
   }
-  return plan::makePlan(buffers).peak;
+  return plan::makePlan(buffers, planOptions).peak;
 }
 
 void PlanMemoryPass::writeWeights(const Program &program) {
@@ -250,7 +256,7 @@ void PlanMemoryPass::write(const Program &program, const Sharing &sharing) {
   module->setAttr("exec.slots", builder.getArrayAttr(records));
   module->removeAttr("exec.plan");
   if (isBounded) {
-    plan::Plan plan = plan::makePlan(buffers);
+    plan::Plan plan = plan::makePlan(buffers, planOptions);
     assert(plan::checkPlan(buffers, plan).empty());
     module->setAttr(
         "exec.plan",
@@ -280,13 +286,21 @@ void PlanMemoryPass::runOnOperation() {
   FailureOr<Program> program = Program::analyze(*entry);
   if (failed(program))
     return signalPassFailure();
-  Sharing parts(*program), copies(*program);
+  Sharing parts(*program), late(*program), copies(*program);
   bool isPlaced = !parts.run(/*aliasAssembled=*/true) &&
+                  !late.run(/*aliasAssembled=*/true,
+                            /*overwritesIntoParts=*/false) &&
                   !copies.run(/*aliasAssembled=*/false);
   assert(isPlaced && "copies are resolved");
   (void)isPlaced;
-  bool hasParts = parts.getCounts().assembled > 0;
-  if (hasParts && getPeak(*program, copies) < getPeak(*program, parts))
-    return write(*program, copies);
-  write(*program, parts);
+  if (parts.getCounts().assembled == 0)
+    return write(*program, parts);
+  const Sharing *best = &parts;
+  int64_t peak = getPeak(*program, parts);
+  for (const Sharing *other : {&late, &copies})
+    if (int64_t bytes = getPeak(*program, *other); bytes < peak) {
+      best = other;
+      peak = bytes;
+    }
+  write(*program, *best);
 }

@@ -1,137 +1,9 @@
 //===- RowRegion.cpp - operations that are computed in bands of rows ------===//
 #include "passes/Memory/RowRegion.h"
-#include "dialects/Graph/Constants.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace cinch;
 using namespace cinch::memory;
-
-static int64_t getRowAxis(Value value) {
-  return cast<RankedTensorType>(value.getType()).getRank() - 2;
-}
-
-int64_t cinch::memory::getNumRows(Value value) {
-  return cast<RankedTensorType>(value.getType()).getDimSize(getRowAxis(value));
-}
-
-/// Whether `value` is one image, or an unknown number of them, or one matrix,
-/// of f32 and of a known size.
-static bool isImageOrMatrix(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !type.getElementType().isF32() || type.getRank() < 2 ||
-      type.getRank() > 4)
-    return false;
-  ArrayRef<int64_t> shape = type.getShape();
-  if (type.getRank() == 4 && (type.isDynamicDim(0) || shape[0] == 1))
-    return llvm::all_of(shape.drop_front(),
-                        [](int64_t dim) { return dim > 0; });
-  return llvm::all_of(shape.take_back(2),
-                      [](int64_t dim) { return dim > 0; }) &&
-         llvm::all_of(shape.drop_back(2), [](int64_t dim) { return dim == 1; });
-}
-
-bool cinch::memory::isWindowed(Operation *op) {
-  return isa<graph::ConvOp, graph::MaxPoolOp, graph::AveragePoolOp,
-             graph::MatmulOp>(op);
-}
-
-/// Whether the shape of `operand` broadcasts to that of the result.
-static bool broadcasts(Value operand, Value result) {
-  auto from = dyn_cast<RankedTensorType>(operand.getType()),
-       to = cast<RankedTensorType>(result.getType());
-  if (!from || from.getRank() > to.getRank())
-    return false;
-  return llvm::all_of(
-      llvm::zip(from.getShape(), to.getShape().take_back(from.getRank())),
-      [](auto pair) {
-        return std::get<0>(pair) == 1 || std::get<0>(pair) == std::get<1>(pair);
-      });
-}
-
-bool cinch::memory::hasRows(Operation *op) {
-  if (op->getNumResults() != 1 || !isImageOrMatrix(op->getResult(0)))
-    return false;
-  Value result = op->getResult(0);
-  if (op->hasTrait<graph::Elementwise>())
-    return llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
-      return broadcasts(operand.get(), result) &&
-             (!isReadByRows(operand) || isImageOrMatrix(operand.get()));
-    });
-  if (!isWindowed(op) || !isImageOrMatrix(op->getOperand(0)))
-    return false;
-  if (auto matmul = dyn_cast<graph::MatmulOp>(op)) {
-    // Rows of a stack of matrices are no rows of one.
-    auto type = cast<RankedTensorType>(result.getType());
-    auto lhs = cast<RankedTensorType>(matmul.getLhs().getType());
-    return !matmul.getTransposeLhs() && lhs.getRank() == type.getRank() &&
-           llvm::all_of(type.getShape().drop_back(2),
-                        [](int64_t dim) { return dim == 1; });
-  }
-  if (cast<RankedTensorType>(result.getType()).getRank() != 4)
-    return false;
-  if (auto conv = dyn_cast<graph::ConvOp>(op))
-    return cast<RankedTensorType>(conv.getFilter().getType()).hasStaticShape();
-  // What counts in a window that ends behind the padding depends on the image.
-  auto average = dyn_cast<graph::AveragePoolOp>(op);
-  return !average || !average.getCeilMode();
-}
-
-bool cinch::memory::isReadByRows(OpOperand &operand) {
-  Operation *op = operand.getOwner();
-  if (!op->hasTrait<graph::Elementwise>())
-    return operand.getOperandNumber() == 0;
-  auto type = dyn_cast<RankedTensorType>(operand.get().getType());
-  return type && type.getRank() >= 2 && getNumRows(operand.get()) != 1;
-}
-
-namespace {
-/// How windows move along one axis.
-struct Window {
-  int64_t kernel, stride, dilation, begin;
-  int64_t getExtent() const { return (kernel - 1) * dilation + 1; }
-  /// The inputs of `outputs`, beyond the image as well.
-  Rows getInputs(Rows outputs) const {
-    return {outputs.begin * stride - begin,
-            (outputs.end - 1) * stride - begin + getExtent()};
-  }
-};
-} // namespace
-
-template <typename OpTy>
-static Window getWindow(OpTy op, int64_t axis, int64_t kernel) {
-  return {kernel, op.getStrides()[axis], op.getDilations()[axis],
-          op.getPads()[axis]};
-}
-
-/// How the windows of `op`, no matmul, move along the spatial axis `axis`.
-static Window getWindow(Operation *op, int64_t axis) {
-  return TypeSwitch<Operation *, Window>(op)
-      .Case([&](graph::ConvOp conv) {
-        auto filter = cast<RankedTensorType>(conv.getFilter().getType());
-        return getWindow(conv, axis, filter.getDimSize(2 + axis));
-      })
-      .Case<graph::MaxPoolOp, graph::AveragePoolOp>([&](auto pool) {
-        return getWindow(pool, axis, pool.getKernel()[axis]);
-      });
-}
-
-static bool hasWindow(Operation *op) {
-  return isWindowed(op) && !isa<graph::MatmulOp>(op);
-}
-
-Rows cinch::memory::getOperandRows(OpOperand &operand, Rows rows) {
-  if (!hasWindow(operand.getOwner()))
-    return rows;
-  Rows inputs = getWindow(operand.getOwner(), /*axis=*/0).getInputs(rows);
-  int64_t numRows = getNumRows(operand.get());
-  return {std::clamp<int64_t>(inputs.begin, 0, numRows),
-          std::clamp<int64_t>(inputs.end, 0, numRows)};
-}
-
-//===----------------------------------------------------------------------===//
-// Regions
-//===----------------------------------------------------------------------===//
 
 std::optional<SmallVector<Rows>> RowRegion::getRows(Rows rows) const {
   llvm::DenseMap<Value, Rows> needed;
@@ -164,134 +36,18 @@ SmallVector<Rows> RowRegion::getBands(int64_t numBands) const {
   return bands;
 }
 
-namespace {
-
-/// Computes one band of a region.
-class BandBuilder {
-public:
-  BandBuilder(const RowRegion &region, size_t number, llvm::StringSet<> &taken)
-      : builder(region.ops.back()), region(region), number(number),
-        taken(taken) {}
-  Value build(Rows rows);
-
-private:
-  void setName(Operation *op, StringRef base);
-  Value slice(Value value, Rows rows, int64_t offset);
-  Value getRows(Value value, Rows rows);
-  void setPads(Operation *op, Operation *copy, Rows rows, Rows inputs);
-
-  OpBuilder builder;
-  const RowRegion &region;
-  size_t number;
-  llvm::StringSet<> &taken;
-  llvm::DenseMap<Value, std::pair<Value, Rows>> made; ///< in the region
-  llvm::DenseMap<std::pair<Value, int64_t>, Value> slices;
-};
-
-} // namespace
-
-static RankedTensorType getTypeOfRows(Value value, Rows rows) {
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  shape[getRowAxis(value)] = rows.getSize();
-  return type.clone(shape);
-}
-
-void BandBuilder::setName(Operation *op, StringRef base) {
-  std::string name = (base + "_rows" + Twine(number)).str(), unique = name;
-  for (unsigned i = 1; !taken.insert(unique).second; ++i)
-    unique = name + "_" + std::to_string(i);
-  op->setAttr("names", builder.getStrArrayAttr({unique}));
-  op->setLoc(NameLoc::get(builder.getStringAttr(unique), op->getLoc()));
-}
-
-/// Rows of `value`, whose first row is number `offset`.
-Value BandBuilder::slice(Value value, Rows rows, int64_t offset) {
-  Location loc = region.ops.back()->getLoc();
-  std::string base = graph::getValueName(value);
-  auto makePosition = [&](StringRef piece, int64_t position) -> Value {
-    auto type = RankedTensorType::get({1}, builder.getI64Type());
-    auto constant = graph::ConstantOp::create(
-        builder, loc, graph::getIntegerConstant(type, position));
-    setName(constant, (base + "/" + piece).str());
-    return constant;
-  };
-  Value begin = makePosition("begin", rows.begin - offset),
-        end = makePosition("end", rows.end - offset);
-  auto op = graph::SliceOp::create(builder, loc, getTypeOfRows(value, rows),
-                                   value, begin, end, getRowAxis(value),
-                                   ArrayRef<int64_t>(1));
-  setName(op, base);
-  return op;
-}
-
-Value BandBuilder::getRows(Value value, Rows rows) {
-  Value whole = value;
-  Rows present = {0, getNumRows(value)};
-  if (auto found = made.find(value); found != made.end())
-    std::tie(whole, present) = found->second;
-  if (present == rows)
-    return whole;
-  Value &known = slices[{value, rows.begin}];
-  if (!known || getNumRows(known) != rows.getSize())
-    known = slice(whole, rows, present.begin);
-  return known;
-}
-
-/// Padding where the windows of a band leave the image, and nowhere else.
-void BandBuilder::setPads(Operation *op, Operation *copy, Rows rows,
-                          Rows inputs) {
-  auto set = [&](auto typed) {
-    SmallVector<int64_t> pads(typed.getPads());
-    Rows wanted = getWindow(op, /*axis=*/0).getInputs(rows);
-    pads[0] = inputs.begin - wanted.begin;
-    pads[2] = std::max<int64_t>(wanted.end - inputs.end, 0);
-    if constexpr (!std::is_same_v<decltype(typed), graph::ConvOp>)
-      if (typed.getCeilMode()) {
-        // The last window of a row may end behind the padding.
-        auto width = [](Value value) {
-          return cast<RankedTensorType>(value.getType()).getDimSize(3);
-        };
-        Rows columns = {0, width(op->getResult(0))};
-        int64_t end = getWindow(op, /*axis=*/1).getInputs(columns).end;
-        pads[3] = std::max<int64_t>(end - width(op->getOperand(0)), 0);
-        typed.setCeilMode(false);
-      }
-    typed.setPads(pads);
-  };
-  TypeSwitch<Operation *>(copy)
-      .Case<graph::ConvOp, graph::MaxPoolOp, graph::AveragePoolOp>(set);
-}
-
-Value BandBuilder::build(Rows rows) {
-  SmallVector<Rows> needed = *region.getRows(rows);
-  for (auto [op, opRows] : llvm::zip(region.ops, needed)) {
-    IRMapping mapping;
-    for (OpOperand &operand : op->getOpOperands())
-      if (isReadByRows(operand) && !mapping.contains(operand.get()))
-        mapping.map(operand.get(),
-                    getRows(operand.get(), getOperandRows(operand, opRows)));
-    Operation *copy = builder.clone(*op, mapping);
-    if (hasWindow(op))
-      setPads(op, copy, opRows, getOperandRows(op->getOpOperand(0), opRows));
-    Value result = op->getResult(0);
-    copy->getResult(0).setType(getTypeOfRows(result, opRows));
-    setName(copy, graph::getValueName(result));
-    made[result] = {copy->getResult(0), opRows};
-  }
-  return made.lookup(region.getExit()).first;
-}
-
 void RowRegion::split(int64_t numBands, llvm::StringSet<> &taken) const {
-  SmallVector<Value> parts;
-  for (auto [number, rows] : llvm::enumerate(getBands(numBands)))
-    parts.push_back(BandBuilder(*this, number, taken).build(rows));
   Value exit = getExit();
-  OpBuilder builder(ops.back());
-  auto whole = graph::ConcatOp::create(builder, exit.getLoc(), exit.getType(),
-                                       parts, getRowAxis(exit));
-  whole->setAttr("names", ops.back()->getAttr("names"));
-  exit.replaceAllUsesWith(whole);
+  SmallVector<Value> parts;
+  for (auto [number, rows] : llvm::enumerate(getBands(numBands))) {
+    RowBuilder builder(ops.back(), number, taken);
+    SmallVector<Rows> needed = *getRows(rows);
+    Value part;
+    for (auto [op, opRows] : llvm::zip(ops, needed))
+      part = builder.copy(op, opRows);
+    parts.push_back(part);
+  }
+  exit.replaceAllUsesWith(joinRows(ops.back(), exit, parts));
   for (Operation *op : llvm::reverse(ops))
     op->erase();
 }

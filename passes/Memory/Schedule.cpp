@@ -114,6 +114,12 @@ void Steps::addStep(Operation &op) {
   steps.push_back(std::move(step));
 }
 
+/// Whether `value` is nothing but a part of an assembled value, which is alive
+/// later than what its kernel reads.
+static bool isPart(Value value) {
+  return value.hasOneUse() && isa<exec::AssembleOp>(*value.user_begin());
+}
+
 /// Whether `op` is the only reader of `value` and of its views.
 static bool isOnlyReader(Operation *op, Value value) {
   return llvm::all_of(value.getUsers(), [&](Operation *user) {
@@ -136,7 +142,8 @@ void Steps::shareBuffers() {
     };
     if (auto kernel = dyn_cast<exec::KernelOp>(op))
       for (auto pair : kernel.getInPlace().getAsRange<DenseI64ArrayAttr>())
-        unite(kernel.getInputs()[pair[0]], kernel.getResults()[pair[1]]);
+        if (Value result = kernel.getResults()[pair[1]]; !isPart(result))
+          unite(kernel.getInputs()[pair[0]], result);
     if (auto assemble = dyn_cast<exec::AssembleOp>(op))
       for (Value input : assemble.getInputs())
         unite(input, assemble.getResult());

@@ -220,10 +220,13 @@ bool Sharing::isInPlace(Value value, unsigned a, unsigned b) const {
 }
 
 /// Lets results take the place of operands that nobody reads afterwards.
-void Sharing::shareInPlace(exec::KernelOp kernel) {
+void Sharing::shareInPlace(exec::KernelOp kernel, bool overwritesIntoParts) {
   for (auto pair : kernel.getInPlace().getAsRange<DenseI64ArrayAttr>()) {
     Value result = kernel.getResults()[pair[1]];
-    if (mayOverwrite(kernel, pair[0], pair[1]) &&
+    bool isPart =
+        result.hasOneUse() && isa<exec::AssembleOp>(*result.user_begin());
+    if ((overwritesIntoParts || !isPart) &&
+        mayOverwrite(kernel, pair[0], pair[1]) &&
         tryMerge(
             kernel.getInputs()[pair[0]], result,
             [&](unsigned a, unsigned b) { return isInPlace(result, a, b); }))
@@ -364,7 +367,7 @@ void Sharing::shareAssembled(exec::AssembleOp assemble) {
   }
 }
 
-OpOperand *Sharing::run(bool aliasAssembled) {
+OpOperand *Sharing::run(bool aliasAssembled, bool overwritesIntoParts) {
   createBuffers();
   if (OpOperand *conflict = placeOutputs())
     return conflict;
@@ -375,7 +378,7 @@ OpOperand *Sharing::run(bool aliasAssembled) {
   func::FuncOp entry = program.getEntry();
   entry.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (auto kernel = dyn_cast<exec::KernelOp>(op))
-      shareInPlace(kernel);
+      shareInPlace(kernel, overwritesIntoParts);
     else if (auto assemble = dyn_cast<exec::AssembleOp>(op);
              assemble && aliasAssembled)
       shareAssembled(assemble);

@@ -50,10 +50,11 @@ public:
   Sharing(const Program &program) : program(program) {}
 
   /// Decides all places. `aliasAssembled`: operands of exec.assemble may become
-  /// parts of the result. Returns an operand (of a terminator or a loop) whose
-  /// value has to be copied first, after which a new analysis is needed;
-  /// nullptr when done.
-  mlir::OpOperand *run(bool aliasAssembled);
+  /// parts of the result; `overwritesIntoParts`: these may lie over what their
+  /// kernel reads, so that the result is alive as early as that. Returns an
+  /// operand (of a terminator or a loop) whose value has to be copied first,
+  /// after which a new analysis is needed; nullptr when done.
+  mlir::OpOperand *run(bool aliasAssembled, bool overwritesIntoParts = true);
 
   const Place &getPlace(mlir::Value value) const {
     return places.find(value)->second;
@@ -80,7 +81,7 @@ private:
   bool mayOverwrite(exec::KernelOp kernel, unsigned operand,
                     unsigned result) const;
   bool isInPlace(mlir::Value value, unsigned a, unsigned b) const;
-  void shareInPlace(exec::KernelOp kernel);
+  void shareInPlace(exec::KernelOp kernel, bool overwritesIntoParts);
   void shareAssembled(exec::AssembleOp assemble);
   bool tryAssemble(exec::AssembleOp assemble, unsigned part, const Expr &shift);
 

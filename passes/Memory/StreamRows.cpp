@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Memory/Passes.h"
+#include "passes/Memory/RowBands.h"
 #include "passes/Memory/RowCosts.h"
 #include "llvm/ADT/DenseSet.h"
 
@@ -27,9 +28,6 @@ using namespace cinch::memory;
 static constexpr int64_t maxBands = 4, minImageRows = 4, minMatrixRows = 64,
                          maxReach = 32;
 static constexpr size_t maxOps = 32, maxRegions = 64;
-/// Images of fewer channels are not stored in blocks of channels, so that
-/// rows of them are no neighbours in memory.
-static constexpr int64_t minChannels = 8;
 /// A region is split if the peak falls by this share at least.
 static constexpr double minGain = 0.05;
 
@@ -82,31 +80,6 @@ private:
 //===----------------------------------------------------------------------===//
 // Regions
 //===----------------------------------------------------------------------===//
-
-static bool isImage(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.getRank() == 4 && type.getDimSize(1) != 1;
-}
-
-static bool isPooling(Operation *op) {
-  return isa<graph::MaxPoolOp, graph::AveragePoolOp>(op);
-}
-
-/// Whether there may be more than one image.
-static bool isBatch(Value value) {
-  return cast<RankedTensorType>(value.getType()).isDynamicDim(0);
-}
-
-/// Whether `value` is an image that can be stored in one block that holds all
-/// channels: parts of joined channels have smaller ones.
-static bool isInOneBlock(Value value) {
-  Operation *producer = value.getDefiningOp();
-  return producer && !isa<graph::ConcatOp>(producer) &&
-         cast<RankedTensorType>(value.getType()).getDimSize(1) >= minChannels &&
-         llvm::none_of(value.getUsers(), [](Operation *user) {
-           return isa<graph::ConcatOp>(user);
-         });
-}
 
 /// Whether `op` computes in the place of its operand.
 static bool endsProducer(Operation *op) {
@@ -298,11 +271,6 @@ void StreamRows::runOnOperation() {
           << name << " >= 0, but got " << value;
       return signalPassFailure();
     }
-  Search search(function.getBody().front(), maxExtraPercent);
-  int64_t peakBefore = search.getPeak();
-  search.peakAfter = peakBefore;
-  if (peakBefore >= minBytes)
-    search.run();
   llvm::StringSet<> names;
   for (BlockArgument argument : function.getArguments())
     names.insert(graph::getValueName(argument));
@@ -310,10 +278,26 @@ void StreamRows::runOnOperation() {
     for (Value result : op->getResults())
       names.insert(graph::getValueName(result));
   });
-  int64_t numBands = 0;
+  Search search(function.getBody().front(), maxExtraPercent);
+  int64_t peakBefore = search.getPeak(), peak = peakBefore, numBands = 0;
+  if (peak >= minBytes) {
+    search.run();
+    peak = search.peakAfter;
+  }
   for (Candidate &candidate : search.chosen) {
     numBands += candidate.region.getBands(candidate.numBands).size();
     candidate.region.split(candidate.numBands, names);
+  }
+  int64_t numValues = 0;
+  while (peak >= minBytes) {
+    std::optional<RowBands> bands = findRowBands(function, minGain);
+    if (!bands)
+      break;
+    bands->split(names);
+    numValues += bands->getNumValues();
+    numBands += bands->getNumBands();
+    LiveBytes live(function.getBody().front());
+    peak = live.get(live.findPeak());
   }
   if (!report)
     return;
@@ -325,5 +309,6 @@ void StreamRows::runOnOperation() {
       "graph.stream_rows_report",
       builder.getDictionaryAttr(
           {count("bands", numBands), count("chains", search.chosen.size()),
-           count("peak", search.peakAfter), count("peak_before", peakBefore)}));
+           count("peak", peak), count("peak_before", peakBefore),
+           count("values", numValues)}));
 }

@@ -185,15 +185,16 @@ bool detail::isByStart(const Candidate &candidate) {
 //===----------------------------------------------------------------------===//
 
 void detail::searchLocally(const Problem &problem, Placer &placer,
-                           Candidate &best, int64_t limit) {
+                           const Candidate &start, uint32_t seed, int64_t limit,
+                           Candidate &best) {
   int64_t numItems = problem.items.size();
   int64_t cost =
       numItems + (placer.hasConflictLists() ? 2 * problem.numConflicts
                                             : numItems * numItems / 2);
   // The standard fixes what this generator returns, but not what the
   // distributions make of it.
-  std::mt19937 random(0);
-  Candidate current = best;
+  std::mt19937 random(seed);
+  Candidate current = start;
   for (int64_t work = cost; work <= limit && best.peak > problem.paddedBound;
        work += cost) {
     std::vector<int32_t> atPeak; // positions in the order

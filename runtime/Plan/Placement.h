@@ -78,10 +78,12 @@ private:
 std::vector<Candidate> makeCandidates(const Problem &problem);
 bool isByStart(const Candidate &candidate);
 
-/// Improves `best` by moving the items that reach the peak to the front of the
-/// order. Deterministic (fixed seed); ends after `limit` conflicts.
-void searchLocally(const Problem &problem, Placer &placer, Candidate &best,
-                   int64_t limit);
+/// Moves the items of `start` that reach the peak to the front of the order,
+/// and so on, for a plan better than `best`. The same `seed` makes the same
+/// moves; ends after `limit` conflicts.
+void searchLocally(const Problem &problem, Placer &placer,
+                   const Candidate &start, uint32_t seed, int64_t limit,
+                   Candidate &best);
 
 /// Branch and bound over placements in order of offset. Replaces `best` by any
 /// better one; true if the result is proven to be the optimum within

@@ -119,8 +119,10 @@ Plan cinch::plan::makePlan(const std::vector<Buffer> &buffers,
   plan.proven = best.peak == problem->paddedBound;
   if (!plan.proven && int64_t(problem->items.size()) <= options.exactUpTo)
     plan.proven = searchExactly(*problem, best, options.nodeLimit);
-  if (!plan.proven) {
-    searchLocally(*problem, placer, best, options.searchLimit);
+  const Candidate start = best;
+  for (int64_t trial = 0; trial < options.searchTrials && !plan.proven;
+       ++trial) {
+    searchLocally(*problem, placer, start, trial, options.searchLimit, best);
     plan.proven = best.peak == problem->paddedBound;
   }
 

@@ -35,9 +35,10 @@ struct PlanOptions {
   int64_t alignment = 64;     ///< power of two
   int64_t exactUpTo = 24;     ///< branch and bound for at most so many buffers
   int64_t nodeLimit = 200000; ///< of the branch and bound
-  /// Pairs of buffers that the local search may compare, all trials together; 0
-  /// leaves it out. It stops as soon as the lower bound is reached.
+  /// Pairs of buffers that one local search may compare; 0 leaves it out. It
+  /// stops as soon as the lower bound is reached.
   int64_t searchLimit = 5000000;
+  int64_t searchTrials = 1; ///< local searches, each with other moves
 };
 
 /// Returns offsets such that buffers alive at the same step never overlap. The

@@ -214,3 +214,43 @@ def test_peak_of_a_model(tmp_path):
     inputs = {"data_0": np.ones((1, 3, 224, 224), np.float32)}
     stats = harness.run_model(binary, inputs, tmp_path, "--measure-memory")[1]
     assert stats["measured_peak_bytes"] == stats["predicted_peak_bytes"] <= 2_000_000
+
+
+def bottlenecks(chain, blocks, stride):
+    """Blocks as in a ResNet: all read their input by rows, but for the 3 x 3 inside."""
+    chain.conv(8, (3, 3), pads=[1] * 4).relu()
+    for block in range(blocks):
+        left, channels = chain.value, chain.channels
+        chain.conv(8, (1, 1)).relu().conv(8, (3, 3), pads=[1] * 4).relu().conv(48, (1, 1))
+        if block == 0:
+            right, chain.value, chain.channels = chain.value, left, channels
+            chain.conv(48, (1, 1))
+            left, chain.value = chain.value, right
+        chain.add("Relu", chain.add("Add", chain.value, left))
+    left, channels = chain.value, chain.channels
+    chain.conv(32, (1, 1)).relu().conv(32, (3, 3), pads=[1] * 4, strides=[stride] * 2).relu()
+    chain.conv(64, (1, 1))
+    right, chain.value, chain.channels = chain.value, left, channels
+    chain.conv(64, (1, 1), strides=[stride] * 2)
+    chain.add("Relu", chain.add("Add", right, chain.value))
+    chain.channels = 64
+    return chain.conv(8, (1, 1)).relu().conv(8, (1, 1))
+
+
+@pytest.mark.parametrize("height, stride, apart", [
+    (40, 2, True), (56, 2, True), (48, 2, True), (35, 2, False), (37, 2, False)])
+def test_values_in_bands(tmp_path, height, stride, apart):
+    """Rows that bands do not divide, or strides from their odd rows, are joined."""
+    chain = bottlenecks(Chain(height, 3, height, 24), 2, stride)
+    # No rows are computed twice: chains are left alone.
+    counts = check(chain, tmp_path, flags=(BANDS.replace("percent=60", "percent=0"),))[1]
+    assert (counts["values"] > 0) == apart, counts
+
+
+def test_peak_of_a_residual_network(tmp_path):
+    """The sums of the first blocks stay in bands; without, 5,218,304 bytes are needed."""
+    path, binary = harness.model_path("light_resnet50"), str(tmp_path / "m.so")
+    harness.compile_model(path, binary)
+    inputs = {"gpu_0/data_0": np.ones((1, 3, 224, 224), np.float32)}
+    stats = harness.run_model(binary, inputs, tmp_path, "--measure-memory")[1]
+    assert stats["measured_peak_bytes"] == stats["predicted_peak_bytes"] <= 4_183_000

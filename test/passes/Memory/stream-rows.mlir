@@ -3,7 +3,7 @@
 // 32 rows of 8 channels between a convolution of 3 rows and a pooling of 2: bands of
 // 4 pooled rows bring the peak from 32 + 8 rows of 8 x 16 floats to 8 + 8.
 // CHECK-LABEL: func.func @splits_a_convolution_and_its_pooling
-// CHECK-SAME: graph.stream_rows_report = {bands = 4 : i64, chains = 1 : i64, peak = 8192 : i64, peak_before = 20480 : i64}
+// CHECK-SAME: graph.stream_rows_report = {bands = 4 : i64, chains = 1 : i64, peak = 8192 : i64, peak_before = 20480 : i64, values = 0 : i64}
 func.func @splits_a_convolution_and_its_pooling(%x: tensor<1x3x32x16xf32> {graph.name = "x"}) -> tensor<1x8x16x8xf32> {
   // CHECK: %[[X0:.*]] = graph.slice %arg0 from %{{.*}} to %{{.*}} {axes = array<i64: 2>, names = ["x_rows0"], steps = array<i64: 1>} {{.*}} -> tensor<1x3x9x16xf32>
   // CHECK: %[[C0:.*]] = graph.conv %[[X0]] by %{{.*}} {{.*}}names = ["c_rows0"], pads = array<i64: 1, 1, 0, 1>{{.*}} -> tensor<1x8x8x16xf32>
@@ -203,4 +203,77 @@ func.func @takes_rows_of_a_band(%x: tensor<1x3x32x16xf32> {graph.name = "x"}) ->
   %y = graph.conv %p by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["y"]}
     : tensor<1x8x16x8xf32> by tensor<8x8x1x1xf32> -> tensor<1x8x16x8xf32>
   return %y : tensor<1x8x16x8xf32>
+}
+
+// -----
+
+// What is read by rows stays in 4 bands; what the 3 x 3 convolution reads is joined, and
+// so is the sum, as 4 bands of the strided result would be too small.
+// CHECK-LABEL: func.func @keeps_a_sum_in_bands
+// CHECK-SAME: graph.stream_rows_report = {bands = 4 : i64, chains = 0 : i64, peak = 75776 : i64, peak_before = 81920 : i64, values = 3 : i64}
+// CHECK: %[[A0:.*]] = graph.conv {{.*}}names = ["a_rows0"]
+// CHECK: %[[A3:.*]] = graph.conv {{.*}}names = ["a_rows3"]
+// CHECK: %[[B0:.*]] = graph.conv %[[A0]] by {{.*}}names = ["b_rows0"]
+// CHECK: %[[B3:.*]] = graph.conv %[[A3]] by {{.*}}names = ["b_rows3"]
+// CHECK: %[[B:.*]] = graph.concat %[[B0]], {{.*}}, %[[B3]] along 2 {names = ["b"]}
+// CHECK: %[[S0:.*]] = graph.slice %[[B]] {{.*}} -> tensor<1x8x5x16xf32>
+// CHECK: %[[C0:.*]] = graph.conv %[[S0]] by {{.*}}pads = array<i64: 1, 1, 0, 1>
+// CHECK: %[[D0:.*]] = graph.conv %[[C0]]
+// CHECK: %[[E0:.*]] = graph.add %[[D0]], %[[A0]]
+// CHECK: graph.slice %[[B]] {{.*}} -> tensor<1x8x6x16xf32>
+// CHECK: %[[E3:.*]] = graph.add %{{.*}}, %[[A3]]
+// CHECK: %[[E:.*]] = graph.concat %[[E0]], {{.*}}, %[[E3]] along 2 {names = ["e"]}
+// CHECK: graph.conv %[[E]]
+func.func @keeps_a_sum_in_bands(%x: tensor<1x8x16x16xf32> {graph.name = "x"}) -> tensor<1x8x8x8xf32> {
+  %u = graph.constant dense<1.0> : tensor<64x8x1x1xf32> {names = ["u"]}
+  %v = graph.constant dense<1.0> : tensor<8x64x1x1xf32> {names = ["v"]}
+  %w = graph.constant dense<1.0> : tensor<8x8x3x3xf32> {names = ["w"]}
+  %t = graph.constant dense<1.0> : tensor<8x64x1x1xf32> {names = ["t"]}
+  %a = graph.conv %x by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["a"]} : tensor<1x8x16x16xf32> by tensor<64x8x1x1xf32> -> tensor<1x64x16x16xf32>
+  %b = graph.conv %a by %v {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["b"]} : tensor<1x64x16x16xf32> by tensor<8x64x1x1xf32> -> tensor<1x8x16x16xf32>
+  %c = graph.conv %b by %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["c"]} : tensor<1x8x16x16xf32> by tensor<8x8x3x3xf32> -> tensor<1x8x16x16xf32>
+  %d = graph.conv %c by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["d"]} : tensor<1x8x16x16xf32> by tensor<64x8x1x1xf32> -> tensor<1x64x16x16xf32>
+  %e = graph.add %d, %a {names = ["e"]} : tensor<1x64x16x16xf32>, tensor<1x64x16x16xf32> -> tensor<1x64x16x16xf32>
+  %y = graph.conv %e by %t {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["y"]} : tensor<1x64x16x16xf32> by tensor<8x64x1x1xf32> -> tensor<1x8x8x8xf32>
+  return %y : tensor<1x8x8x8xf32>
+}
+
+// -----
+
+// Windows that cross bands need all of the sum.
+// CHECK-LABEL: func.func @keeps_what_windows_cross
+// CHECK-SAME: values = 0
+// CHECK-NOT: graph.slice
+func.func @keeps_what_windows_cross(%x: tensor<1x8x16x16xf32> {graph.name = "x"}) -> tensor<1x8x8x8xf32> {
+  %u = graph.constant dense<1.0> : tensor<64x8x1x1xf32> {names = ["u"]}
+  %v = graph.constant dense<1.0> : tensor<8x64x3x3xf32> {names = ["v"]}
+  %w = graph.constant dense<1.0> : tensor<8x8x3x3xf32> {names = ["w"]}
+  %t = graph.constant dense<1.0> : tensor<8x64x1x1xf32> {names = ["t"]}
+  %a = graph.conv %x by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["a"]} : tensor<1x8x16x16xf32> by tensor<64x8x1x1xf32> -> tensor<1x64x16x16xf32>
+  %b = graph.conv %a by %v {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["b"]} : tensor<1x64x16x16xf32> by tensor<8x64x3x3xf32> -> tensor<1x8x16x16xf32>
+  %c = graph.conv %b by %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["c"]} : tensor<1x8x16x16xf32> by tensor<8x8x3x3xf32> -> tensor<1x8x16x16xf32>
+  %d = graph.conv %c by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["d"]} : tensor<1x8x16x16xf32> by tensor<64x8x1x1xf32> -> tensor<1x64x16x16xf32>
+  %e = graph.add %d, %a {names = ["e"]} : tensor<1x64x16x16xf32>, tensor<1x64x16x16xf32> -> tensor<1x64x16x16xf32>
+  %y = graph.conv %e by %t {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["y"]} : tensor<1x64x16x16xf32> by tensor<8x64x1x1xf32> -> tensor<1x8x8x8xf32>
+  return %y : tensor<1x8x8x8xf32>
+}
+
+// -----
+
+// Bands are of one size, so that their boundaries agree.
+// CHECK-LABEL: func.func @keeps_a_prime_number_of_rows
+// CHECK-SAME: values = 0
+// CHECK-NOT: graph.slice
+func.func @keeps_a_prime_number_of_rows(%x: tensor<1x8x37x16xf32> {graph.name = "x"}) -> tensor<1x8x19x8xf32> {
+  %u = graph.constant dense<1.0> : tensor<64x8x1x1xf32> {names = ["u"]}
+  %v = graph.constant dense<1.0> : tensor<8x64x1x1xf32> {names = ["v"]}
+  %w = graph.constant dense<1.0> : tensor<8x8x3x3xf32> {names = ["w"]}
+  %t = graph.constant dense<1.0> : tensor<8x64x1x1xf32> {names = ["t"]}
+  %a = graph.conv %x by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["a"]} : tensor<1x8x37x16xf32> by tensor<64x8x1x1xf32> -> tensor<1x64x37x16xf32>
+  %b = graph.conv %a by %v {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["b"]} : tensor<1x64x37x16xf32> by tensor<8x64x1x1xf32> -> tensor<1x8x37x16xf32>
+  %c = graph.conv %b by %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["c"]} : tensor<1x8x37x16xf32> by tensor<8x8x3x3xf32> -> tensor<1x8x37x16xf32>
+  %d = graph.conv %c by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["d"]} : tensor<1x8x37x16xf32> by tensor<64x8x1x1xf32> -> tensor<1x64x37x16xf32>
+  %e = graph.add %d, %a {names = ["e"]} : tensor<1x64x37x16xf32>, tensor<1x64x37x16xf32> -> tensor<1x64x37x16xf32>
+  %y = graph.conv %e by %t {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["y"]} : tensor<1x64x37x16xf32> by tensor<8x64x1x1xf32> -> tensor<1x8x19x8xf32>
+  return %y : tensor<1x8x19x8xf32>
 }
