@@ -48,6 +48,16 @@ double cinch::memory::getExtraShare(const RowRegion &region, int64_t numBands) {
   return all / std::max(once, 1.0) - 1;
 }
 
+/// Whether `value`, which has the storage of the exit, is no value of its own:
+/// what element-wise operations alone read is computed with them.
+static bool isMadeWithExit(const RowRegion &region, Value value) {
+  return value == region.getExit() ||
+         llvm::all_of(value.getUsers(), [&](Operation *user) {
+           return user->hasTrait<graph::Elementwise>() &&
+                  user->getResult(0).getType() == value.getType();
+         });
+}
+
 int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
   struct Part {
     int64_t bytes = 0;
@@ -57,12 +67,17 @@ int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
   int64_t most = 0;
   for (Rows band : region.getBands(numBands)) {
     SmallVector<Rows> rows = *region.getRows(band);
-    llvm::MapVector<const Storage *, Part> parts;
+    llvm::MapVector<const void *, Part> parts;
     for (auto [number, op] : llvm::enumerate(region.ops)) {
       Value result = op->getResult(0);
-      const Storage *storage = live.find(result);
-      if (storage == exit) // a part of what is joined
-        continue;
+      const void *storage = live.find(result);
+      if (storage == exit) {
+        if (isMadeWithExit(region, result))
+          continue;
+        // It lies under the exit of all rows; the rows of a band that others
+        // read do not.
+        storage = op;
+      }
       Part &part =
           parts.try_emplace(storage, Part{0, number, number}).first->second;
       part.bytes =

@@ -143,6 +143,18 @@ def test_residual(tmp_path):
     assert check(chain, tmp_path)[1]["chains"] >= 1
 
 
+def test_residual_that_is_read_in_bands_has_rows_of_its_own(tmp_path):
+    """It would lie under the sum without bands, but not under the joined rows of it."""
+    chain = Chain(6, 3, 48, 20).conv(64, (1, 1))
+    for _ in range(2):
+        left = chain.value
+        chain.conv(16, (1, 1)).relu().conv(16, (3, 3), pads=[1] * 4).relu().conv(64, (1, 1))
+        chain.add("Relu", chain.add("Add", chain.value, left))
+    chain.add("GlobalAveragePool", chain.value)
+    peak, counts = check(chain, tmp_path)
+    assert peak == counts["peak"] < counts["peak_before"]
+
+
 @pytest.mark.parametrize("images", [1, 3])
 def test_unknown_number_of_images(tmp_path, images):
     peak, counts = check(stem(Chain(6, 3, 96, 40)), tmp_path, "batch", images)
