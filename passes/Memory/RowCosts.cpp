@@ -67,7 +67,9 @@ int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
   int64_t most = 0;
   for (Rows band : region.getBands(numBands)) {
     SmallVector<Rows> rows = *region.getRows(band);
-    llvm::MapVector<const void *, Part> parts;
+    // Rows that only others read keep an element-wise operation from writing
+    // over its operand: of a storage, each number of rows is a part.
+    llvm::MapVector<std::pair<const void *, int64_t>, Part> parts;
     for (auto [number, op] : llvm::enumerate(region.ops)) {
       Value result = op->getResult(0);
       const void *storage = live.find(result);
@@ -78,8 +80,10 @@ int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
         // read do not.
         storage = op;
       }
-      Part &part =
-          parts.try_emplace(storage, Part{0, number, number}).first->second;
+      Part &part = parts
+                       .try_emplace({storage, rows[number].getSize()},
+                                    Part{0, number, number})
+                       .first->second;
       part.bytes =
           std::max(part.bytes, LiveBytes::getBytes(result) /
                                    getNumRows(result) * rows[number].getSize());
@@ -89,7 +93,7 @@ int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
     }
     for (size_t at = 0; at < region.ops.size(); ++at) {
       int64_t sum = 0;
-      for (auto &[storage, part] : parts)
+      for (auto &[key, part] : parts)
         if (part.first <= at && at <= part.last)
           sum += part.bytes;
       most = std::max(most, sum);

@@ -183,26 +183,26 @@ func.func @keeps_what_is_not_the_peak(%x: tensor<1x3x32x16xf32> {graph.name = "x
 
 // The second convolution needs a row more on each side than the sum.
 // CHECK-LABEL: func.func @takes_rows_of_a_band
-// CHECK: %[[C:.*]] = graph.conv %{{.*}} {{.*}}names = ["c_rows1"]{{.*}} -> tensor<1x8x17x16xf32>
-// CHECK: %[[D:.*]] = graph.conv %[[C]] {{.*}} -> tensor<1x8x16x16xf32>
+// CHECK: %[[C:.*]] = graph.conv %{{.*}} {{.*}}names = ["c_rows1"]{{.*}} -> tensor<1x8x34x16xf32>
+// CHECK: %[[D:.*]] = graph.conv %[[C]] {{.*}} -> tensor<1x8x32x16xf32>
 // CHECK: graph.constant dense<1>
-// CHECK: graph.constant dense<17>
-// CHECK: %[[S:.*]] = graph.slice %[[C]] {{.*}} -> tensor<1x8x16x16xf32>
+// CHECK: graph.constant dense<33>
+// CHECK: %[[S:.*]] = graph.slice %[[C]] {{.*}} -> tensor<1x8x32x16xf32>
 // CHECK: graph.add %[[D]], %[[S]]
-func.func @takes_rows_of_a_band(%x: tensor<1x3x32x16xf32> {graph.name = "x"}) -> tensor<1x8x16x8xf32> {
+func.func @takes_rows_of_a_band(%x: tensor<1x3x128x16xf32> {graph.name = "x"}) -> tensor<1x8x64x8xf32> {
   %w = graph.constant dense<1.0> : tensor<8x3x3x3xf32> {names = ["w"]}
   %v = graph.constant dense<1.0> : tensor<8x8x3x3xf32> {names = ["v"]}
   %u = graph.constant dense<1.0> : tensor<8x8x1x1xf32> {names = ["u"]}
   %c = graph.conv %x by %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["c"]}
-    : tensor<1x3x32x16xf32> by tensor<8x3x3x3xf32> -> tensor<1x8x32x16xf32>
+    : tensor<1x3x128x16xf32> by tensor<8x3x3x3xf32> -> tensor<1x8x128x16xf32>
   %d = graph.conv %c by %v {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, names = ["d"]}
-    : tensor<1x8x32x16xf32> by tensor<8x8x3x3xf32> -> tensor<1x8x32x16xf32>
-  %s = graph.add %d, %c {names = ["s"]} : tensor<1x8x32x16xf32>, tensor<1x8x32x16xf32> -> tensor<1x8x32x16xf32>
+    : tensor<1x8x128x16xf32> by tensor<8x8x3x3xf32> -> tensor<1x8x128x16xf32>
+  %s = graph.add %d, %c {names = ["s"]} : tensor<1x8x128x16xf32>, tensor<1x8x128x16xf32> -> tensor<1x8x128x16xf32>
   %p = graph.max_pool %s {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["p"]}
-    : tensor<1x8x32x16xf32> -> tensor<1x8x16x8xf32>
+    : tensor<1x8x128x16xf32> -> tensor<1x8x64x8xf32>
   %y = graph.conv %p by %u {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, names = ["y"]}
-    : tensor<1x8x16x8xf32> by tensor<8x8x1x1xf32> -> tensor<1x8x16x8xf32>
-  return %y : tensor<1x8x16x8xf32>
+    : tensor<1x8x64x8xf32> by tensor<8x8x1x1xf32> -> tensor<1x8x64x8xf32>
+  return %y : tensor<1x8x64x8xf32>
 }
 
 // -----
