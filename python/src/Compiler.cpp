@@ -76,6 +76,7 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   for (const auto &[name, min, max] : dims)
     bounds.push_back({toC(name), min, max});
   std::vector<const char *> pairs;
+  pairs.reserve(states.size());
   for (const std::string &state : states)
     pairs.push_back(toC(state));
   cinch_compile_options_t options = CINCH_COMPILE_OPTIONS_INIT;
