@@ -286,15 +286,17 @@ void PlanMemoryPass::runOnOperation() {
   FailureOr<Program> program = Program::analyze(*entry);
   if (failed(program))
     return signalPassFailure();
-  Sharing parts(*program), late(*program), copies(*program);
-  bool isPlaced = !parts.run(/*aliasAssembled=*/true) &&
-                  !late.run(/*aliasAssembled=*/true,
-                            /*overwritesIntoParts=*/false) &&
-                  !copies.run(/*aliasAssembled=*/false);
+  Sharing parts(*program);
+  bool isPlaced = !parts.run(/*aliasAssembled=*/true);
   assert(isPlaced && "copies are resolved");
-  (void)isPlaced;
   if (parts.getCounts().assembled == 0)
     return write(*program, parts);
+  Sharing late(*program), copies(*program);
+  isPlaced = !late.run(/*aliasAssembled=*/true,
+                       /*overwritesIntoParts=*/false) &&
+             !copies.run(/*aliasAssembled=*/false);
+  assert(isPlaced && "copies are resolved");
+  (void)isPlaced;
   const Sharing *best = &parts;
   int64_t peak = getPeak(*program, parts);
   for (const Sharing *other : {&late, &copies})
