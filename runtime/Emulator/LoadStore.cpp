@@ -104,34 +104,35 @@ static bool takeElements(Decoder &decoder, Type &type) {
   return true;
 }
 
-bool cinch::emulator::decodeLoad(Decoder &decoder) {
-  Instruction &instruction = *decoder.instruction;
-  Space space;
+/// What ld and st have in common.
+static bool takeOperation(Decoder &decoder, Space &space, Type &type) {
   bool isOrdered;
-  Type type;
-  if (!takeAccess(decoder, space, isOrdered) || !takeElements(decoder, type) ||
-      !decoder.expectOperands(2, 2))
+  if (!takeAccess(decoder, space, isOrdered) || !takeElements(decoder, type))
     return false;
-  instruction.flags = isOrdered ? kOrdered : 0;
-  instruction.run = pickLoad(type);
-  return decoder.writeAll(0, type, instruction.count, true) &&
+  decoder.instruction->flags = isOrdered ? kOrdered : 0;
+  return decoder.expectOperands(2, 2);
+}
+
+bool cinch::emulator::decodeLoad(Decoder &decoder) {
+  Space space;
+  Type type;
+  if (!takeOperation(decoder, space, type))
+    return false;
+  decoder.instruction->run = pickLoad(type);
+  return decoder.writeAll(0, type, decoder.instruction->count, true) &&
          decoder.readAddress(1, space);
 }
 
 bool cinch::emulator::decodeStore(Decoder &decoder) {
-  Instruction &instruction = *decoder.instruction;
   Space space;
-  bool isOrdered;
   Type type;
-  if (!takeAccess(decoder, space, isOrdered) || !takeElements(decoder, type) ||
-      !decoder.expectOperands(2, 2))
+  if (!takeOperation(decoder, space, type))
     return false;
   if (space == Space::Param)
     return decoder.fail("parameters cannot be written");
-  instruction.flags = isOrdered ? kOrdered : 0;
-  instruction.run = pickStore(type);
+  decoder.instruction->run = pickStore(type);
   return decoder.readAddress(0, space) &&
-         decoder.readAll(1, type, instruction.count, true);
+         decoder.readAll(1, type, decoder.instruction->count, true);
 }
 
 /// cvta: adds or takes away the window of a state space.
