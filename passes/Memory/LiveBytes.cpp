@@ -111,6 +111,13 @@ bool LiveBytes::isReadUpTo(Value value, Operation *op) const {
   });
 }
 
+bool memory::isFused(Value value) {
+  return llvm::all_of(value.getUsers(), [&](Operation *user) {
+    return user->hasTrait<graph::Elementwise>() &&
+           user->getResult(0).getType() == value.getType();
+  });
+}
+
 void LiveBytes::shareStorages() {
   llvm::IntEqClasses classes(numberOf.size());
   auto join = [&](Value a, Value b) {
@@ -121,12 +128,6 @@ void LiveBytes::shareStorages() {
   auto diesAt = [&](Value value, Operation *op) {
     // What is left of a value lives as long as all of it.
     return isReadUpTo(getRoot(value), op);
-  };
-  auto isFused = [](Value value) {
-    return llvm::all_of(value.getUsers(), [&](Operation *user) {
-      return user->hasTrait<graph::Elementwise>() &&
-             user->getResult(0).getType() == value.getType();
-    });
   };
   for (auto &[value, number] : numberOf) {
     Operation *op = value.getDefiningOp();

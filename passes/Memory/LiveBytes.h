@@ -15,6 +15,10 @@ struct Storage {
   llvm::SmallVector<mlir::Value, 2> values;
 };
 
+/// Whether only element-wise operations on all of `value` read it: they are
+/// computed by the kernel that makes it.
+bool isFused(mlir::Value value);
+
 /// An estimate of what the operations of one block need of the arena in their
 /// order. Element-wise operations write over an operand that dies, reshapes,
 /// slices of rows and joined rows take nothing; constants, arguments of the

@@ -11,10 +11,6 @@ static constexpr int64_t minRows = 4;
 static constexpr size_t maxOps = 256;
 static constexpr unsigned maxElementwise = 8;
 
-static bool isElementwise(Operation *op) {
-  return op->hasTrait<graph::Elementwise>();
-}
-
 //===----------------------------------------------------------------------===//
 // Which values
 //===----------------------------------------------------------------------===//
@@ -50,14 +46,13 @@ bool RowBands::canBeApart(Value value) const {
 /// no kernel is cut in two.
 bool RowBands::canRead(OpOperand &operand) const {
   Value value = operand.get();
-  Operation *op = operand.getOwner(), *producer = value.getDefiningOp();
+  Operation *producer = value.getDefiningOp();
   if (!producer)
-    return isa<graph::ConvOp>(op);
+    return isa<graph::ConvOp>(operand.getOwner());
   if (producer->hasTrait<OpTrait::ConstantLike>() || !isImage(value) ||
       isBatch(value) || !isInOneBlock(value))
     return false;
-  return !isElementwise(op) || !value.hasOneUse() ||
-         !(isWindowed(producer) || isElementwise(producer));
+  return !continuesKernel(operand);
 }
 
 /// Whether `value` is read by a kernel that stores images in blocks, or by one

@@ -48,16 +48,6 @@ double cinch::memory::getExtraShare(const RowRegion &region, int64_t numBands) {
   return all / std::max(once, 1.0) - 1;
 }
 
-/// Whether `value`, which has the storage of the exit, is no value of its own:
-/// what element-wise operations alone read is computed with them.
-static bool isMadeWithExit(const RowRegion &region, Value value) {
-  return value == region.getExit() ||
-         llvm::all_of(value.getUsers(), [&](Operation *user) {
-           return user->hasTrait<graph::Elementwise>() &&
-                  user->getResult(0).getType() == value.getType();
-         });
-}
-
 int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
   struct Part {
     int64_t bytes = 0;
@@ -74,7 +64,7 @@ int64_t RowCosts::getBandBytes(const RowRegion &region, int64_t numBands) {
       Value result = op->getResult(0);
       const void *storage = live.find(result);
       if (storage == exit) {
-        if (isMadeWithExit(region, result))
+        if (result == region.getExit() || isFused(result))
           continue;
         // It lies under the exit of all rows; the rows of a band that others
         // read do not.

@@ -57,7 +57,7 @@ bool cinch::memory::hasRows(Operation *op) {
   if (op->getNumResults() != 1 || !isImageOrMatrix(op->getResult(0)))
     return false;
   Value result = op->getResult(0);
-  if (op->hasTrait<graph::Elementwise>())
+  if (isElementwise(op))
     return llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
       return broadcasts(operand.get(), result) &&
              (!isReadByRows(operand) || isImageOrMatrix(operand.get()));
@@ -81,9 +81,16 @@ bool cinch::memory::hasRows(Operation *op) {
   return !average || !average.getCeilMode();
 }
 
+bool cinch::memory::continuesKernel(OpOperand &operand) {
+  Operation *producer = operand.get().getDefiningOp();
+  return producer && isElementwise(operand.getOwner()) &&
+         operand.get().hasOneUse() &&
+         (isWindowed(producer) || isElementwise(producer));
+}
+
 bool cinch::memory::isReadByRows(OpOperand &operand) {
   Operation *op = operand.getOwner();
-  if (!op->hasTrait<graph::Elementwise>())
+  if (!isElementwise(op))
     return operand.getOperandNumber() == 0;
   auto type = dyn_cast<RankedTensorType>(operand.get().getType());
   return type && type.getRank() >= 2 && getNumRows(operand.get()) != 1;

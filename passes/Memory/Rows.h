@@ -28,6 +28,14 @@ bool hasRows(mlir::Operation *op);
 /// Whether `op` is one of these but for the element-wise ones.
 bool isWindowed(mlir::Operation *op);
 
+/// Whether `op` computes in the place of its operand.
+inline bool isElementwise(mlir::Operation *op) {
+  return op->hasTrait<graph::Elementwise>();
+}
+/// Whether the kernel that makes `operand` computes the operation that reads
+/// it, too: to read it by rows would cut the kernel in two.
+bool continuesKernel(mlir::OpOperand &operand);
+
 /// Whether only some rows of `operand`, of an operation that has rows, are
 /// read for some rows of the result; otherwise all of it is.
 bool isReadByRows(mlir::OpOperand &operand);

@@ -9,6 +9,7 @@
 // program decides which chains are worth it).
 //
 //===----------------------------------------------------------------------===//
+#include "passes/Common/Report.h"
 #include "passes/Memory/Passes.h"
 #include "passes/Memory/RowBands.h"
 #include "passes/Memory/RowCosts.h"
@@ -81,29 +82,22 @@ private:
 // Regions
 //===----------------------------------------------------------------------===//
 
-/// Whether `op` computes in the place of its operand.
-static bool endsProducer(Operation *op) {
-  return op->hasTrait<graph::Elementwise>();
-}
-
 /// Whether bands of the result of `op` can be joined where they are, and what
 /// reads it does not belong to the kernel of `op`.
 bool Search::isExit(Operation *op) {
   Value result = op->getResult(0);
-  bool isFused = true, isBlocked = !isImage(result);
+  bool isBlocked = !isImage(result);
   for (Operation *user : result.getUsers()) {
     if (user->hasTrait<OpTrait::IsTerminator>() ||
         user->getBlock() != op->getBlock())
       return false;
-    isFused &=
-        endsProducer(user) && user->getResult(0).getType() == result.getType();
     auto conv = dyn_cast<graph::ConvOp>(user);
     isBlocked |= (conv && conv.getGroup() == 1) || isPooling(user);
   }
   if (isImage(result))
     isBlocked &= isInOneBlock(result) &&
                  (!isBatch(result) || isPooling(op)); // writes into a part
-  return !isFused && isBlocked;
+  return !isFused(result) && isBlocked;
 }
 
 /// The last operation in front of `region` that makes an operand for it alone;
@@ -139,8 +133,7 @@ bool Search::isWhole(const RowRegion &region) {
         continue;
       if (producer && producer->hasTrait<OpTrait::ConstantLike>())
         return false;
-      if (endsProducer(op) && producer && value.hasOneUse() &&
-          (isWindowed(producer) || endsProducer(producer)))
+      if (continuesKernel(operand))
         return false;
       bool isReadInPlace = isa<BlockArgument>(value) && isa<graph::ConvOp>(op);
       if (isImage(value) && !isReadInPlace &&
@@ -299,16 +292,12 @@ void StreamRows::runOnOperation() {
     LiveBytes live(function.getBody().front());
     peak = live.get(live.findPeak());
   }
-  if (!report)
-    return;
-  Builder builder(&getContext());
-  auto count = [&](StringRef name, int64_t value) {
-    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
-  };
-  function->setAttr(
-      "graph.stream_rows_report",
-      builder.getDictionaryAttr(
-          {count("bands", numBands), count("chains", search.chosen.size()),
-           count("peak", peak), count("peak_before", peakBefore),
-           count("values", numValues)}));
+  if (report)
+    function->setAttr(
+        "graph.stream_rows_report",
+        getNumbersAttr(&getContext(), {{"bands", numBands},
+                                       {"chains", search.chosen.size()},
+                                       {"peak", peak},
+                                       {"peak_before", peakBefore},
+                                       {"values", numValues}}));
 }
