@@ -24,9 +24,9 @@ def kind_of(operators, kind):
     names = operators.split("+")
     if kind == "library" and "softmax" in names:
         return "attention"
-    if kind == "library":
-        return "convolution" if any(n.startswith("conv") for n in names) else "matmul"
-    return "convolution" if any(n.startswith("conv") for n in names) else "the rest"
+    if any(name.startswith("conv") for name in names):
+        return "convolution"
+    return "matmul" if kind == "library" else "the rest"
 
 
 def measure(workload, threads):
