@@ -80,7 +80,10 @@ cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
                        const RunMemory &memory, int64_t *symbols,
                        RunState &state) {
   static const cinch_host_v1 host = {sizeof(cinch_host_v1), parallelFor,
-                                     reportFailure, copy};
+                                     reportFailure,         copy,
+                                     /*launch=*/nullptr,
+                                     /*read=*/nullptr,
+                                     /*write=*/nullptr};
   void *bases[CINCH_SPACE_COUNT] = {};
   bases[CINCH_SPACE_ARENA] = memory.arena;
   bases[CINCH_SPACE_WEIGHTS] = const_cast<uint8_t *>(model.weights.base());

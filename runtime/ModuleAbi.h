@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define CINCH_MODULE_ABI_VERSION 4
+#define CINCH_MODULE_ABI_VERSION 5
 #define CINCH_MODULE_SYMBOL "cinch_module"
 /// ELF note: owner name and type. Its descriptor is a JSON object with the keys
 /// "abi", "target", "cpu", "features" (array of names as in
@@ -66,6 +66,9 @@ typedef struct cinch_frame_v1 {
   /// manifest order. Where past and present have one address, the rows of past
   /// are those of present, and are not written.
   const int64_t *rows;
+  /// On a device: the address there of the run's fault word. Null on the CPU,
+  /// where the entry program has one of its own.
+  void *fault;
 } cinch_frame_v1;
 
 /// Services of the runtime. `size` is sizeof(cinch_host_v1).
@@ -80,10 +83,42 @@ typedef struct cinch_host_v1 {
   /// Records a run-time failure (an index out of range, a shape that does not
   /// match) and returns the status for the entry to return.
   int32_t (*fail)(cinch_frame_v1 *frame, int32_t status, const char *message);
-  /// Copies `bytes` bytes (regions do not overlap).
+  /// Copies `bytes` bytes (regions do not overlap), on the device of the run.
   void (*copy)(cinch_frame_v1 *frame, void *to, const void *from,
                int64_t bytes);
+  /// Modules with device code only: launches function number `function` of the
+  /// module's table over `blocks` blocks, for kernel number `kernel`. `args`
+  /// holds the words of the function, which are read before this returns.
+  /// Launches run one after the other. Where one fails, later ones do nothing
+  /// and the run ends with that failure.
+  void (*launch)(cinch_frame_v1 *frame, int64_t kernel, int64_t function,
+                 const int64_t *args, int64_t blocks);
+  /// The same: copies from the device (`from`) after all that was launched, and
+  /// to the device (`to`) before all that follows. `bytes` <= 4096. After a
+  /// failure, `read` gives zeros.
+  void (*read)(cinch_frame_v1 *frame, void *to, const void *from,
+               int64_t bytes);
+  void (*write)(cinch_frame_v1 *frame, void *to, const void *from,
+                int64_t bytes);
 } cinch_host_v1;
+
+/// A function of the device code. Its parameters are `words` words of eight
+/// bytes, as those of a kernel on the CPU; addresses are of the device. A block
+/// of it has `threads` threads (one dimension) and `shared_bytes` bytes of
+/// dynamic shared memory, and computes the tile of its number.
+typedef struct cinch_device_function_v1 {
+  const char *name;
+  int32_t words, threads, shared_bytes;
+} cinch_device_function_v1;
+
+/// The device code in one form. PTX: text that ends with a zero byte, for
+/// devices of `architecture` (80: sm_80) and newer ones. A cubin: for devices
+/// of the same major and no smaller minor number.
+typedef struct cinch_device_image_v1 {
+  int32_t is_cubin, architecture;
+  const void *data;
+  int64_t bytes; ///< with the zero byte of PTX
+} cinch_device_image_v1;
 
 /// A single precision GEMM microkernel to be made when the model is loaded:
 /// C[m,n] (+)= A[m,k] * B[k,n], all row-major with the given row strides in
@@ -117,6 +152,12 @@ struct cinch_module_t {
   /// are none, or they are in a file.
   const void *weights;
   int64_t weights_bytes;
+  /// Device code: the same functions in every image. No image: a model for the
+  /// CPU.
+  const cinch_device_image_v1 *device_images;
+  int64_t device_image_count;
+  const cinch_device_function_v1 *device_functions;
+  int64_t device_function_count;
 };
 typedef struct cinch_module_t cinch_module_t;
 

@@ -59,6 +59,8 @@ static void addModuleObject(llvm::Module &module, llvm::Function *entry,
                             mlir::ArrayAttr microkernels) {
   llvm::LLVMContext &context = module.getContext();
   auto *i64 = llvm::Type::getInt64Ty(context);
+  auto *null =
+      llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0));
   auto number = [&](int64_t value) {
     return llvm::ConstantInt::get(i64, value);
   };
@@ -73,7 +75,7 @@ static void addModuleObject(llvm::Module &module, llvm::Function *entry,
        number(contents.manifest.size()), addMicrokernels(module, microkernels),
        number(count), note, number(contents.note.size()),
        addWeights(module, contents.weightsSymbol),
-       number(contents.weightsBytes)});
+       number(contents.weightsBytes), null, number(0), null, number(0)});
   llvm::GlobalVariable *object = addConstant(module, value, contents.symbol);
   object->setLinkage(llvm::GlobalValue::ExternalLinkage);
   object->setAlignment(llvm::Align(8));
