@@ -38,6 +38,11 @@ inline constexpr llvm::StringLiteral rowsAttrName = "exec.rows";
 /// written.
 inline constexpr llvm::StringLiteral appendAttrName = "exec.append";
 
+/// On a module lowered for a GPU: its device functions, see
+/// lower-kernels-to-gpu.
+inline constexpr llvm::StringLiteral deviceFunctionsAttrName =
+    "exec.device_functions";
+
 /// The kind of a kernel body; empty if it has none.
 llvm::StringRef getKernelKind(mlir::Operation *body);
 } // namespace cinch::exec

@@ -6,6 +6,7 @@
 #include "lib/Pipeline/Register.h"
 #include "lib/Pipeline/Report.h"
 #include "lib/Target/Binary.h"
+#include "lib/Target/DeviceCode.h"
 #include "lib/Target/Machine.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
@@ -119,9 +120,16 @@ Status Compilation::fail(const llvm::Twine &message, Status status) {
 }
 
 Status Compilation::checkOptions() {
-  if (options.target != "cpu")
+  if (options.target != "cpu" && !isDeviceTarget(options.target))
     return fail("unknown target '" + options.target +
-                    "'; this version has: cpu",
+                    "'; there are: cpu, cuda:sm_80, cuda:sm_86, cuda:sm_89, "
+                    "cuda:sm_90 and cuda:sm_120",
+                Status::WrongUsage);
+  bool isReference = options.pipeline == "reference";
+  if (isReference && options.target != "cpu")
+    return fail("the reference pipeline is for the CPU", Status::WrongUsage);
+  if (options.emit == Emit::Ptx && options.target == "cpu")
+    return fail("there is PTX for a target such as cuda:sm_80 only",
                 Status::WrongUsage);
   StringRef extension = path::extension(options.input);
   if (extension != ".onnx" && extension != ".mlir" && extension != ".mlirbc")
@@ -144,7 +152,7 @@ Status Compilation::checkOptions() {
     return fail("weights can be embedded in a shared library or an object only",
                 Status::WrongUsage);
   if (options.output.empty()) {
-    static constexpr StringRef extensions[] = {".so",   ".o",    ".ll",
+    static constexpr StringRef extensions[] = {".so",   ".o",    ".ll",  ".ptx",
                                                ".mlir", ".mlir", ".onnx"};
     options.output =
         (path::stem(options.input) + extensions[static_cast<int>(options.emit)])
@@ -248,6 +256,7 @@ Status Compilation::runPhase(AddPasses addPasses) {
   pipeline.budgetBytes = options.budgetBytes;
   pipeline.states = options.states;
   pipeline.reportsCounts = !options.report.empty();
+  pipeline.chip = getChip(options.target).str();
   addPasses(passes, pipeline);
   return runPasses(passes);
 }
@@ -320,6 +329,7 @@ Status Compilation::writeCompiled(const Machine &machine) {
   binary.model = path::stem(options.input).str();
   binary.producer = "cinch " + getVersion().str();
   binary.embedsWeights = options.embedsWeights;
+  binary.target = options.target;
   binary.enterPhase = [this](StringRef phase) { enter(phase); };
   if (llvm::Error error = writeBinary(*module, machine, binary, files))
     return fail(std::move(error));
@@ -346,6 +356,9 @@ Status Compilation::run() {
         flags.elideLargeResourceString();
       module->print(os, flags);
     });
+    break;
+  case Emit::Ptx:
+    status = writeText([&](llvm::raw_ostream &os) { os << getPtx(*module); });
     break;
   case Emit::Onnx: {
     bool isExported = true;

@@ -10,7 +10,7 @@
 namespace cinch {
 
 /// What `compile` writes.
-enum class Emit { So, Obj, Llvm, Exec, Mlir, Onnx };
+enum class Emit { So, Obj, Llvm, Ptx, Exec, Mlir, Onnx };
 
 /// The exit status of every tool.
 enum class Status { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };
@@ -19,7 +19,7 @@ struct CompileOptions {
   std::string input; ///< .onnx, .mlir or .mlirbc
   std::string
       output; ///< empty: beside the working folder, named after the input
-  std::string target = "cpu";
+  std::string target = "cpu"; ///< or cuda:sm_80, sm_86, sm_89, sm_90, sm_120
   std::string cpu = "native"; ///< or a name such as x86-64-v3
   std::string pipeline =
       "default";      ///< default, reference, or a textual pipeline

@@ -101,7 +101,7 @@ llvm::Error LoadedProgram::compile(ModuleOp module,
   ModuleContents contents;
   contents.symbol = CINCH_MODULE_SYMBOL;
   contents.manifest = makeManifest(module, ManifestInfo(), *machine, *file);
-  contents.note = makeNote(*machine, *file);
+  contents.note = makeNote(contents.target, *machine, *file);
   llvm::LLVMContext context;
   llvm::Expected<std::unique_ptr<llvm::Module>> code =
       makeLLVMModule(module, context, *machine, contents);

@@ -2,7 +2,9 @@
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
+#include "lib/Lowering/KernelToGPU/Passes.h"
 #include "lib/Lowering/KernelToLLVM/Passes.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -55,7 +57,9 @@ void cinch::addExecPasses(OpPassManager &passes,
   graph::FormStatePassOptions state;
   state.pairs.assign(options.states.begin(), options.states.end());
   passes.addNestedPass<func::FuncOp>(graph::createFormStatePass(state));
-  if (!options.isReference) {
+  // Bands and layouts are those of the CPU's kernels.
+  bool isForCpu = options.chip.empty();
+  if (!options.isReference && isForCpu) {
     memory::StreamRowsPassOptions rows;
     rows.report = options.reportsCounts;
     // Last on the graph: which values are stored depends on all of it.
@@ -64,7 +68,7 @@ void cinch::addExecPasses(OpPassManager &passes,
   FormKernelsPassOptions form;
   form.fuse = !options.isReference;
   passes.addPass(createFormKernelsPass(form));
-  if (!options.isReference) {
+  if (!options.isReference && isForCpu) {
     // After fusion: only what is stored has a layout.
     passes.addPass(createAssignLayoutsPass());
     // What layouts did not join for nothing.
@@ -95,9 +99,19 @@ void cinch::addLoweringPasses(OpPassManager &passes,
   // -- exec to llvm
   // While the bodies can still tell what they are made of.
   passes.addPass(createDescribeProgramPass());
-  LowerKernelsPassOptions kernels;
-  kernels.reference = options.isReference;
-  passes.addPass(createLowerKernelsPass(kernels));
+  if (options.chip.empty()) {
+    LowerKernelsPassOptions kernels;
+    kernels.reference = options.isReference;
+    passes.addPass(createLowerKernelsPass(kernels));
+  } else {
+    LowerKernelsToGPUPassOptions kernels;
+    kernels.chip = options.chip;
+    passes.addPass(createLowerKernelsToGPUPass(kernels));
+    // The host program keeps the PTX only.
+    GpuModuleToBinaryPassOptions binary;
+    binary.compilationTarget = "isa";
+    passes.addPass(createGpuModuleToBinaryPass(binary));
+  }
   // Calls the lowered kernels, hence after them; nothing but llvm is left.
   passes.addPass(createLowerExecPass());
 }
@@ -112,8 +126,13 @@ struct PhaseOptions : public PassPipelineOptions<PhaseOptions> {
       llvm::cl::desc("Largest sum of arena and weights, in bytes; 0: any"),
       llvm::cl::init(0)};
 
+  Option<std::string> chip{
+      *this, "chip", llvm::cl::desc("GPU, such as sm_80; empty: for the CPU"),
+      llvm::cl::init("")};
+
   PipelineOptions get() const {
-    return {reference, budgetBytes, /*reportsCounts=*/false, /*states=*/{}};
+    return {reference, budgetBytes, /*reportsCounts=*/false, /*states=*/{},
+            chip};
   }
 };
 } // namespace

@@ -16,6 +16,7 @@ struct PipelineOptions {
   bool reportsCounts = false; ///< passes write their counts where they have a
                               ///< switch for it
   std::vector<std::string> states; ///< pairs past=present; empty: all found
+  std::string chip; ///< GPU, such as sm_80; empty: kernels for the CPU
 };
 
 /// graph to graph: everything that techniques and kernels build on.

@@ -4,6 +4,7 @@
 #include "dialects/Graph/Graph.h"
 #include "lib/Lowering/ExecToLLVM/Passes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
+#include "lib/Lowering/KernelToGPU/Passes.h"
 #include "lib/Lowering/KernelToLLVM/Passes.h"
 #include "lib/Pipeline/JitEvaluator.h"
 #include "lib/Pipeline/Pipelines.h"
@@ -16,8 +17,11 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/ControlFlow/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Func/Extensions/AllExtensions.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Linalg/Transforms/TilingInterfaceImpl.h"
@@ -29,6 +33,7 @@
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/Vector/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Target/LLVM/NVVM/Target.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Graph/Passes.h"
@@ -40,12 +45,13 @@ StringRef cinch::getVersion() { return CINCH_VERSION; }
 
 void cinch::registerDialects(DialectRegistry &registry) {
   registry.insert<graph::GraphDialect, exec::ExecDialect>();
-  registry.insert<affine::AffineDialect, arith::ArithDialect,
-                  bufferization::BufferizationDialect, cf::ControlFlowDialect,
-                  func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
-                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-                  scf::SCFDialect, tensor::TensorDialect, ub::UBDialect,
-                  vector::VectorDialect>();
+  registry
+      .insert<affine::AffineDialect, arith::ArithDialect,
+              bufferization::BufferizationDialect, cf::ControlFlowDialect,
+              func::FuncDialect, gpu::GPUDialect, index::IndexDialect,
+              linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
+              memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
+              tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
   // One-shot bufferization inside kernels, and its inlined calls.
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(
@@ -60,6 +66,10 @@ void cinch::registerDialects(DialectRegistry &registry) {
   // The way from the llvm dialect to LLVM IR.
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  // And to PTX.
+  registerGPUDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+  NVVM::registerNVVMTargetInterfaceExternalModels(registry);
   registerJitEvaluator(registry);
 }
 
@@ -67,6 +77,7 @@ void cinch::registerPasses() {
   graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
   registerCinchExecToLLVMPasses();
+  registerKernelToGPUPasses();
   registerKernelToLLVMPasses();
   registerGraphToExecPasses();
   registerPipelines();
@@ -78,6 +89,8 @@ void cinch::registerPasses() {
   registerLoopInvariantCodeMotionPass();
   registerPrintIRPass();
   registerStripDebugInfoPass();
+  // -- Upstream: from device functions to PTX.
+  registerGPUPasses();
   // -- Upstream: the loops path of kernel bodies.
   registerLinalgPasses();
   bufferization::registerBufferizationPasses();

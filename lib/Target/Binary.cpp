@@ -52,13 +52,15 @@ ModuleContents BinaryWriter::makeContents() const {
   ManifestInfo info;
   info.model = options.model;
   info.producer = options.producer;
+  info.target = options.target;
   info.weightsName = weightsName;
   ModuleContents contents;
   contents.symbol = CINCH_MODULE_SYMBOL;
   if (options.form == BinaryForm::Object)
     contents.symbol += "_" + makeIdentifier(path::stem(options.output));
   contents.manifest = makeManifest(module, info, machine, *weights);
-  contents.note = makeNote(machine, *weights);
+  contents.target = options.target;
+  contents.note = makeNote(options.target, machine, *weights);
   if (isEmbedded()) {
     contents.weightsSymbol = weightsSymbol;
     contents.weightsBytes = weights->getFileBytes();

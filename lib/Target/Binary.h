@@ -17,8 +17,9 @@ enum class BinaryForm {
 struct BinaryOptions {
   BinaryForm form = BinaryForm::SharedLibrary;
   std::string output;
-  std::string model;    ///< name, for people
-  std::string producer; ///< such as "cinch 0.1.0"
+  std::string model;          ///< name, for people
+  std::string producer;       ///< such as "cinch 0.1.0"
+  std::string target = "cpu"; ///< or such as "cuda:sm_80"
   bool embedsWeights = false;
   /// Told what begins.
   std::function<void(llvm::StringRef phase)> enterPhase;

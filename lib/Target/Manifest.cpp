@@ -78,7 +78,7 @@ std::string cinch::makeManifest(ModuleOp module, const ManifestInfo &info,
   json.object([&] {
     json.attribute("abi", CINCH_MODULE_ABI_VERSION);
     json.attribute("model", info.model);
-    json.attribute("target", "cpu");
+    json.attribute("target", info.target);
     json.attribute("cpu", machine.cpu);
     json.attribute("producer", info.producer);
     writeRecords(json, "symbols", getRecords(module, "exec.symbols"),
@@ -108,14 +108,14 @@ std::string cinch::makeManifest(ModuleOp module, const ManifestInfo &info,
   return text;
 }
 
-std::string cinch::makeNote(const Machine &machine,
+std::string cinch::makeNote(StringRef target, const Machine &machine,
                             const WeightsFile &weights) {
   std::string text;
   llvm::raw_string_ostream os(text);
   OStream json(os);
   json.object([&] {
     json.attribute("abi", CINCH_MODULE_ABI_VERSION);
-    json.attribute("target", "cpu");
+    json.attribute("target", target);
     json.attribute("cpu", machine.cpu);
     json.attributeArray("features", [&] {
       for (const std::string &feature : machine.features)

@@ -9,9 +9,10 @@
 namespace cinch {
 
 struct ManifestInfo {
-  std::string model;       ///< name, for people
-  std::string producer;    ///< such as "cinch 0.1.0"
-  std::string weightsName; ///< file name without a folder; empty: embedded
+  std::string target = "cpu"; ///< or such as "cuda:sm_80"
+  std::string model;          ///< name, for people
+  std::string producer;       ///< such as "cinch 0.1.0"
+  std::string weightsName;    ///< file name without a folder; empty: embedded
 };
 
 /// The manifest of a module with the attributes of plan-memory and
@@ -20,7 +21,8 @@ struct ManifestInfo {
 std::string makeManifest(mlir::ModuleOp module, const ManifestInfo &info,
                          const Machine &machine, const WeightsFile &weights);
 /// The descriptor of the ELF note (runtime/ModuleAbi.h).
-std::string makeNote(const Machine &machine, const WeightsFile &weights);
+std::string makeNote(llvm::StringRef target, const Machine &machine,
+                     const WeightsFile &weights);
 
 } // namespace cinch
 

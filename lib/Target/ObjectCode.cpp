@@ -1,5 +1,7 @@
 //===- ObjectCode.cpp - from the llvm dialect to machine code -------------===//
 #include "lib/Target/ObjectCode.h"
+#include "lib/Target/DeviceCode.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "runtime/ModuleAbi.h"
 #include "llvm/IR/Constants.h"
@@ -52,15 +54,13 @@ static llvm::Constant *addWeights(llvm::Module &module,
 }
 
 /// Defines the model's object, of type cinch_module_t. `note` points to the
-/// descriptor of the note.
+/// descriptor of the note; `device` are the fields of addDeviceCode.
 static void addModuleObject(llvm::Module &module, llvm::Function *entry,
                             const ModuleContents &contents,
-                            llvm::Constant *note,
-                            mlir::ArrayAttr microkernels) {
+                            llvm::Constant *note, mlir::ArrayAttr microkernels,
+                            llvm::ArrayRef<llvm::Constant *> device) {
   llvm::LLVMContext &context = module.getContext();
   auto *i64 = llvm::Type::getInt64Ty(context);
-  auto *null =
-      llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0));
   auto number = [&](int64_t value) {
     return llvm::ConstantInt::get(i64, value);
   };
@@ -75,7 +75,8 @@ static void addModuleObject(llvm::Module &module, llvm::Function *entry,
        number(contents.manifest.size()), addMicrokernels(module, microkernels),
        number(count), note, number(contents.note.size()),
        addWeights(module, contents.weightsSymbol),
-       number(contents.weightsBytes), null, number(0), null, number(0)});
+       number(contents.weightsBytes), device[0], device[1], device[2],
+       device[3]});
   llvm::GlobalVariable *object = addConstant(module, value, contents.symbol);
   object->setLinkage(llvm::GlobalValue::ExternalLinkage);
   object->setAlignment(llvm::Align(8));
@@ -138,8 +139,13 @@ void cinch::optimize(llvm::Module &module, const Machine &machine) {
 llvm::Expected<std::unique_ptr<llvm::Module>>
 cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
                       const Machine &machine, const ModuleContents &contents) {
+  // Its bytes become a constant below; no loader of upstream's is wanted.
+  mlir::OwningOpRef<mlir::ModuleOp> host(source.clone());
+  for (auto binary :
+       llvm::make_early_inc_range(host->getOps<mlir::gpu::BinaryOp>()))
+    binary.erase();
   std::unique_ptr<llvm::Module> module =
-      mlir::translateModuleToLLVMIR(source, context, "cinch");
+      mlir::translateModuleToLLVMIR(*host, context, "cinch");
   if (!module)
     return makeError("the lowered program does not translate to LLVM IR");
   module->setTargetTriple(machine.target->getTargetTriple());
@@ -159,7 +165,8 @@ cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
   // grows with the square of their number.
   entry->addFnAttr(llvm::Attribute::NoImplicitFloat);
   addModuleObject(*module, entry, contents, note,
-                  source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"));
+                  source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"),
+                  addDeviceCode(*module, source, contents.target));
   return module;
 }
 

@@ -12,7 +12,8 @@ namespace cinch {
 /// What the object of a compiled model (runtime/ModuleAbi.h) holds besides
 /// code.
 struct ModuleContents {
-  std::string symbol; ///< name of the object
+  std::string symbol;         ///< name of the object
+  std::string target = "cpu"; ///< or such as "cuda:sm_80"
   std::string manifest;
   std::string note; ///< descriptor of the ELF note
   /// Symbol of the weights, a .safetensors file that another object file

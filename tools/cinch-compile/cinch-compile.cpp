@@ -37,9 +37,10 @@ static cl::opt<std::string>
     output("o", cl::value_desc("file"),
            cl::desc("Output file (default: named after the input)"),
            cl::cat(category));
-static cl::opt<std::string> target("target", cl::init("cpu"),
-                                   cl::value_desc("name"),
-                                   cl::desc("Target: cpu"), cl::cat(category));
+static cl::opt<std::string>
+    target("target", cl::init("cpu"), cl::value_desc("name"),
+           cl::desc("cpu, or cuda:sm_80, sm_86, sm_89, sm_90, sm_120"),
+           cl::cat(category));
 static cl::opt<std::string>
     cpu("cpu", cl::init("native"), cl::value_desc("name"),
         cl::desc("CPU to compile for: native, x86-64-v3, ..."),
@@ -67,7 +68,8 @@ static cl::opt<Emit>
          cl::values(
              clEnumValN(Emit::So, "so", "shared library and weights (default)"),
              clEnumValN(Emit::Obj, "obj", "object, weights and C header"),
-             clEnumValN(Emit::Llvm, "llvm", "LLVM IR"),
+             clEnumValN(Emit::Llvm, "llvm", "LLVM IR of the host"),
+             clEnumValN(Emit::Ptx, "ptx", "the code for the GPU"),
              clEnumValN(Emit::Exec, "exec", "the program with its memory plan"),
              clEnumValN(Emit::Mlir, "mlir", "the imported graph"),
              clEnumValN(Emit::Onnx, "onnx", "the simplified graph as ONNX")),

@@ -20,11 +20,14 @@ public:
                 mlir::OpBuilder &builder, mlir::SymbolTable &symbols)
       : program(program), target(target), builder(builder), symbols(symbols),
         code(builder, target.getLoc(), target.getArgument(0),
-             program.getSymbols()) {}
+             program.getSymbols()) {
+    collectDeviceFunctions();
+  }
   llvm::LogicalResult run();
 
 private:
   void collectSlots(mlir::Operation &op);
+  void collectDeviceFunctions();
   void collectStates();
   /// Rows `first` of the result of a kernel that continues its operand `past`.
   mlir::Value getFirstRow(exec::KernelOp kernel, unsigned past, int64_t axis);
@@ -47,6 +50,14 @@ private:
   llvm::LogicalResult lowerIf(mlir::scf::IfOp branch);
   llvm::LogicalResult lowerFor(mlir::scf::ForOp loop);
   llvm::LogicalResult lowerWhile(mlir::scf::WhileOp loop);
+  bool isDevice() const { return !deviceFunctions.empty(); }
+  /// Accesses of a tensor by the program itself.
+  mlir::Value loadTensor(mlir::Type type, mlir::Value from) {
+    return isDevice() ? code.read(type, from) : code.load(type, from);
+  }
+  void storeTensor(mlir::Value value, mlir::Value to) {
+    return isDevice() ? code.write(value, to) : code.store(value, to);
+  }
   mlir::Value address(mlir::Value value) {
     return code.address(slots.lookup(value));
   }
@@ -66,6 +77,8 @@ private:
   mlir::Value args;  ///< words for the kernel that runs next
   mlir::Value fault; ///< number of the first assertion that failed, in memory
   llvm::SmallVector<llvm::StringRef> faults; ///< messages by number
+  /// Numbers of the device functions, by name; none for the CPU.
+  llvm::StringMap<int64_t> deviceFunctions;
 };
 
 } // namespace cinch

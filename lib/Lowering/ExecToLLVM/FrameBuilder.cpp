@@ -15,12 +15,14 @@ enum FrameField {
   Caller,
   Microkernels,
   Run,
-  Rows
+  Rows,
+  Fault
 };
-enum HostField { Size, ParallelFor, Fail, Copy };
+enum HostField { Size, ParallelFor, Fail, Copy, Launch, Read, Write };
 static_assert(offsetof(cinch_frame_v1, caller) == 8 * Caller &&
-              offsetof(cinch_frame_v1, rows) == 8 * Rows &&
-              offsetof(cinch_host_v1, copy) == 8 * Copy);
+              offsetof(cinch_frame_v1, fault) == 8 * Fault &&
+              offsetof(cinch_host_v1, copy) == 8 * Copy &&
+              offsetof(cinch_host_v1, write) == 8 * Write);
 
 FrameBuilder::FrameBuilder(OpBuilder &builder, Location loc, Value frame,
                            ArrayRef<memory::Symbol> symbols)
@@ -112,6 +114,42 @@ void FrameBuilder::parallelFor(int64_t kernel, Value function, Value args,
 
 void FrameBuilder::copy(Value to, Value from, Value bytes) {
   callHost(Copy, Type(), {frame, to, from, bytes});
+}
+
+void FrameBuilder::launch(int64_t kernel, int64_t function, Value args,
+                          Value blocks) {
+  callHost(Launch, Type(),
+           {frame, constant(kernel), constant(function), args, blocks});
+}
+
+Value FrameBuilder::fault() { return loadField(frame, Fault); }
+
+/// A place on the stack for a value that the host service copies.
+Value FrameBuilder::getCell() {
+  if (!cell) {
+    OpBuilder::InsertionGuard guard(builder);
+    Operation *function = builder.getInsertionBlock()->getParentOp();
+    while (!isa<func::FuncOp>(function))
+      function = function->getParentOp();
+    builder.setInsertionPointToStart(&function->getRegion(0).front());
+    cell = LLVM::AllocaOp::create(builder, loc, pointer, i64, constant(1));
+  }
+  return cell;
+}
+
+Value FrameBuilder::read(Type type, Value from) {
+  Value to = getCell();
+  callHost(Read, Type(),
+           {frame, to, from, constant(type.getIntOrFloatBitWidth() / 8)});
+  return load(type, to);
+}
+
+void FrameBuilder::write(Value value, Value to) {
+  Value from = getCell();
+  store(value, from);
+  callHost(
+      Write, Type(),
+      {frame, to, from, constant(value.getType().getIntOrFloatBitWidth() / 8)});
 }
 
 Value FrameBuilder::fail(int32_t status, Value message) {

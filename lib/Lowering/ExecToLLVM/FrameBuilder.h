@@ -36,15 +36,26 @@ public:
   void parallelFor(int64_t kernel, mlir::Value function, mlir::Value args,
                    mlir::Value tiles, mlir::Value grain);
   void copy(mlir::Value to, mlir::Value from, mlir::Value bytes);
+  void launch(int64_t kernel, int64_t function, mlir::Value args,
+              mlir::Value blocks);
+  /// The address of the fault word of a run on a device.
+  mlir::Value fault();
+  /// Scalars in the memory of a device.
+  mlir::Value read(mlir::Type type, mlir::Value from);
+  void write(mlir::Value value, mlir::Value to);
   /// The status for the entry to return.
   mlir::Value fail(int32_t status, mlir::Value message);
 
   void setLoc(mlir::Location newLoc) { loc = newLoc; }
   mlir::Value getFrame() const { return frame; }
   /// For code in another function, which has the frame under another name.
-  void setFrame(mlir::Value newFrame) { frame = newFrame; }
+  void setFrame(mlir::Value newFrame) {
+    frame = newFrame;
+    cell = mlir::Value();
+  }
 
 private:
+  mlir::Value getCell();
   mlir::Value loadField(mlir::Value structure, int64_t field);
   mlir::Value loadElement(mlir::Value array, int64_t index, mlir::Type type);
   mlir::Value callHost(int64_t field, mlir::Type result,
@@ -55,6 +66,7 @@ private:
   mlir::Value frame;
   llvm::ArrayRef<memory::Symbol> symbols;
   mlir::Type pointer, i64;
+  mlir::Value cell; ///< eight bytes of this function's stack; made on demand
 };
 
 } // namespace cinch

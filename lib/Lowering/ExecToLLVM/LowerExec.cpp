@@ -46,6 +46,16 @@ void EntryLowering::collectSlots(Operation &op) {
       addSlots(slots, region.getArguments(), cast<ArrayAttr>(attr));
 }
 
+void EntryLowering::collectDeviceFunctions() {
+  auto module = target->getParentOfType<ModuleOp>();
+  auto list = module->getAttrOfType<ArrayAttr>(exec::deviceFunctionsAttrName);
+  if (!list)
+    return;
+  for (auto [number, function] :
+       llvm::enumerate(list.getAsRange<DictionaryAttr>()))
+    deviceFunctions[function.getAs<StringAttr>("name").getValue()] = number;
+}
+
 /// One buffer, reused by every call, for the words of the largest kernel; the
 /// fault word, if a kernel may fail.
 void EntryLowering::createArgs() {
@@ -67,6 +77,10 @@ void EntryLowering::createArgs() {
                                 builder.getI64Type(), code.constant(words));
   if (!canFail)
     return;
+  if (isDevice()) { // the runtime's, set before the run
+    fault = code.fault();
+    return;
+  }
   fault = LLVM::AllocaOp::create(builder, target.getLoc(), pointer,
                                  builder.getI32Type(), code.constant(1));
   code.store(LLVM::ConstantOp::create(builder, target.getLoc(),
@@ -82,7 +96,7 @@ Value EntryLowering::hasNoFault() {
   Value none = LLVM::ConstantOp::create(builder, target.getLoc(), i32,
                                         builder.getI32IntegerAttr(noFault));
   return LLVM::ICmpOp::create(builder, target.getLoc(), LLVM::ICmpPredicate::eq,
-                              code.load(i32, fault), none);
+                              loadTensor(i32, fault), none);
 }
 
 /// Ends the program: 0, or the failure whose number is in the fault word.
@@ -106,7 +120,7 @@ void EntryLowering::returnStatus() {
     SmallVector<int32_t> numbers =
         llvm::to_vector(llvm::seq<int32_t>(0, faults.size()));
     SmallVector<ValueRange> noOperands(faults.size(), ValueRange());
-    cf::SwitchOp::create(builder, loc, code.load(builder.getI32Type(), fault),
+    cf::SwitchOp::create(builder, loc, loadTensor(builder.getI32Type(), fault),
                          done, ValueRange(), numbers, failures, noOperands);
   }
   builder.setInsertionPointToStart(done);
@@ -212,6 +226,11 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
   Value count =
       LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args})
           .getResult();
+  if (isDevice()) {
+    code.launch(number.getInt(), deviceFunctions.lookup(kernel.getCallee()),
+                args, count);
+    return success();
+  }
   Value function = LLVM::AddressOfOp::create(builder, kernel.getLoc(), callee);
   code.parallelFor(number.getInt(), function, args, count,
                    getGrain(kernel, callee, count));
@@ -234,64 +253,6 @@ void EntryLowering::lowerAssemble(exec::AssembleOp assemble) {
                 code.address(from), code.evaluate(bytes));
     offset = offset + bytes;
   }
-}
-
-void EntryLowering::lowerShape(exec::ShapeOp shape) {
-  Type element = shape.getResult().getType().getElementType();
-  int64_t bytes = *memory::getElementBytes(element);
-  Type stored = builder.getIntegerType(8 * bytes);
-  Value to = address(shape.getResult());
-  for (auto [index, text] :
-       llvm::enumerate(shape.getElements().getAsValueRange<StringAttr>())) {
-    Value value = code.evaluate(*Expr::parse(std::string_view(text)));
-    if (bytes < 8)
-      value = LLVM::TruncOp::create(builder, shape.getLoc(), stored, value);
-    code.store(value, code.advance(to, code.constant(bytes * index)));
-  }
-}
-
-/// What steers control flow is 0 once a kernel has failed, so that no loop runs
-/// for a count that means nothing.
-void EntryLowering::lowerRead(exec::ReadOp read) {
-  Location loc = read.getLoc();
-  Type element = read.getInput().getType().getElementType();
-  Type stored = builder.getIntegerType(8 * *memory::getElementBytes(element));
-  Value value = code.load(stored, address(read.getInput()));
-  if (Value isRight = hasNoFault()) {
-    Value zero = LLVM::ConstantOp::create(builder, loc, stored,
-                                          builder.getIntegerAttr(stored, 0));
-    value = LLVM::SelectOp::create(builder, loc, isRight, value, zero);
-  }
-  if (read.getResult().getType().isInteger(1)) {
-    Value zero = LLVM::ConstantOp::create(builder, loc, stored,
-                                          builder.getIntegerAttr(stored, 0));
-    value = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, value,
-                                 zero);
-  } else {
-    value =
-        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
-  }
-  scalars.map(read.getResult(), value);
-}
-
-/// A dimension is an expression; nothing is read.
-LogicalResult EntryLowering::lowerDim(tensor::DimOp dim) {
-  std::optional<int64_t> axis = dim.getConstantIndex();
-  ArrayRef<Expr> dims = program.getDims(dim.getSource());
-  if (!axis || *axis < 0 || *axis >= static_cast<int64_t>(dims.size()))
-    return dim.emitOpError("lower-exec: expected a constant axis");
-  Value value = code.evaluate(dims[*axis]);
-  scalars.map(dim.getResult(),
-              arith::IndexCastOp::create(builder, dim.getLoc(),
-                                         builder.getIndexType(), value));
-  return success();
-}
-
-void EntryLowering::lowerWrite(exec::WriteOp write) {
-  Value value =
-      arith::IndexCastOp::create(builder, write.getLoc(), builder.getI64Type(),
-                                 scalars.lookup(write.getValue()));
-  code.store(value, address(write.getResult()));
 }
 
 LogicalResult EntryLowering::lower(Operation &op) {
@@ -339,6 +300,14 @@ LogicalResult EntryLowering::run() {
   return success();
 }
 
+/// Erases what only the calls referred to: kernels of a device.
+static void eraseDeclarations(ModuleOp module) {
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<LLVM::LLVMFuncOp>()))
+    if (function.isExternal() && function->hasAttr(exec::signatureAttrName))
+      function.erase();
+}
+
 namespace {
 
 struct LowerExecPass : public cinch::impl::LowerExecPassBase<LowerExecPass> {
@@ -366,6 +335,7 @@ struct LowerExecPass : public cinch::impl::LowerExecPassBase<LowerExecPass> {
     if (failed(EntryLowering(*program, target, builder, symbols).run()))
       return signalPassFailure();
     entry->erase();
+    eraseDeclarations(module);
     OpPassManager pipeline(ModuleOp::getOperationName());
     pipeline.addPass(createSCFToControlFlowPass());
     pipeline.addPass(createConvertControlFlowToLLVMPass());

@@ -42,6 +42,10 @@ def LowerExecPass : Pass<"lower-exec", "::mlir::ModuleOp"> {
     time for one function grows faster than its size.
     Requires `plan-memory`, `describe-program`, and kernels lowered by
     `lower-kernels`. Afterwards no exec operation is left.
+
+    Where `lower-kernels-to-gpu` has lowered the kernels, their device functions are
+    launched, and what the program itself reads or writes goes through `read` and
+    `write` of the host, as the addresses are those of the device.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",

@@ -113,23 +113,14 @@ static LogicalResult expandCopies(func::FuncOp function) {
   return success();
 }
 
-FailureOr<int64_t> cinch::emitBufferizedKernel(OpBuilder &builder,
-                                               func::FuncOp body,
-                                               ArrayRef<bool> shared) {
-  OpBuilder::InsertionGuard guard(builder);
-  KernelFunctions functions(builder, body, shared);
-  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
+LogicalResult cinch::emitBufferizedBody(OpBuilder &builder,
+                                        KernelFrame &frame) {
+  func::FuncOp body = frame.body;
   Location loc = body.getLoc();
-  KernelFrame frame = functions.beginBody();
-  auto function =
-      cast<func::FuncOp>(builder.getInsertionBlock()->getParentOp());
-
-  // The one tile: nothing runs for an empty range.
-  Value runs = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                     frame.begin, frame.end);
-  auto guardOp = scf::IfOp::create(builder, loc, runs, /*withElse=*/false);
-  builder.setInsertionPointToStart(guardOp.thenBlock());
-
+  Operation *parent = builder.getInsertionBlock()->getParentOp();
+  while (!isa<func::FuncOp>(parent))
+    parent = parent->getParentOp();
+  auto function = cast<func::FuncOp>(parent);
   auto yield = cast<func::ReturnOp>(body.front().getTerminator());
   unsigned firstDestination = body.getNumArguments() - yield.getNumOperands();
   IRMapping mapping;
@@ -171,8 +162,26 @@ FailureOr<int64_t> cinch::emitBufferizedKernel(OpBuilder &builder,
   bufferization::BufferizationState state;
   if (failed(bufferization::runOneShotBufferize(function, options, state)) ||
       failed(placeTemporaries(function, body)) ||
-      failed(expandCopies(function)) ||
-      failed(lowerAssertions(function, frame)))
+      failed(expandCopies(function)))
+    return failure();
+  return lowerAssertions(function, frame);
+}
+
+FailureOr<int64_t> cinch::emitBufferizedKernel(OpBuilder &builder,
+                                               func::FuncOp body,
+                                               ArrayRef<bool> shared) {
+  OpBuilder::InsertionGuard guard(builder);
+  KernelFunctions functions(builder, body, shared);
+  OpBuilder::InsertPoint point = builder.saveInsertionPoint();
+  Location loc = body.getLoc();
+  KernelFrame frame = functions.beginBody();
+
+  // The one tile: nothing runs for an empty range.
+  Value runs = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                     frame.begin, frame.end);
+  auto guardOp = scf::IfOp::create(builder, loc, runs, /*withElse=*/false);
+  builder.setInsertionPointToStart(guardOp.thenBlock());
+  if (failed(emitBufferizedBody(builder, frame)))
     return failure();
 
   builder.restoreInsertionPoint(point);

@@ -7,10 +7,12 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
+#include "dialects/Graph/Unsupported.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -64,7 +66,52 @@ template <typename Op> struct WidenConversion : public OpRewritePattern<Op> {
   }
 };
 
+/// math.log10 -> math.log, as there is no polynomial of its own.
+struct ExpandLog10 : public OpRewritePattern<math::Log10Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::Log10Op op,
+                                PatternRewriter &rewriter) const override {
+    constexpr double log10e = 0.43429448190325182765;
+    Type type = op.getType();
+    Value log = math::LogOp::create(rewriter, op.getLoc(), op.getOperand());
+    Value scale = arith::ConstantOp::create(rewriter, op.getLoc(),
+                                            FloatAttr::get(type, log10e));
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, log, scale);
+    return success();
+  }
+};
+
 } // namespace
+
+/// Math functions -> polynomials and the instructions of a GPU, in f32. What is
+/// left would be a call.
+static LogicalResult expandForDevice(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  RewritePatternSet patterns(context);
+  math::populateExpansionPatterns(patterns,
+                                  {"sinh", "cosh", "tan", "asinh", "acosh",
+                                   "atanh", "exp2", "powf", "fpowi"});
+  patterns.add<ExpandLog10>(context);
+  populateMathPolynomialApproximationPatterns(patterns,
+                                              [](StringRef) { return true; });
+  if (failed(applyPatternsGreedily(module, std::move(patterns))))
+    return failure();
+  WalkResult result = module.walk([&](Operation *op) {
+    bool isInstruction =
+        isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp,
+            math::CountLeadingZerosOp, math::CtPopOp,
+            math::CountTrailingZerosOp, math::FloorOp, math::FmaOp,
+            math::IsFiniteOp, math::IsInfOp, math::IsNaNOp, math::IsNormalOp,
+            math::RoundOp, math::RoundEvenOp, math::RsqrtOp, math::SqrtOp,
+            math::TruncOp>(op);
+    if (!isa<math::MathDialect>(op->getDialect()) || isInstruction)
+      return WalkResult::advance();
+    emitUnsupportedError(op) << "'" << op->getName() << "' of "
+                             << op->getOperand(0).getType() << " on a GPU";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
 
 /// Math functions that have no LLVM intrinsic -> calls of libm.
 static LogicalResult callLibm(ModuleOp module) {
@@ -83,7 +130,8 @@ static LogicalResult callLibm(ModuleOp module) {
 
 LogicalResult
 cinch::convertToLLVM(ModuleOp module,
-                     function_ref<LogicalResult(OpPassManager &)> run) {
+                     function_ref<LogicalResult(OpPassManager &)> run,
+                     bool isDevice) {
   MLIRContext *context = module.getContext();
   OpPassManager widen("builtin.module");
   {
@@ -109,8 +157,10 @@ cinch::convertToLLVM(ModuleOp module,
                                "math.erf", "math.asin", "math.acos"},
                               name);
   };
-  populateMathPolynomialApproximationPatterns(patterns, approximates);
-  if (failed(applyPatternsGreedily(module, std::move(patterns))))
+  if (!isDevice)
+    populateMathPolynomialApproximationPatterns(patterns, approximates);
+  if (failed(applyPatternsGreedily(module, std::move(patterns))) ||
+      (isDevice && failed(expandForDevice(module))))
     return failure();
 
   OpPassManager lower("builtin.module");
@@ -120,7 +170,7 @@ cinch::convertToLLVM(ModuleOp module,
   lower.addPass(memref::createExpandStridedMetadataPass());
   lower.addPass(createLowerAffinePass());
   lower.addPass(createSCFToControlFlowPass());
-  if (failed(run(lower)) || failed(callLibm(module)))
+  if (failed(run(lower)) || (!isDevice && failed(callLibm(module))))
     return failure();
 
   OpPassManager convert("builtin.module");
@@ -135,13 +185,14 @@ cinch::convertToLLVM(ModuleOp module,
   if (failed(run(convert)))
     return failure();
   for (Operation &op : *module.getBody())
-    if (!isa<LLVM::LLVMFuncOp>(op))
+    if (!isa<LLVM::LLVMFuncOp, LLVM::GlobalOp>(op))
       return op.emitOpError("was not lowered to the llvm dialect");
   WalkResult result = module.walk([&](Operation *op) {
     // Left behind by the emulation of 16-bit floats.
     if (isa_and_nonnull<arith::FastMathFlagsAttr>(op->getAttr("fastmath")))
       op->removeAttr("fastmath");
-    if (op == module || isa<LLVM::LLVMDialect>(op->getDialect()))
+    if (op == module ||
+        isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op->getDialect()))
       return WalkResult::advance();
     op->emitOpError("was not lowered to the llvm dialect");
     return WalkResult::interrupt();

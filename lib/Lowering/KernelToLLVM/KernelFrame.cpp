@@ -34,6 +34,20 @@ bool cinch::mayFail(func::FuncOp body) {
       .wasInterrupted();
 }
 
+SmallVector<bool> cinch::getSharedArguments(func::FuncOp body,
+                                            ArrayRef<exec::KernelOp> users) {
+  SmallVector<bool> shared(body.getNumArguments(), false);
+  unsigned firstDestination = body.getNumArguments() - body.getNumResults();
+  for (exec::KernelOp user : users)
+    for (auto pair : user.getInPlace().getAsRange<DenseI64ArrayAttr>()) {
+      shared[pair[0]] = true;
+      shared[firstDestination + pair[1]] = true;
+    }
+  if (auto past = body->getAttrOfType<IntegerAttr>(exec::appendAttrName))
+    shared[past.getInt()] = shared[firstDestination] = true;
+  return shared;
+}
+
 LogicalResult cinch::lowerAssertions(func::FuncOp function,
                                      const KernelFrame &frame) {
   SmallVector<cf::AssertOp> assertions;
@@ -73,8 +87,7 @@ static Value loadWord(OpBuilder &builder, Location loc, Value args,
   return LLVM::LoadOp::create(builder, loc, i64, address);
 }
 
-/// Calls `word(isAddress)` per argument word of `body`, in order.
-static void forEachWord(func::FuncOp body,
+void cinch::forEachWord(func::FuncOp body,
                         function_ref<void(bool isAddress)> word) {
   for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -94,8 +107,7 @@ static void forEachWord(func::FuncOp body,
   }
 }
 
-/// The frame of `body` whose words are `words` (pointers or index values).
-static KernelFrame makeFrame(OpBuilder &builder, Location loc,
+KernelFrame cinch::makeFrame(OpBuilder &builder, Location loc,
                              func::FuncOp body, ValueRange words) {
   KernelFrame frame;
   frame.body = body;

@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELFRAME_H
 
+#include "dialects/Exec/Exec.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
@@ -37,6 +38,13 @@ struct KernelFrame {
   int64_t rowAxis = -1;
 };
 
+/// Calls `word(isAddress)` per argument word of `body`, in order.
+void forEachWord(mlir::func::FuncOp body,
+                 llvm::function_ref<void(bool isAddress)> word);
+/// The frame of `body` whose words are `words` (pointers or index values).
+KernelFrame makeFrame(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::func::FuncOp body, mlir::ValueRange words);
+
 /// The functions emitted for one kernel body, in a module of their own:
 /// `name(args, microkernels, begin, end)` loads the argument words and calls
 /// `name.body`, whose pointers are noalias unless they may share a buffer;
@@ -61,6 +69,11 @@ private:
   mlir::func::FuncOp tiles;
 };
 
+/// Per argument of `body`: may one of the calls `users` give it the buffer of
+/// another argument?
+llvm::SmallVector<bool>
+getSharedArguments(mlir::func::FuncOp body,
+                   llvm::ArrayRef<exec::KernelOp> users);
 /// The axis of the rows of argument number `argument` of `body`, or -1.
 int64_t getRowAxis(mlir::func::FuncOp body, unsigned argument);
 /// True if `body` has assertions, so that its calls may fail a run.

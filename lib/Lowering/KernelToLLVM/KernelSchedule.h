@@ -66,8 +66,32 @@ struct KernelSchedule {
 
 class ElementEmitter;
 
-/// Emits all results of the kernel at the indices `indices` of the space, then
-/// their stores.
+/// The sizes of the dimensions of a space as values of one function, and the
+/// first index of each: 0 but for rows of a state, which may be there already.
+struct SpaceSizes {
+  llvm::SmallVector<mlir::Value> sizes, starts;
+};
+/// Returns false after an error.
+bool getSpaceSizes(const KernelSchedule &schedule, ElementEmitter &emitter,
+                   SpaceSizes &space);
+/// Makes the size of a dimension that is merged into the next 1, and that of
+/// the next the product.
+void mergeSizes(const KernelSchedule &schedule, ElementEmitter &emitter,
+                SpaceSizes &space);
+
+/// A result of the kernel at one point of the space, not stored yet.
+struct RootElement {
+  mlir::Value value;
+  unsigned argument;                      ///< it is written to
+  llvm::SmallVector<mlir::Value> indices; ///< there
+};
+/// Emits all results of the kernel at the indices `indices` of the space and
+/// adds them to `elements`.
+mlir::LogicalResult computeRoots(const KernelSchedule &schedule,
+                                 ElementEmitter &emitter,
+                                 llvm::ArrayRef<mlir::Value> indices,
+                                 llvm::SmallVectorImpl<RootElement> &elements);
+/// The same, and then their stores.
 mlir::LogicalResult emitRoots(const KernelSchedule &schedule,
                               ElementEmitter &emitter,
                               llvm::ArrayRef<mlir::Value> indices);

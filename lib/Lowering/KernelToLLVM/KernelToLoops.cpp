@@ -23,11 +23,8 @@ static constexpr int64_t tileWork = 8192, columnBlock = 256;
 
 namespace {
 
-/// The sizes and the tile space of a schedule as values of one function.
-struct TileSpace {
-  SmallVector<Value> sizes;  ///< per dimension, 1 where merged into the next
-  SmallVector<Value> starts; ///< per dimension, the first index; 0 but for rows
-                             ///< of a state, which may be there already
+/// The tile space of a schedule as values of one function, merged.
+struct TileSpace : SpaceSizes {
   Value rows, rowsPerTile, rowTiles, blockSize, blocks, tiles;
 };
 
@@ -42,7 +39,6 @@ public:
   LogicalResult emitTiles();
 
 private:
-  bool isRowLoop(unsigned loop) const;
   Value workPerElement();
   LogicalResult emitRow(SmallVector<Value> &indices, Value begin, Value end);
   LogicalResult emitColumns(const KernelReduction &reduction,
@@ -54,17 +50,6 @@ private:
 };
 
 } // namespace
-
-/// Whether `loop` of the root walks the rows of a state that it continues.
-bool LoopEmitter::isRowLoop(unsigned loop) const {
-  if (!emitter.frame.firstRow)
-    return false;
-  KernelRoot root = schedule.roots.front();
-  AffineMap map = root.op.getIndexingMapMatchingResult(
-      cast<OpResult>(root.op->getResult(root.result)));
-  return map.getResult(emitter.frame.rowAxis) ==
-         getAffineDimExpr(loop, map.getContext());
-}
 
 /// The number of inner iterations behind one element of the results.
 Value LoopEmitter::workPerElement() {
@@ -87,32 +72,10 @@ Value LoopEmitter::workPerElement() {
 }
 
 Value LoopEmitter::makeSpace() {
-  const KernelRoot &root = schedule.roots.front();
-  SmallVector<Value> loopSizes = emitter.loopSizes(root.op);
-  SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
-  if (loopSizes.empty() && !loops.empty())
+  if (!getSpaceSizes(schedule, emitter, space))
     return nullptr;
+  mergeSizes(schedule, emitter, space);
   Value one = emitter.constant(1);
-  for (unsigned loop : loops) {
-    space.sizes.push_back(loopSizes[loop]);
-    space.starts.push_back(emitter.constant(0));
-    if (!isRowLoop(loop))
-      continue;
-    space.starts.back() = emitter.frame.firstRow;
-    space.sizes.back() = emitter.sub(loopSizes[loop], emitter.frame.firstRow);
-  }
-  if (schedule.split) {
-    Value block = emitter.constant(schedule.split->block);
-    Value &outer = space.sizes[schedule.split->outer];
-    outer = emitter.floorDiv(outer, block);
-    space.sizes[schedule.split->inner] = block;
-  }
-  for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim)
-    if (schedule.merged[dim]) {
-      space.sizes[dim + 1] =
-          emitter.mul(space.sizes[dim], space.sizes[dim + 1]);
-      space.sizes[dim] = one;
-    }
   space.rows = one;
   for (unsigned dim : schedule.tileDims)
     space.rows = emitter.mul(space.rows, space.sizes[dim]);
@@ -306,10 +269,10 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
   return success();
 }
 
-LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
-                               ElementEmitter &emitter,
-                               ArrayRef<Value> indices) {
-  SmallVector<std::pair<Value, SmallVector<Value>>> stores;
+LogicalResult cinch::computeRoots(const KernelSchedule &schedule,
+                                  ElementEmitter &emitter,
+                                  ArrayRef<Value> indices,
+                                  SmallVectorImpl<RootElement> &elements) {
   for (KernelRoot root : schedule.roots) {
     SmallVector<Value> loops(root.op.getNumLoops(), emitter.constant(0));
     for (auto [position, loop] : llvm::enumerate(getSpaceLoops(schedule, root)))
@@ -328,10 +291,19 @@ LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
       at[root.axis] = emitter.add(at[root.axis], offset);
     else if (offset)
       at.insert(at.begin() + root.axis, offset);
-    stores.push_back({value, at});
+    elements.push_back({value, root.argument, at});
   }
-  for (auto [root, store] : llvm::zip(schedule.roots, stores))
-    emitter.store(store.first, root.argument, store.second);
+  return success();
+}
+
+LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
+                               ElementEmitter &emitter,
+                               ArrayRef<Value> indices) {
+  SmallVector<RootElement> elements;
+  if (failed(computeRoots(schedule, emitter, indices, elements)))
+    return failure();
+  for (const RootElement &element : elements)
+    emitter.store(element.value, element.argument, element.indices);
   return success();
 }
 

@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_KERNELTOLOOPS_H
 
+#include "lib/Lowering/KernelToLLVM/KernelFrame.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <algorithm>
@@ -70,11 +71,19 @@ mlir::FailureOr<int64_t> emitBufferizedKernel(mlir::OpBuilder &builder,
                                               mlir::func::FuncOp body,
                                               llvm::ArrayRef<bool> shared);
 
+/// Emits the "loops" body of `frame` at the builder, which is in a function of
+/// its own, bufferized in place, and lowers the assertions of that function.
+mlir::LogicalResult emitBufferizedBody(mlir::OpBuilder &builder,
+                                       KernelFrame &frame);
+
 /// Lowers the functions in `module` (arith, math, scf, memref, func, llvm) to
-/// the llvm dialect alone. `run` runs a pipeline on `module`.
+/// the llvm dialect alone. `run` runs a pipeline on `module`. `isDevice`: for a
+/// GPU, where nothing can be called: nvvm operations stay as they are, and math
+/// functions become polynomials or are refused.
 mlir::LogicalResult convertToLLVM(
     mlir::ModuleOp module,
-    llvm::function_ref<mlir::LogicalResult(mlir::OpPassManager &)> run);
+    llvm::function_ref<mlir::LogicalResult(mlir::OpPassManager &)> run,
+    bool isDevice = false);
 
 } // namespace cinch
 

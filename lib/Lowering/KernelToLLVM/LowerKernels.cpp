@@ -34,21 +34,6 @@ namespace cinch {
 using namespace mlir;
 using namespace cinch;
 
-/// Per argument of `body`: may it share its buffer with another argument?
-static SmallVector<bool> getSharedArguments(func::FuncOp body,
-                                            ArrayRef<exec::KernelOp> users) {
-  SmallVector<bool> shared(body.getNumArguments(), false);
-  unsigned firstDestination = body.getNumArguments() - body.getNumResults();
-  for (exec::KernelOp user : users)
-    for (auto pair : user.getInPlace().getAsRange<DenseI64ArrayAttr>()) {
-      shared[pair[0]] = true;
-      shared[firstDestination + pair[1]] = true;
-    }
-  if (auto past = body->getAttrOfType<IntegerAttr>(exec::appendAttrName))
-    shared[past.getInt()] = shared[firstDestination] = true;
-  return shared;
-}
-
 namespace {
 struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
   using LowerKernelsPassBase::LowerKernelsPassBase;

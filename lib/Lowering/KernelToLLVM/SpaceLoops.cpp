@@ -1,4 +1,5 @@
 //===- SpaceLoops.cpp - dimensions of the space of a kernel ---------------===//
+#include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
 
 using namespace mlir;
@@ -62,4 +63,51 @@ SmallVector<unsigned> cinch::getSpaceLoops(const KernelSchedule &schedule,
     loops.push_back(ownLoops[position]);
   }
   return loops;
+}
+
+/// Whether `loop` of the first root walks the rows of a state that it
+/// continues.
+static bool isRowLoop(const KernelSchedule &schedule, const KernelFrame &frame,
+                      unsigned loop) {
+  if (!frame.firstRow)
+    return false;
+  KernelRoot root = schedule.roots.front();
+  AffineMap map = root.op.getIndexingMapMatchingResult(
+      cast<OpResult>(root.op->getResult(root.result)));
+  return map.getResult(frame.rowAxis) ==
+         getAffineDimExpr(loop, map.getContext());
+}
+
+bool cinch::getSpaceSizes(const KernelSchedule &schedule,
+                          ElementEmitter &emitter, SpaceSizes &space) {
+  const KernelRoot &root = schedule.roots.front();
+  SmallVector<Value> loopSizes = emitter.loopSizes(root.op);
+  SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
+  if (loopSizes.empty() && !loops.empty())
+    return false;
+  for (unsigned loop : loops) {
+    space.sizes.push_back(loopSizes[loop]);
+    space.starts.push_back(emitter.constant(0));
+    if (!isRowLoop(schedule, emitter.frame, loop))
+      continue;
+    space.starts.back() = emitter.frame.firstRow;
+    space.sizes.back() = emitter.sub(loopSizes[loop], emitter.frame.firstRow);
+  }
+  if (schedule.split) {
+    Value block = emitter.constant(schedule.split->block);
+    Value &outer = space.sizes[schedule.split->outer];
+    outer = emitter.floorDiv(outer, block);
+    space.sizes[schedule.split->inner] = block;
+  }
+  return true;
+}
+
+void cinch::mergeSizes(const KernelSchedule &schedule, ElementEmitter &emitter,
+                       SpaceSizes &space) {
+  for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim)
+    if (schedule.merged[dim]) {
+      space.sizes[dim + 1] =
+          emitter.mul(space.sizes[dim], space.sizes[dim + 1]);
+      space.sizes[dim] = emitter.constant(1);
+    }
 }

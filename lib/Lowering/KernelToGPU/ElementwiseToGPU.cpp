@@ -1,0 +1,144 @@
+//===- ElementwiseToGPU.cpp - a thread per element ------------------------===//
+//
+// Threads take runs of the last dimension, as many elements as fit in 16 bytes
+// where its length is a multiple of that, so that LLVM joins their loads and
+// stores. A reduction that every element has for itself is a loop of its
+// thread.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToGPU/KernelToGPU.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace cinch;
+
+static constexpr int64_t defaultThreads = 256;
+
+int64_t cinch::getVectorWidth(const DeviceBody &body,
+                              const KernelSchedule &schedule, int64_t length) {
+  int64_t bytes = 1, alignment = 16;
+  func::FuncOp function = body.body;
+  for (auto [number, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      continue;
+    Type element = tensor.getElementType();
+    bytes = std::max<int64_t>(
+        bytes, element.isIndex() ? 8 : element.getIntOrFloatBitWidth() / 8);
+    alignment = std::min(alignment, body.alignments[number]);
+  }
+  int64_t width = schedule.reductions.empty() ? alignment / bytes : 1;
+  while (width > 1 && length % width != 0)
+    width /= 2;
+  return std::max<int64_t>(width, 1);
+}
+
+namespace {
+
+class ElementTiles {
+public:
+  ElementTiles(const DeviceBody &body, const KernelSchedule &schedule,
+               ElementEmitter &emitter, DeviceSchedule &out)
+      : body(body), schedule(schedule), emitter(emitter), out(out) {}
+  Value makeSpace();
+  LogicalResult emitBlock();
+
+private:
+  int64_t getRunLength() const;
+  SmallVector<SmallVector<Value>> getPoints(Value first);
+
+  const DeviceBody &body;
+  const KernelSchedule &schedule;
+  ElementEmitter &emitter;
+  DeviceSchedule &out;
+  SpaceSizes space;
+  Value total;
+  int64_t width = 1;
+};
+
+} // namespace
+
+/// A number that the length of the last dimension, as it is walked, is a
+/// multiple of.
+int64_t ElementTiles::getRunLength() const {
+  if (schedule.rank == 0 || getConstantIntValue(space.starts.back()) != 0)
+    return 1;
+  int64_t length = 1;
+  for (unsigned dim = schedule.rank; dim-- > 0;) {
+    if (dim + 1 < schedule.rank && !schedule.merged[dim])
+      break;
+    length *= getConstantIntValue(space.sizes[dim]).value_or(1);
+  }
+  return length;
+}
+
+Value ElementTiles::makeSpace() {
+  if (!getSpaceSizes(schedule, emitter, space))
+    return nullptr;
+  width = getVectorWidth(body, schedule, getRunLength());
+  mergeSizes(schedule, emitter, space);
+  total = emitter.constant(1);
+  for (Value size : space.sizes)
+    total = emitter.mul(total, size);
+  out.name = "elementwise";
+  out.reason = std::to_string(width) + " elements a thread";
+  out.threads = defaultThreads;
+  if (auto count = getConstantIntValue(total))
+    out.threads = std::clamp<int64_t>(
+        llvm::alignTo(llvm::divideCeil(*count, width), 32), 32, defaultThreads);
+  return emitter.ceilDiv(total, emitter.constant(out.threads * width));
+}
+
+/// The indices of the elements from number `first` on.
+SmallVector<SmallVector<Value>> ElementTiles::getPoints(Value first) {
+  SmallVector<Value> indices(schedule.rank, emitter.constant(0));
+  Value rest = first;
+  SmallVector<unsigned> walked;
+  for (unsigned dim = 0; dim < schedule.rank; ++dim)
+    if (!schedule.merged[dim])
+      walked.push_back(dim);
+  for (unsigned dim : llvm::reverse(walked)) {
+    bool isOutermost = dim == walked.front();
+    indices[dim] = isOutermost ? rest : emitter.rem(rest, space.sizes[dim]);
+    if (!isOutermost)
+      rest = emitter.floorDiv(rest, space.sizes[dim]);
+    indices[dim] = emitter.add(indices[dim], space.starts[dim]);
+  }
+  SmallVector<SmallVector<Value>> points(width, indices);
+  for (int64_t next = 1; next < width; ++next)
+    points[next].back() = emitter.add(indices.back(), emitter.constant(next));
+  return points;
+}
+
+LogicalResult ElementTiles::emitBlock() {
+  OpBuilder &builder = emitter.builder;
+  Value thread = emitter.add(
+      emitter.mul(getBlockNumber(emitter), emitter.constant(out.threads)),
+      getThreadNumber(emitter, out.threads));
+  Value first = emitter.mul(thread, emitter.constant(width));
+  Value isInside = arith::CmpIOp::create(
+      builder, emitter.loc, arith::CmpIPredicate::ult, first, total);
+  auto branch = scf::IfOp::create(builder, emitter.loc, isInside,
+                                  /*withElseRegion=*/false);
+  builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  SmallVector<RootElement> elements;
+  for (ArrayRef<Value> point : getPoints(first))
+    if (failed(computeRoots(schedule, emitter, point, elements)))
+      return failure();
+  storeElements(emitter, elements);
+  return success();
+}
+
+FailureOr<DeviceSchedule> cinch::emitElements(OpBuilder &builder,
+                                              ModuleOp device,
+                                              const DeviceBody &body,
+                                              const KernelSchedule &schedule) {
+  DeviceSchedule out;
+  if (failed(emitDeviceFunctions(
+          builder, device, body, [&](ElementEmitter &emitter) {
+            return ElementTiles(body, schedule, emitter, out);
+          })))
+    return failure();
+  return out;
+}

@@ -1,0 +1,42 @@
+//===- GenericToGPU.cpp - which way a kernel goes -------------------------===//
+#include "lib/Lowering/KernelToGPU/KernelToGPU.h"
+#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace cinch;
+
+void cinch::storeElements(ElementEmitter &emitter,
+                          ArrayRef<RootElement> elements) {
+  for (const RootElement &element : elements)
+    emitter.store(element.value, element.argument, element.indices);
+}
+
+FailureOr<DeviceSchedule> cinch::emitGeneric(OpBuilder &builder,
+                                             ModuleOp device,
+                                             const DeviceBody &body) {
+  FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body.body);
+  if (failed(schedule))
+    return failure();
+  return isForRows(*schedule) ? emitRows(builder, device, body, *schedule)
+                              : emitElements(builder, device, body, *schedule);
+}
+
+FailureOr<DeviceSchedule> cinch::emitOneThread(OpBuilder &builder,
+                                               ModuleOp device,
+                                               const DeviceBody &body) {
+  OpBuilder::InsertionGuard guard(builder);
+  DeviceFunctions functions(builder, device, body);
+  KernelFrame frame = functions.beginBody();
+  if (failed(emitBufferizedBody(builder, frame)))
+    return failure();
+  functions.beginTiles();
+  Location loc = frame.body.getLoc();
+  functions.endTiles(arith::ConstantIndexOp::create(builder, loc, 1));
+  DeviceSchedule schedule;
+  schedule.threads = 1;
+  schedule.name = "one thread";
+  schedule.reason = "its loops depend on each other";
+  return schedule;
+}

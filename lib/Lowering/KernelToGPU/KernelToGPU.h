@@ -1,0 +1,47 @@
+//===- KernelToGPU.h - device functions of kernel bodies ------------------===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOGPU_KERNELTOGPU_H
+#define CINCH_LIB_LOWERING_KERNELTOGPU_KERNELTOGPU_H
+
+#include "lib/Lowering/KernelToGPU/DeviceFunctions.h"
+#include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
+
+namespace cinch {
+
+/// Emits the functions of `body`, of any kind but "loops": device code into
+/// `device`, the count of its tiles at the builder. Failure after a diagnostic.
+mlir::FailureOr<DeviceSchedule> emitGeneric(mlir::OpBuilder &builder,
+                                            mlir::ModuleOp device,
+                                            const DeviceBody &body);
+
+/// The same, with a thread for each element of the results or a few of them.
+mlir::FailureOr<DeviceSchedule> emitElements(mlir::OpBuilder &builder,
+                                             mlir::ModuleOp device,
+                                             const DeviceBody &body,
+                                             const KernelSchedule &schedule);
+
+/// The same, where rows have statistics, or elements are reductions of rows: a
+/// warp or a block for each row.
+mlir::FailureOr<DeviceSchedule> emitRows(mlir::OpBuilder &builder,
+                                         mlir::ModuleOp device,
+                                         const DeviceBody &body,
+                                         const KernelSchedule &schedule);
+/// Whether that is the way for `schedule`.
+bool isForRows(const KernelSchedule &schedule);
+
+/// The same for a body of kind "loops": one thread.
+mlir::FailureOr<DeviceSchedule> emitOneThread(mlir::OpBuilder &builder,
+                                              mlir::ModuleOp device,
+                                              const DeviceBody &body);
+
+/// Elements that a thread takes at once: of 16 bytes together, if all arguments
+/// are aligned and rows of `length` elements (or multiples) consist of them.
+int64_t getVectorWidth(const DeviceBody &body, const KernelSchedule &schedule,
+                       int64_t length);
+
+/// Stores what computeRoots computed.
+void storeElements(ElementEmitter &emitter,
+                   llvm::ArrayRef<RootElement> elements);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_LOWERING_KERNELTOGPU_KERNELTOGPU_H

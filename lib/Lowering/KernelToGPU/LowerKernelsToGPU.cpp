@@ -1,0 +1,270 @@
+//===- LowerKernelsToGPU.cpp - kernel bodies to device functions ----------===//
+//
+// Emits the functions of every kernel body into two helper modules, of the host
+// and of the device, lowers both with the upstream conversions, and moves the
+// results in place of the bodies.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToGPU/Passes.h"
+
+#include "dialects/Exec/Exec.h"
+#include "lib/Lowering/KernelToGPU/KernelToGPU.h"
+#include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Index/IR/IndexDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace cinch {
+#define GEN_PASS_DEF_LOWERKERNELSTOGPUPASS
+#include "lib/Lowering/KernelToGPU/Passes.h.inc"
+} // namespace cinch
+
+using namespace mlir;
+using namespace cinch;
+using cinch::plan::Expr;
+
+/// Largest alignment that is of use, and that every buffer has, in bytes.
+static constexpr int64_t maxAlignment = 16;
+
+/// The bytes that every address of `value` is a multiple of; `slot`: its place.
+static int64_t getAlignment(Value value, exec::SlotAttr slot) {
+  Type element = cast<RankedTensorType>(value.getType()).getElementType();
+  int64_t bytes = element.isIndex() ? 8
+                                    : llvm::PowerOf2Ceil(llvm::divideCeil(
+                                          element.getIntOrFloatBitWidth(), 8));
+  std::optional<int64_t> offset;
+  if (slot)
+    if (auto expr = Expr::parse(std::string_view(slot.getOffset())))
+      offset = expr->asConstant();
+  if (!offset)
+    return bytes;
+  int64_t alignment = maxAlignment;
+  while (*offset % alignment != 0)
+    alignment /= 2;
+  return std::max(alignment, bytes);
+}
+
+/// The place that plan-memory gave `value`; null if it has none.
+static exec::SlotAttr getSlot(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    return function ? function.getArgAttrOfType<exec::SlotAttr>(
+                          argument.getArgNumber(), "exec.slot")
+                    : exec::SlotAttr();
+  }
+  Operation *op = value.getDefiningOp();
+  auto slots = op->getAttrOfType<ArrayAttr>(op->getNumRegions() ? "exec.slots"
+                                                                : "slots");
+  return slots ? dyn_cast<exec::SlotAttr>(
+                     slots[cast<OpResult>(value).getResultNumber()])
+               : exec::SlotAttr();
+}
+
+/// What the calls `users` of `body` allow.
+static DeviceBody analyze(func::FuncOp body, ArrayRef<exec::KernelOp> users) {
+  DeviceBody result;
+  result.body = body;
+  result.shared = getSharedArguments(body, users);
+  unsigned count = body.getNumArguments();
+  unsigned firstDestination = count - body.getNumResults();
+  result.alignments.assign(count, maxAlignment);
+  for (exec::KernelOp user : users) {
+    auto limit = [&](unsigned argument, Value value) {
+      result.alignments[argument] = std::min(
+          result.alignments[argument], getAlignment(value, getSlot(value)));
+    };
+    for (auto [number, input] : llvm::enumerate(user.getInputs()))
+      limit(number, input);
+    for (auto [number, output] : llvm::enumerate(user.getResults()))
+      limit(firstDestination + number, output);
+  }
+  return result;
+}
+
+namespace {
+struct LowerKernelsToGPU
+    : public cinch::impl::LowerKernelsToGPUPassBase<LowerKernelsToGPU> {
+  using LowerKernelsToGPUPassBase::LowerKernelsToGPUPassBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    LowerKernelsToGPUPassBase::getDependentDialects(registry);
+    arith::registerBufferizableOpInterfaceExternalModels(registry);
+    linalg::registerBufferizableOpInterfaceExternalModels(registry);
+    scf::registerBufferizableOpInterfaceExternalModels(registry);
+    tensor::registerBufferizableOpInterfaceExternalModels(registry);
+  }
+  void runOnOperation() override;
+
+private:
+  FailureOr<DeviceSchedule> emitBody(OpBuilder &builder, ModuleOp device,
+                                     const DeviceBody &body);
+  void addRecord(func::FuncOp body, const DeviceSchedule &schedule);
+  void declare(func::FuncOp body, OpBuilder &builder);
+  void finish(ArrayRef<func::FuncOp> bodies, ModuleOp host, ModuleOp device);
+
+  SmallVector<Attribute> records;
+};
+} // namespace
+
+/// The PTX that code for `chip` is printed as: the oldest that has it all.
+static StringRef getFeatures(StringRef chip) {
+  return llvm::StringSwitch<StringRef>(chip)
+      .Cases({"sm_80", "sm_86"}, "+ptx80")
+      .Case("sm_89", "+ptx84")
+      .Case("sm_90", "+ptx84")
+      .Case("sm_120", "+ptx87")
+      .Default("");
+}
+
+FailureOr<DeviceSchedule> LowerKernelsToGPU::emitBody(OpBuilder &builder,
+                                                      ModuleOp device,
+                                                      const DeviceBody &body) {
+  func::FuncOp source = body.body;
+  StringRef kind = exec::getKernelKind(source);
+  if (!llvm::is_contained({"generic", "contraction", "attention", "loops"},
+                          kind))
+    return source.emitOpError("expected exec.kind of \"generic\", "
+                              "\"contraction\", \"attention\" or \"loops\"");
+  if (!source.getBody().hasOneBlock())
+    return source.emitOpError("expected one block in a kernel body");
+  if (kind == "loops")
+    return emitOneThread(builder, device, body);
+  return emitGeneric(builder, device, body);
+}
+
+void LowerKernelsToGPU::addRecord(func::FuncOp body,
+                                  const DeviceSchedule &schedule) {
+  Builder builder(&getContext());
+  int64_t words = 0;
+  forEachWord(body, [&](bool) { ++words; });
+  NamedAttrList record(schedule.details);
+  record.set("schedule", builder.getStringAttr(schedule.name));
+  record.set("reason", builder.getStringAttr(schedule.reason));
+  NamedAttrList fields;
+  fields.set("name", builder.getStringAttr(body.getName()));
+  fields.set("words", builder.getI64IntegerAttr(words));
+  fields.set("threads", builder.getI64IntegerAttr(schedule.threads));
+  fields.set("shared_bytes", builder.getI64IntegerAttr(schedule.sharedBytes));
+  fields.set("record", record.getDictionary(&getContext()));
+  records.push_back(fields.getDictionary(&getContext()));
+}
+
+/// Declares `body` as a lowered kernel, which its calls refer to.
+void LowerKernelsToGPU::declare(func::FuncOp body, OpBuilder &builder) {
+  SmallVector<Type> types;
+  forEachWord(body, [&](bool isAddress) {
+    types.push_back(isAddress ? Type(LLVM::LLVMPointerType::get(&getContext()))
+                              : builder.getI64Type());
+  });
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(&getContext()), types);
+  auto declaration =
+      LLVM::LLVMFuncOp::create(builder, body.getLoc(), body.getName(), type);
+  declaration->setAttr(exec::signatureAttrName,
+                       TypeAttr::get(body.getFunctionType()));
+  for (StringRef name : {exec::rowsAttrName, exec::appendAttrName})
+    if (Attribute attr = body->getAttr(name))
+      declaration->setAttr(name, attr);
+}
+
+/// Puts declarations, the functions of `host` and those of `device` in place of
+/// `bodies`.
+void LowerKernelsToGPU::finish(ArrayRef<func::FuncOp> bodies, ModuleOp host,
+                               ModuleOp device) {
+  ModuleOp module = getOperation();
+  OpBuilder builder(module.getBodyRegion());
+  for (func::FuncOp body : bodies) {
+    builder.setInsertionPoint(body);
+    declare(body, builder);
+    body.erase();
+  }
+  builder.setInsertionPointToEnd(module.getBody());
+  for (Operation &op : llvm::make_early_inc_range(*host.getBody())) {
+    op.remove();
+    builder.insert(&op);
+  }
+  Attribute target =
+      NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3,
+                                "nvptx64-nvidia-cuda", chip, getFeatures(chip));
+  auto code = gpu::GPUModuleOp::create(builder, module.getLoc(), "cinch_device",
+                                       ArrayRef<Attribute>(target));
+  llvm::StringMap<int32_t> threads;
+  for (Attribute record : records) {
+    auto fields = cast<DictionaryAttr>(record);
+    threads[fields.getAs<StringAttr>("name").getValue()] =
+        fields.getAs<IntegerAttr>("threads").getInt();
+  }
+  builder.setInsertionPointToEnd(code.getBody());
+  for (Operation &op : llvm::make_early_inc_range(*device.getBody())) {
+    op.remove();
+    builder.insert(&op);
+    auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
+    if (!function)
+      continue;
+    function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                      builder.getUnitAttr());
+    function->setAttr(
+        NVVM::NVVMDialect::getReqntidAttrName(),
+        builder.getDenseI32ArrayAttr(threads.lookup(function.getName())));
+  }
+  host.erase();
+  device.erase();
+  module->setAttr(exec::deviceFunctionsAttrName, builder.getArrayAttr(records));
+}
+
+void LowerKernelsToGPU::runOnOperation() {
+  ModuleOp module = getOperation();
+  records.clear();
+  if (getFeatures(chip).empty()) {
+    emitError(module.getLoc(), "lower-kernels-to-gpu: expected chip to be "
+                               "sm_80, sm_86, sm_89, sm_90 or sm_120, but got ")
+        << chip;
+    return signalPassFailure();
+  }
+  SmallVector<func::FuncOp> bodies;
+  for (auto body : module.getOps<func::FuncOp>())
+    if (body->hasAttr(exec::kernelBodyAttrName))
+      bodies.push_back(body);
+  llvm::StringMap<SmallVector<exec::KernelOp>> users;
+  module.walk([&](exec::KernelOp op) { users[op.getCallee()].push_back(op); });
+
+  OpBuilder builder(module.getBodyRegion());
+  builder.setInsertionPointToEnd(module.getBody());
+  auto host = ModuleOp::create(builder, module.getLoc());
+  auto device = ModuleOp::create(builder, module.getLoc());
+  bool failedAny = false;
+  for (func::FuncOp body : bodies) {
+    builder.setInsertionPointToEnd(host.getBody());
+    FailureOr<DeviceSchedule> schedule =
+        emitBody(builder, device, analyze(body, users[body.getName()]));
+    failedAny |= failed(schedule);
+    if (succeeded(schedule))
+      addRecord(body, *schedule);
+  }
+  for (ModuleOp helper : {host, device})
+    failedAny = failedAny || failed(convertToLLVM(
+                                 helper,
+                                 [&](OpPassManager &pipeline) {
+                                   return runPipeline(pipeline, helper);
+                                 },
+                                 /*isDevice=*/helper == device));
+  if (failedAny) {
+    host.erase();
+    device.erase();
+    return signalPassFailure();
+  }
+  finish(bodies, host, device);
+}

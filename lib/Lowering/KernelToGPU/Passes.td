@@ -1,0 +1,49 @@
+//===- Passes.td - lowering of kernel bodies to GPU code ----*- tablegen -*-===//
+#ifndef CINCH_LIB_LOWERING_KERNELTOGPU_PASSES
+#define CINCH_LIB_LOWERING_KERNELTOGPU_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "Lowers kernel bodies to device functions, a block per tile";
+  let description = [{
+    ```mlir
+    func.func private @k(%x: tensor<?xf32>, %d: tensor<?xf32>) -> tensor<?xf32>
+        attributes {exec.kernel_body, exec.kind = "generic"} { … }
+    // becomes
+    llvm.func @k(!llvm.ptr, !llvm.ptr, i64, i64) attributes {exec.signature = (…) -> …}
+    llvm.func @k.tiles(%args: !llvm.ptr) -> i64  // the number of blocks
+    gpu.module @cinch_device [#nvvm.target<chip = "sm_80">] {
+      llvm.func @k(%x: !llvm.ptr, %size: i64, %d: !llvm.ptr, %size_0: i64)
+          attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256>}
+    }
+    ```
+    A device function gets the words of runtime/ModuleAbi.h as parameters and computes
+    the tile of its block. The module attribute `exec.device_functions` lists, in the
+    order in which `lower-exec` numbers them: name, words, threads, shared_bytes, and
+    `record`, what `--kernel-report` says of the schedule. `@k` stays declared until
+    `lower-exec` has lowered its calls.
+
+    Requires a program with places (`plan-memory`), as vectors of 16 bytes are loaded
+    where all calls have aligned operands. Element by element, producers are inlined
+    at their use; statistics of rows are computed by the threads of a warp or a block
+    together; a row is read once if its length is static and at most 32 elements per
+    thread. Bodies of kind "loops" run on one thread. Refused, with a diagnostic: what
+    lower-kernels refuses, and math functions of f64, which would be calls.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_80\"",
+           "Architecture: sm_80, sm_86, sm_89, sm_90 or sm_120">,
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect", "::mlir::index::IndexDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::ub::UBDialect", "::mlir::vector::VectorDialect",
+  ];
+}
+
+#endif // CINCH_LIB_LOWERING_KERNELTOGPU_PASSES
