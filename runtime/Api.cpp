@@ -1,4 +1,5 @@
 //===- Api.cpp - the C interface ------------------------------------------===//
+#include "runtime/Cuda/DeviceSession.h"
 #include "runtime/Session.h"
 
 #include <algorithm>
@@ -230,7 +231,7 @@ cinch_status_t cinch_session_prepare(cinch_session_t *session,
     CINCH_RETURN_IF_ERROR(session->insertShapes(inputs, input_count));
     CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
     CINCH_RETURN_IF_ERROR(session->checkCapacity(*plan));
-    return session->reserveArena(*plan);
+    return session->reserve(*plan);
   });
 }
 
@@ -289,7 +290,7 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
   CINCH_RETURN_IF_ERROR(guard("the plan", [&]() -> cinch_status_t {
     CINCH_RETURN_IF_ERROR(session->insertShapes(inputs, input_count));
     CINCH_RETURN_IF_ERROR(session->getPlan(inputs, input_count, plan));
-    return session->reserveArena(*plan);
+    return session->reserve(*plan);
   }));
   cinch_memory_info_t info = {};
   info.predicted_peak_bytes = plan->peak;
@@ -298,6 +299,11 @@ cinch_status_t cinch_session_get_memory(cinch_session_t *session,
   info.staging_bytes = session->staging.size();
   info.weights_bytes = session->model.weights.bytes();
   info.state_bytes = session->stateBytes;
+  if (const DeviceSession *device = session->device.get()) {
+    info.staging_bytes = device->staging.onHost.size();
+    info.device_staging_bytes = device->staging.onDevice.size();
+    info.device_bytes = device->getDeviceBytes();
+  }
   const Manifest &manifest = session->model.manifest;
   auto isOwned = [&](const Value &value) {
     return value.state >= 0 && session->ownsStates();

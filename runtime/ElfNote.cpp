@@ -179,11 +179,22 @@ cinch_status_t parseNote(const char *path, std::string_view descriptor,
   return CINCH_OK;
 }
 
+/// Whether `target` is "cuda:sm_" and two or three digits.
+static bool isCudaTarget(std::string_view target) {
+  constexpr std::string_view prefix = "cuda:sm_";
+  if (target.substr(0, prefix.size()) != prefix)
+    return false;
+  target.remove_prefix(prefix.size());
+  return (target.size() == 2 || target.size() == 3) &&
+         target.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 cinch_status_t checkMachine(const char *path, const Note &note) {
-  if (note.target != "cpu")
+  if (note.target != "cpu" && !isCudaTarget(note.target))
     return fail(CINCH_ERROR_VERSION,
-                "%s: compiled for target '%s'; this runtime has 'cpu'", path,
-                note.target.c_str());
+                "%s: compiled for target '%s'; this runtime has 'cpu' and "
+                "'cuda:sm_NN'",
+                path, note.target.c_str());
   std::string missing;
   for (std::string_view feature : note.features) {
     if (!feature.empty() && feature[0] == '-')

@@ -1,4 +1,5 @@
 //===- Execute.cpp - one call of a model's entry --------------------------===//
+#include "runtime/Cuda/DeviceSession.h"
 #include "runtime/Session.h"
 #include "runtime/Threads.h"
 
@@ -58,9 +59,11 @@ static void parallelFor(cinch_frame_v1 *frame, int64_t kernel,
     counters.nanoseconds += nowNanoseconds() - start;
 }
 
-static int32_t reportFailure(cinch_frame_v1 *frame, int32_t status,
-                             const char *message) {
+int32_t reportFailure(cinch_frame_v1 *frame, int32_t status,
+                      const char *message) {
   RunState &state = getState(frame);
+  if (state.status != CINCH_OK) // the first failure is the one that counts
+    return state.status;
   bool isKnown = status > CINCH_OK && status < CINCH_STATUS_COUNT;
   state.status = isKnown ? status : CINCH_ERROR_RUN;
   snprintf(state.message, sizeof(state.message), "%s",
@@ -86,11 +89,11 @@ cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
                                      /*write=*/nullptr};
   void *bases[CINCH_SPACE_COUNT] = {};
   bases[CINCH_SPACE_ARENA] = memory.arena;
-  bases[CINCH_SPACE_WEIGHTS] = const_cast<uint8_t *>(model.weights.base());
+  bases[CINCH_SPACE_WEIGHTS] = const_cast<uint8_t *>(memory.weights);
   if (!plan.symbols.empty())
     memcpy(symbols, plan.symbols.data(), plan.symbols.size() * sizeof(int64_t));
   cinch_frame_v1 frame = {};
-  frame.host = &host;
+  frame.host = state.device ? &getDeviceHost() : &host;
   frame.bases = bases;
   frame.offsets = plan.offsets.data();
   frame.symbols = symbols;
@@ -98,13 +101,14 @@ cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
   frame.microkernels = model.microkernels.functions();
   frame.run = &state;
   frame.rows = memory.rows;
+  frame.fault = memory.fault;
   int32_t status = model.module->entry(&frame);
+  if (state.status != CINCH_OK)
+    return fail(state.status, "%s", state.message);
   if (status == CINCH_OK)
     return CINCH_OK;
-  if (state.status == CINCH_OK)
-    return fail(CINCH_ERROR_RUN, "the model returned %d without a message",
-                status);
-  return fail(state.status, "%s", state.message);
+  return fail(CINCH_ERROR_RUN, "the model returned %d without a message",
+              status);
 }
 
 } // namespace cinch::rt

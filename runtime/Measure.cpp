@@ -4,6 +4,8 @@
 // the guard pages and for nothing else: the result comes from the bytes.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/Measure.h"
+
 #include "runtime/GuardedBuffer.h"
 #include "runtime/Session.h"
 #include "runtime/Views.h"
@@ -18,9 +20,6 @@
 #include <pthread.h>
 
 using namespace cinch::rt;
-
-/// Fill of the first and the second run: no byte can equal both.
-static constexpr uint8_t fills[2] = {0xa5, 0x5a};
 
 namespace {
 
@@ -74,8 +73,8 @@ static cinch_status_t runGuarded(const cinch_model_t &model,
                                  const SizePlan &plan, const Trial &trial,
                                  int64_t *symbols, RunState &state,
                                  void *&outFault) {
-  RunMemory memory{trial.arena.data(), trial.addresses.data(),
-                   trial.rows.data()};
+  RunMemory memory{trial.arena.data(), model.weights.base(),
+                   trial.addresses.data(), trial.rows.data()};
   struct sigaction action = {};
   action.sa_sigaction = onFault;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
@@ -156,15 +155,12 @@ static std::string slotsAt(const Manifest &manifest, const SizePlan &plan,
   return names.empty() ? "no slot" : names;
 }
 
-/// Compares the arenas of both trials byte by byte.
-static cinch_status_t compareArenas(const Manifest &manifest,
-                                    const SizePlan &plan, const Trial *trials,
-                                    cinch_measurement_t &out) {
-  const GuardedBuffer &first = trials[0].arena, &second = trials[1].arena;
-  int64_t low = first.pagesBegin() - first.data();
-  int64_t high = first.pagesEnd() - first.data();
+cinch_status_t
+cinch::rt::compareArenas(const Manifest &manifest, const SizePlan &plan,
+                         const uint8_t *first, const uint8_t *second,
+                         int64_t low, int64_t high, cinch_measurement_t &out) {
   for (int64_t offset = low; offset < high; ++offset) {
-    uint8_t a = first.data()[offset], b = second.data()[offset];
+    uint8_t a = first[offset], b = second[offset];
     if (a == fills[0] && b == fills[1])
       continue;
     if (offset < 0)
@@ -182,16 +178,11 @@ static cinch_status_t compareArenas(const Manifest &manifest,
   return CINCH_OK;
 }
 
-/// Compares output `index` of both trials.
-static cinch_status_t compareOutputs(const Manifest &manifest,
-                                     const SizePlan &plan, const Trial *trials,
-                                     size_t index) {
-  const char *name = manifest.outputs[index].name.c_str();
-  const GuardedBuffer &first = *trials[0].callers[plan.inputs.size() + index];
-  const GuardedBuffer &second = *trials[1].callers[plan.inputs.size() + index];
-  int64_t low = first.pagesBegin() - first.data();
-  for (int64_t offset = low; offset < first.bytes(); ++offset) {
-    uint8_t a = first.data()[offset], b = second.data()[offset];
+cinch_status_t cinch::rt::compareOutputs(const char *name, const uint8_t *first,
+                                         const uint8_t *second, int64_t low,
+                                         int64_t bytes) {
+  for (int64_t offset = low; offset < bytes; ++offset) {
+    uint8_t a = first[offset], b = second[offset];
     bool isUntouched = a == fills[0] && b == fills[1];
     if (offset < 0 && !isUntouched)
       return fail(CINCH_ERROR_MEMORY_ACCESS,
@@ -221,6 +212,8 @@ cinch_status_t cinch_session_t::measure(const cinch_tensor_t *inputs,
   SizePlan *plan;
   CINCH_RETURN_IF_ERROR(
       planViews(inputs, inputCount, outputs, outputCount, plan));
+  if (device)
+    return measureOnDevice(*plan, inputs, outputs, out);
   Team alone(1); // a fault is handled on the thread that makes it
   Trial trials[2];
   std::vector<KernelCounters> ownKernels(kernels.size());
@@ -236,11 +229,18 @@ cinch_status_t cinch_session_t::measure(const cinch_tensor_t *inputs,
     if (fault)
       return reportFault(manifest, trial, state, fault);
   }
-  CINCH_RETURN_IF_ERROR(compareArenas(manifest, *plan, trials, out));
+  const GuardedBuffer &arena = trials[0].arena;
+  CINCH_RETURN_IF_ERROR(compareArenas(
+      manifest, *plan, arena.data(), trials[1].arena.data(),
+      arena.pagesBegin() - arena.data(), arena.pagesEnd() - arena.data(), out));
   for (size_t index = 0; index < plan->outputs.size(); ++index) {
-    CINCH_RETURN_IF_ERROR(compareOutputs(manifest, *plan, trials, index));
-    scatter(outputs[index], dtypeBytes(manifest.outputs[index].dtype),
-            trials[0].callers[plan->inputs.size() + index]->data());
+    const Value &value = manifest.outputs[index];
+    size_t place = plan->inputs.size() + index;
+    const GuardedBuffer &first = *trials[0].callers[place];
+    CINCH_RETURN_IF_ERROR(compareOutputs(
+        value.name.c_str(), first.data(), trials[1].callers[place]->data(),
+        first.pagesBegin() - first.data(), first.bytes()));
+    scatter(outputs[index], dtypeBytes(value.dtype), first.data());
   }
   advanceStates();
   return CINCH_OK;

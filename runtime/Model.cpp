@@ -91,6 +91,35 @@ cinch_status_t cinch_model_t::checkModule() const {
       (module->microkernel_count && !module->microkernels) ||
       module->weights_bytes < 0 || (module->weights_bytes && !module->weights))
     return fail(CINCH_ERROR_FORMAT, "%s: incomplete module", path.c_str());
+  return checkDeviceCode();
+}
+
+cinch_status_t cinch_model_t::checkDeviceCode() const {
+  int64_t images = module->device_image_count;
+  int64_t functions = module->device_function_count;
+  if (images < 0 || (images && !module->device_images) || functions < 0 ||
+      (functions && (!module->device_functions || !images)))
+    return fail(CINCH_ERROR_FORMAT, "%s: incomplete device code", path.c_str());
+  for (int64_t index = 0; index < images; ++index) {
+    const cinch_device_image_v1 &image = module->device_images[index];
+    bool isImage = (image.is_cubin == 0 || image.is_cubin == 1) &&
+                   image.architecture >= 10 && image.architecture < 1000 &&
+                   image.data && image.bytes > 0;
+    const char *text = static_cast<const char *>(image.data);
+    if (!isImage || (!image.is_cubin && text[image.bytes - 1]))
+      return fail(CINCH_ERROR_FORMAT, "%s: bad device image %" PRId64,
+                  path.c_str(), index);
+  }
+  // Parameters of a launch have at most 32764 bytes.
+  constexpr int32_t maxWords = 4095, maxThreads = 1024;
+  for (int64_t index = 0; index < functions; ++index) {
+    const cinch_device_function_v1 &function = module->device_functions[index];
+    if (!function.name || !*function.name || function.words < 0 ||
+        function.words > maxWords || function.threads < 1 ||
+        function.threads > maxThreads || function.shared_bytes < 0)
+      return fail(CINCH_ERROR_FORMAT, "%s: bad device function %" PRId64,
+                  path.c_str(), index);
+  }
   return CINCH_OK;
 }
 
@@ -179,6 +208,11 @@ cinch_model_t::loadContents(const Note &note,
       manifest.weightsBytes != note.weightsBytes)
     return fail(CINCH_ERROR_FORMAT, "%s: its note and its manifest disagree",
                 name);
+  if ((manifest.target == "cpu") != (module->device_image_count == 0))
+    return fail(CINCH_ERROR_FORMAT,
+                "%s: compiled for target '%s', but has %" PRId64
+                " images of device code",
+                name, manifest.target.c_str(), module->device_image_count);
   CINCH_RETURN_IF_ERROR(loadWeights(options));
   return microkernels.make(name, module->microkernels,
                            module->microkernel_count);

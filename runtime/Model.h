@@ -10,10 +10,16 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
-/// Immutable after loading. Counted: the caller of `cinch_model_load` and every
-/// session hold it.
+namespace cinch::rt {
+class DeviceModel;
+}
+
+/// Immutable after loading, but for what it lists on devices. Counted: the
+/// caller of `cinch_model_load` and every session hold it.
 struct cinch_model_t {
   ~cinch_model_t();
   void retain() { holders.fetch_add(1, std::memory_order_relaxed); }
@@ -31,10 +37,14 @@ struct cinch_model_t {
   cinch::rt::Microkernels microkernels;
   const cinch_module_t *module = nullptr;
   int64_t loadMicroseconds = 0;
+  /// What sessions share on each device, and the guard of this list.
+  std::vector<std::weak_ptr<cinch::rt::DeviceModel>> onDevices;
+  std::mutex deviceMutex;
 
 private:
   cinch_status_t openLibrary(const cinch::rt::MappedFile &file);
   cinch_status_t checkModule() const;
+  cinch_status_t checkDeviceCode() const;
   cinch_status_t loadContents(const cinch::rt::Note &note,
                               const cinch_model_options_t &options);
   cinch_status_t loadWeights(const cinch_model_options_t &options);

@@ -1,12 +1,14 @@
 //===- Session.cpp - one user of a model ----------------------------------===//
 #include "runtime/Session.h"
 
+#include "runtime/Cuda/DeviceSession.h"
 #include "runtime/Threads.h"
 #include "runtime/Views.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cinttypes>
+#include <cstring>
 
 using namespace cinch::rt;
 
@@ -28,7 +30,10 @@ cinch_session_t::cinch_session_t(cinch_model_t &model) : model(model) {
   model.retain();
 }
 
-cinch_session_t::~cinch_session_t() { model.release(); }
+cinch_session_t::~cinch_session_t() {
+  device.reset();
+  model.release();
+}
 
 cinch_status_t
 cinch_session_t::initialize(const cinch_session_options_t &options) {
@@ -47,9 +52,11 @@ cinch_session_t::initialize(const cinch_session_options_t &options) {
                 ", but got %" PRId64,
                 maxTraceCapacity, options.trace_capacity);
   trace.events.resize(options.trace_capacity);
-  threads = options.threads;
-  prepareThreads(threads);
   profile = options.profile != 0;
+  CINCH_RETURN_IF_ERROR(openDevice(options));
+  threads = device ? 1 : options.threads;
+  if (!device)
+    prepareThreads(threads);
   if (options.plan_cache_size)
     planCacheSize = options.plan_cache_size;
   if (options.arena) {
@@ -70,27 +77,54 @@ cinch_session_t::initialize(const cinch_session_options_t &options) {
   rows.resize(2 * manifest.states.size());
   plans.reserve(planCacheSize);
   // A plan in the manifest holds for every size: its peak is the guarantee.
-  if (manifest.plan) {
-    SizePlan guarantee;
-    guarantee.peak = manifest.plan->peak;
-    CINCH_RETURN_IF_ERROR(reserveArena(guarantee));
-  }
-  return CINCH_OK;
+  return manifest.plan ? reserveArena(manifest.plan->peak) : CINCH_OK;
 }
 
-cinch_status_t cinch_session_t::reserveArena(const SizePlan &plan) {
-  if (plan.peak <= arenaBytes)
+cinch_status_t
+cinch_session_t::openDevice(const cinch_session_options_t &options) {
+  bool isForCpu = model.manifest.target == "cpu";
+  const char *name = options.device;
+  if (!name)
+    name = isForCpu ? "cpu" : "cuda:0";
+  bool isOnCpu = !strcmp(name, "cpu");
+  if (isOnCpu != isForCpu)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "%s: compiled for target '%s', which device '%s' is not: "
+                "compile it with --target=%s",
+                model.path.c_str(), model.manifest.target.c_str(), name,
+                isOnCpu ? "cpu" : "cuda:sm_80, or newer");
+  if (isOnCpu)
+    return CINCH_OK;
+  if (options.arena)
+    return fail(CINCH_ERROR_INVALID_ARGUMENT,
+                "the arena is on device '%s': it cannot be given", name);
+  device = std::make_unique<DeviceSession>();
+  return device->initialize(model, name, profile);
+}
+
+cinch_status_t cinch_session_t::reserve(const SizePlan &plan) {
+  CINCH_RETURN_IF_ERROR(reserveArena(plan.peak));
+  return device ? device->reserveStaging(plan, ownsStates()) : CINCH_OK;
+}
+
+cinch_status_t cinch_session_t::reserveArena(int64_t bytes) {
+  if (device) {
+    cinch_status_t status = device->reserveArena(bytes);
+    arenaBytes = device->arena.size();
+    return status;
+  }
+  if (bytes <= arenaBytes)
     return CINCH_OK;
   if (hasCallerArena)
     return fail(CINCH_ERROR_OUT_OF_MEMORY,
                 "the arena given has %" PRId64 " bytes, but %" PRId64
                 " are needed",
-                arenaBytes, plan.peak);
+                arenaBytes, bytes);
   arenaBytes = 0;
   arena = nullptr;
-  CINCH_RETURN_IF_ERROR(ownArena.allocate(plan.peak, "the arena"));
+  CINCH_RETURN_IF_ERROR(ownArena.allocate(bytes, "the arena"));
   arena = ownArena.data();
-  arenaBytes = plan.peak;
+  arenaBytes = bytes;
   return CINCH_OK;
 }
 
@@ -230,9 +264,10 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   SizePlan *plan;
   CINCH_RETURN_IF_ERROR(
       planViews(inputs, inputCount, outputs, outputCount, plan));
-  CINCH_RETURN_IF_ERROR(reserveArena(*plan));
+  CINCH_RETURN_IF_ERROR(reserve(*plan));
   counters.copied_bytes = 0;
-  CINCH_RETURN_IF_ERROR(stage(*plan, inputs, outputs));
+  if (!device)
+    CINCH_RETURN_IF_ERROR(stage(*plan, inputs, outputs));
   Team team(threads);
 
   RunState state{team};
@@ -240,8 +275,10 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
   state.trace = trace.events.empty() ? nullptr : &trace;
   state.run = counters.runs + counters.failed_runs;
   state.kernels = &kernels;
-  RunMemory memory{arena, caller.data(), rows.data()};
-  cinch_status_t status = execute(model, *plan, memory, symbols.data(), state);
+  RunMemory memory{arena, model.weights.base(), caller.data(), rows.data()};
+  cinch_status_t status =
+      device ? device->run(*plan, inputs, outputs, symbols.data(), state)
+             : execute(model, *plan, memory, symbols.data(), state);
   hasRun = true;
   counters.threads = team.size();
   counters.kernel_calls = state.kernelCalls;
@@ -251,7 +288,8 @@ cinch_status_t cinch_session_t::run(const cinch_tensor_t *inputs,
     counters.failed_runs++;
     return status;
   }
-  unstage(*plan, outputs);
+  if (!device)
+    unstage(*plan, outputs);
   advanceStates();
   counters.runs++;
   counters.last_run_us = std::chrono::duration_cast<std::chrono::microseconds>(

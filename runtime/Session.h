@@ -13,6 +13,8 @@
 
 namespace cinch::rt {
 
+class DeviceSession;
+
 /// Calls and time of one kernel, over all runs.
 struct KernelCounters {
   int64_t calls = 0, nanoseconds = 0;
@@ -37,15 +39,18 @@ struct RunState {
   int64_t kernelCalls = 0, parallelCalls = 0, copiedBytes = 0;
   int64_t currentKernel = -1; ///< that runs, or ran last
   cinch_status_t status = CINCH_OK;
-  char message[512] = {};
+  char message[1024] = {};
   std::vector<KernelCounters> *kernels = nullptr;
+  DeviceSession *device = nullptr; ///< null: kernels run on the CPU
 };
 
-/// Memory of one run.
+/// Memory of one run; on a device, addresses of the device.
 struct RunMemory {
   uint8_t *arena = nullptr;
+  const uint8_t *weights = nullptr;
   void *const *caller = nullptr; ///< inputs, then outputs
   const int64_t *rows = nullptr; ///< of past and present of every state
+  void *fault = nullptr;         ///< the fault word, on a device
 };
 
 /// Calls the entry of `model` once at the sizes of `plan`. `symbols` is storage
@@ -53,6 +58,10 @@ struct RunMemory {
 cinch_status_t execute(const cinch_model_t &model, const SizePlan &plan,
                        const RunMemory &memory, int64_t *symbols,
                        RunState &state);
+
+/// The service `fail` of generated code. The first failure of a run is kept.
+int32_t reportFailure(cinch_frame_v1 *frame, int32_t status,
+                      const char *message);
 
 } // namespace cinch::rt
 
@@ -82,12 +91,14 @@ struct cinch_session_t {
   /// Finds or makes the plan of the given input shapes.
   cinch_status_t getPlan(const cinch_shape_t *inputs, int32_t count,
                          cinch::rt::SizePlan *&out);
-  /// Makes the arena large enough for `plan`.
-  cinch_status_t reserveArena(const cinch::rt::SizePlan &plan);
+  /// Allocates what a run at the sizes of `plan` needs, but for the staging of
+  /// views that are not contiguous.
+  cinch_status_t reserve(const cinch::rt::SizePlan &plan);
   /// Gives the session buffers of `shapes` for all states; none if `count` is
   /// 0.
   cinch_status_t reserveStates(const cinch_shape_t *shapes, int32_t count);
   cinch_status_t resetStates();
+  /// On a device the view is of a copy on the host.
   cinch_status_t getState(int32_t index, cinch_tensor_t &out) const;
   /// Where the session owns the states: replaces `inputs` by the shapes of all
   /// inputs, those of the states at their lengths.
@@ -108,6 +119,8 @@ struct cinch_session_t {
                          cinch_measurement_t &out);
 
   cinch_model_t &model;
+  /// Null: the session is on the CPU.
+  std::unique_ptr<cinch::rt::DeviceSession> device;
   uint8_t *arena = nullptr;
   int64_t arenaBytes = 0;
   cinch::rt::Memory staging;
@@ -127,8 +140,15 @@ private:
   struct OwnedState {
     std::vector<int64_t> dims, strides; ///< of the buffer
     std::vector<int64_t> past, present; ///< shapes of the next, the last run
-    uint8_t *data = nullptr;
+    uint8_t *data = nullptr;            ///< on a device: an address there
   };
+  /// Chooses the CPU or opens a device: `name`, or where the model belongs.
+  cinch_status_t openDevice(const cinch_session_options_t &options);
+  cinch_status_t reserveArena(int64_t bytes);
+  cinch_status_t measureOnDevice(const cinch::rt::SizePlan &plan,
+                                 const cinch_tensor_t *inputs,
+                                 const cinch_tensor_t *outputs,
+                                 cinch_measurement_t &out);
   cinch_status_t insertInputs(const cinch_tensor_t *&inputs, int32_t &count);
   cinch_status_t insertOutputs(const cinch::rt::SizePlan &plan,
                                const cinch_tensor_t *&outputs, int32_t &count);

@@ -5,7 +5,7 @@
 // the new rows. So there is one path for both, and one set of checks.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/Session.h"
+#include "runtime/Cuda/DeviceSession.h"
 
 #include <cinttypes>
 
@@ -87,10 +87,13 @@ cinch_status_t cinch_session_t::reserveStates(const cinch_shape_t *newShapes,
   states.clear();
   stateBytes = 0;
   stateMemory.release();
-  if (total)
+  if (device)
+    CINCH_RETURN_IF_ERROR(device->reserveStates(total));
+  else if (total)
     CINCH_RETURN_IF_ERROR(stateMemory.allocate(total, "the states"));
+  uint8_t *base = device ? device->states.data() : stateMemory.data();
   for (int32_t index = 0; index < count; ++index)
-    made[index].data = total ? stateMemory.data() + offsets[index] : nullptr;
+    made[index].data = total ? base + offsets[index] : nullptr;
   states = std::move(made);
   stateBytes = total;
   return CINCH_OK;
@@ -120,7 +123,18 @@ cinch_status_t cinch_session_t::getState(int32_t index,
     return fail(CINCH_ERROR_INVALID_ARGUMENT,
                 "the session owns %zu states, so there is no number %d",
                 states.size(), index);
-  out = viewState(index, states[index].past);
+  const OwnedState &state = states[index];
+  cinch_tensor_t view = viewState(index, state.past);
+  if (device) {
+    int64_t bytes = dtypeBytes(view.dtype);
+    for (int64_t dim : state.dims)
+      bytes *= dim;
+    uint8_t *copied;
+    CINCH_RETURN_IF_ERROR(
+        device->fetchStates(state.data - device->states.data(), bytes, copied));
+    view.data = copied;
+  }
+  out = view;
   return CINCH_OK;
 }
 

@@ -49,10 +49,20 @@ const char *cinch_runtime_version(void) { return CINCH_VERSION; }
 const char *cinch_last_error(void) { return lastError; }
 
 const char *cinch_status_name(cinch_status_t status) {
-  static const char *const names[CINCH_STATUS_COUNT] = {
-      "ok",           "invalid argument", "io",    "format", "version", "cpu",
-      "weights",      "memory",           "shape", "buffer", "busy",    "run",
-      "memory access"};
+  static const char *const names[CINCH_STATUS_COUNT] = {"ok",
+                                                        "invalid argument",
+                                                        "io",
+                                                        "format",
+                                                        "version",
+                                                        "cpu",
+                                                        "weights",
+                                                        "memory",
+                                                        "shape",
+                                                        "buffer",
+                                                        "busy",
+                                                        "run",
+                                                        "memory access",
+                                                        "device"};
   return status >= 0 && status < CINCH_STATUS_COUNT ? names[status] : "unknown";
 }
 

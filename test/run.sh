@@ -51,10 +51,11 @@ check reference-docs $python tools/generate_docs.py --check
 check clang-tidy $python tools/tidy.py --seconds "${CINCH_TIDY_SECONDS:-900}"
 suite unit ctest --test-dir build -j "$(nproc)" --timeout 300 \
   --output-on-failure --progress --output-junit "$PWD/$results/unit.xml"
-sanitized asan '^cinch-(runtime|threads|plan|emulator)-tests' \
-  cinch-runtime-tests cinch-threads-tests cinch-plan-tests cinch-emulator-tests
-sanitized tsan '^cinch-(runtime|threads)-tests' \
-  cinch-runtime-tests cinch-threads-tests
+sanitized asan '^cinch-(runtime|threads|cuda|plan|emulator)-tests' \
+  cinch-runtime-tests cinch-threads-tests cinch-cuda-tests cinch-plan-tests \
+  cinch-emulator-tests
+sanitized tsan '^cinch-(runtime|threads|cuda)-tests' \
+  cinch-runtime-tests cinch-threads-tests cinch-cuda-tests
 sanitized fuzz '^cinch-import-tests' cinch-import-tests fuzzers
 check fuzz $python test/fuzz/run.py --seconds 60
 suite lit timeout 900 .venv/bin/lit -s build/test -j "$(nproc)" \

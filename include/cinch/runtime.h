@@ -2,8 +2,8 @@
  *
  * A compiled model is `model.so` plus `model.safetensors`, one file with both,
  * or an object that is linked into the program. Loading a file executes code
- * from it: treat a model as you treat a program. See
- * docs/runtime.md for the rules on threads, fork() and replacing files.
+ * from it: treat a model as you treat a program. See docs/runtime.md for the
+ * rules on threads, fork(), devices and replacing files.
  *
  * Every function that can fail returns a `cinch_status_t`; on failure
  * `cinch_last_error()` gives the message on the same thread and no out
@@ -49,7 +49,8 @@ enum {
   CINCH_ERROR_BUSY = 10,            /**< the session is running elsewhere */
   CINCH_ERROR_RUN = 11,             /**< the model reported a failure */
   CINCH_ERROR_MEMORY_ACCESS = 12,   /**< measured: a kernel left its memory */
-  CINCH_STATUS_COUNT = 13
+  CINCH_ERROR_DEVICE = 13,          /**< no such device, or it failed */
+  CINCH_STATUS_COUNT = 14
 };
 
 /** Element types. The size of one element is `cinch_dtype_bytes`. */
@@ -135,8 +136,8 @@ CINCH_API void cinch_model_release(cinch_model_t *model);
 typedef struct cinch_model_info_t {
   size_t struct_size;
   const char *name;     /**< strings live as long as the model */
-  const char *target;   /**< "cpu" */
-  const char *cpu;      /**< such as "x86-64-v3" */
+  const char *target;   /**< "cpu", or "cuda:sm_80" and the like */
+  const char *cpu;      /**< of the host, such as "x86-64-v3" */
   const char *producer; /**< such as "cinch 0.1.0" */
   int32_t input_count, output_count, symbol_count, kernel_count;
   int64_t weights_bytes; /**< data section of the weights */
@@ -240,7 +241,7 @@ CINCH_API cinch_status_t cinch_tensor_from_dlpack(const void *dl_tensor,
 typedef struct cinch_session_options_t {
   size_t struct_size;
   /** The caller's arena, aligned to 64 bytes, valid while the session lives;
-   *  null: the session maps its own. */
+   *  null: the session maps its own. Must be null on a device. */
   void *arena;
   int64_t arena_bytes;
   /** Most threads of one run, the calling one included; 0: all of
@@ -254,10 +255,15 @@ typedef struct cinch_session_options_t {
   /** Events to keep for `cinch_session_get_trace`, 0 (none) to 2^24; later ones
    *  are counted only. Allocated here, 32 bytes each. */
   int64_t trace_capacity;
+  /** Where to run: "cpu", "cuda:N" (device N, counted from 0), or "emulated"
+   *  (docs/emulator.md); null: the CPU for a model compiled for it, else
+   *  "cuda:0". Read here only. */
+  const char *device;
 } cinch_session_options_t;
 
 /** Creates a session of `model`. `options` may be null. If every dimension is
- *  static or bounded, the arena is allocated here and never grows. */
+ *  static or bounded, the arena is allocated here and never grows.
+ *  The first session on a device copies code and weights there. */
 CINCH_API cinch_status_t cinch_session_create(
     cinch_model_t *model, const cinch_session_options_t *options,
     cinch_session_t **out_session);
@@ -299,7 +305,7 @@ CINCH_API cinch_status_t cinch_session_reserve_states(
 /** Empties the states that the session owns. */
 CINCH_API cinch_status_t cinch_session_reset_states(cinch_session_t *session);
 /** Describes state `index` of the session: a view of its rows so far, valid
- *  until the next run or reservation. */
+ *  until the next run or reservation; on a device, of a copy on the host. */
 CINCH_API cinch_status_t cinch_session_get_state(const cinch_session_t *session,
                                                  int32_t index,
                                                  cinch_tensor_t *out_state);
@@ -309,11 +315,14 @@ typedef struct cinch_memory_info_t {
   int64_t predicted_peak_bytes; /**< end of the highest slot at these sizes */
   int64_t lower_bound_bytes;    /**< most bytes that are alive at one step */
   int64_t arena_bytes;          /**< held by the session, or by the caller */
-  int64_t staging_bytes;        /**< held for views that are not contiguous */
-  int64_t weights_bytes;        /**< mapped, shared between processes */
-  int64_t state_bytes;          /**< persistent buffers of the session */
+  int64_t staging_bytes; /**< for views that are not contiguous; on a device:
+                              page-locked copies of all inputs and outputs */
+  int64_t weights_bytes; /**< mapped, shared between processes */
+  int64_t state_bytes;   /**< persistent buffers of the session */
   int64_t inputs_bytes, outputs_bytes; /**< the caller's buffers */
   char method[32]; /**< the heuristic of the plan, NUL-terminated */
+  int64_t device_staging_bytes; /**< inputs and outputs on the device, or 0 */
+  int64_t device_bytes;         /**< all of the session on its device, or 0 */
 } cinch_memory_info_t;
 
 /** Plans inputs of the given shapes, as `cinch_session_prepare` does, and
@@ -329,7 +338,7 @@ typedef struct cinch_counters_t {
   int64_t last_run_us;  /**< wall time of the last run, microseconds */
   int64_t plans_made;   /**< sizes planned */
   int64_t plans_reused; /**< runs that found their plan */
-  int64_t kernel_calls, parallel_calls; /**< of the last run */
+  int64_t kernel_calls, parallel_calls; /**< of the last run (launches) */
   int64_t copied_bytes; /**< of the last run, staging included */
   int32_t threads;      /**< of the last run */
 } cinch_counters_t;
@@ -349,7 +358,7 @@ CINCH_API cinch_status_t
 cinch_session_get_kernel(const cinch_session_t *session, int32_t index,
                          cinch_kernel_info_t *out_info);
 
-/** One thread's share of one call of a kernel. */
+/** One thread's share of one call of a kernel; on a device its launch. */
 typedef struct cinch_trace_event_t {
   int64_t start_ns, end_ns; /**< CLOCK_MONOTONIC */
   int32_t kernel;           /**< for `cinch_session_get_kernel` */
@@ -377,7 +386,7 @@ typedef struct cinch_measurement_t {
  *  CINCH_ERROR_MEMORY_ACCESS: a kernel left the arena, read a byte that nothing
  *  had written, or left a byte of an output unwritten. Writes the outputs as
  *  `cinch_session_run` does. Installs a handler for SIGSEGV and SIGBUS while it
- *  runs; one measurement at a time per process. */
+ *  runs; one measurement at a time per process. On a device: without guards. */
 CINCH_API cinch_status_t cinch_session_measure_memory(
     cinch_session_t *session, const cinch_tensor_t *inputs, int32_t input_count,
     const cinch_tensor_t *outputs, int32_t output_count,

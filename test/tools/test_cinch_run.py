@@ -261,3 +261,38 @@ def test_long_traces_say_what_they_leave_out(model, tmp_path):
     dropped = trace["otherData"]["dropped_events"]
     assert f"the first 262144 events; {dropped} had no room" in error and dropped > 0
     assert sum(event["ph"] == "X" for event in trace["traceEvents"]) == 2 ** 18
+
+
+@pytest.fixture
+def device_model(tmp_path):
+    return fake.make_model(tmp_path, "device")
+
+
+def test_devices(device_model, tmp_path):
+    np.savez(tmp_path / "in.npz", x=X, z=2 * X)
+    np.savez(tmp_path / "expected.npz", y=3 * X + fake.BIAS)
+    path = tmp_path / "statistics.json"
+    out = good(device_model, "--device=emulated", "--inputs", tmp_path / "in.npz",
+               "--expect", tmp_path / "expected.npz", "--measure-memory",
+               "--profile", f"--json={path}", "--benchmark=2")
+    assert "measured   80 bytes, as predicted" in out
+    assert "(cuda:sm_80, hand)" in out and "k1 (add, generated)" in out
+    statistics = json.loads(path.read_text())
+    assert statistics["target"] == "cuda:sm_80"
+    assert statistics["device_staging_bytes"] == 64 + 3 * 128
+    assert statistics["device_bytes"] == 80 + 64 + 3 * 128 + 128
+
+
+def test_devices_that_do_not_fit(model, device_model):
+    bad(1, "compiled for target 'cpu', which device 'emulated' is not", model,
+        "--device=emulated")
+    bad(1, "compiled for target 'cuda:sm_80', which device 'cpu' is not",
+        device_model, "--device=cpu")
+    bad(1, "expected the device 'cpu', 'cuda:N' or 'emulated', but got 'gpu'",
+        device_model, "--device=gpu")
+    bad(2, "bad value for --device", model, "--device=")
+
+
+def test_a_driver_that_is_not_there(device_model, monkeypatch):
+    monkeypatch.setenv("CINCH_CUDA_DRIVER", "/nowhere/libcuda.so.1")
+    bad(1, "the CUDA driver cannot be opened: /nowhere/libcuda.so.1", device_model)

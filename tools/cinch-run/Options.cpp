@@ -36,6 +36,8 @@ Outputs:
   --rtol=X --atol=X     (default 1e-3, 1e-5)
 
 Run:
+  --device=NAME         cpu, cuda:N, or emulated (docs/emulator.md); default: the
+                        CPU, or cuda:0 for a model compiled for it
   --weights=FILE        instead of the file that the model names
   --verify-weights      read all weights and compare their checksum
   --threads=N           1 to 1024 (default: the CPUs of the process)
@@ -83,6 +85,8 @@ static bool applyValue(const std::string &name, const std::string &value,
     isValid = value.size() > 5 && value.substr(value.size() - 5) == ".json";
   } else if (name == "weights")
     out.weights = value;
+  else if (name == "device")
+    out.device = value;
   else if (name == "rtol")
     isValid = parseTolerance(value, out.rtol);
   else if (name == "atol")
@@ -115,8 +119,8 @@ static bool applyValue(const std::string &name, const std::string &value,
 
 bool parseOptions(int argc, char **argv, Options &out, std::string &error) {
   static const std::set<std::string> withValue = {
-      "inputs", "outputs", "expect",    "json", "weights", "rtol",
-      "atol",   "threads", "benchmark", "seed", "input",   "dim"};
+      "inputs", "outputs", "expect",    "json", "weights", "rtol", "atol",
+      "device", "threads", "benchmark", "seed", "input",   "dim"};
   const std::pair<const char *, bool *> flags[] = {
       {"measure-memory", &out.measureMemory},
       {"verify-weights", &out.verifyWeights},

@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
@@ -20,8 +21,10 @@ double Timing::quantile(double share) const {
 void printReport(const Statistics &statistics,
                  const std::vector<NamedTensor> &outputs) {
   const cinch_memory_info_t &memory = statistics.memory;
+  bool isOnCpu = !strcmp(statistics.model.target, "cpu");
   printf("model      %s (%s, %s)\n", statistics.model.name,
-         statistics.model.cpu, statistics.model.producer);
+         isOnCpu ? statistics.model.cpu : statistics.model.target,
+         statistics.model.producer);
   for (const NamedTensor &output : outputs)
     printf("output     %s: %s\n", output.name.c_str(),
            output.tensor.str().c_str());
@@ -38,6 +41,9 @@ void printReport(const Statistics &statistics,
   printf("weights    %" PRId64 " bytes\n", memory.weights_bytes);
   if (memory.staging_bytes)
     printf("staging    %" PRId64 " bytes\n", memory.staging_bytes);
+  if (memory.device_bytes)
+    printf("device     %" PRId64 " bytes in all, %" PRId64 " of staging\n",
+           memory.device_bytes, memory.device_staging_bytes);
   printf("caller     %" PRId64 " bytes in, %" PRId64 " bytes out\n",
          memory.inputs_bytes, memory.outputs_bytes);
   printf("time       load %.2f ms, first run %.3f ms, %d threads\n",
@@ -138,6 +144,8 @@ bool writeJson(const std::string &path, const Statistics &statistics,
   writer.StartObject();
   writer.Key("model");
   writer.String(statistics.model.name);
+  writer.Key("target");
+  writer.String(statistics.model.target);
   writer.Key("cpu");
   writer.String(statistics.model.cpu);
   writer.Key("plan_method");
@@ -153,6 +161,8 @@ bool writeJson(const std::string &path, const Statistics &statistics,
   putInt("arena_bytes", memory.arena_bytes);
   putInt("staging_bytes", memory.staging_bytes);
   putInt("state_bytes", memory.state_bytes);
+  putInt("device_staging_bytes", memory.device_staging_bytes);
+  putInt("device_bytes", memory.device_bytes);
   putInt("weights_bytes", memory.weights_bytes);
   putInt("inputs_bytes", memory.inputs_bytes);
   putInt("outputs_bytes", memory.outputs_bytes);

@@ -103,6 +103,8 @@ static bool open(const Options &options, Handles &handles) {
   cinch_session_options_t sessionOptions = {};
   sessionOptions.struct_size = sizeof(sessionOptions);
   sessionOptions.profile = options.profile;
+  sessionOptions.device =
+      options.device.empty() ? nullptr : options.device.c_str();
   constexpr int64_t traceCapacity = 1 << 18; // 8 MiB
   sessionOptions.trace_capacity = options.trace.empty() ? 0 : traceCapacity;
   return (!options.threads || cinch_set_threads(static_cast<int32_t>(
