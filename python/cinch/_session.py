@@ -64,6 +64,8 @@ class MemoryInfo:
     arena_bytes: held by the session. staging_bytes: for strided arrays.
     weights_bytes: mapped. state_bytes: persistent buffers of the session.
     inputs_bytes, outputs_bytes: the caller's. method: how the plan was made.
+    device_staging_bytes, device_bytes: held on a device for inputs and outputs,
+        and in all; 0 on the CPU. Arena and states are on the device too.
     measured_peak_bytes, touched_bytes: seen from outside by `measure_memory` at
         these sizes; None: not measured.
     """
@@ -75,6 +77,8 @@ class MemoryInfo:
     state_bytes: int
     inputs_bytes: int
     outputs_bytes: int
+    device_staging_bytes: int
+    device_bytes: int
     method: str
     measured_peak_bytes: int | None = None
     touched_bytes: int | None = None
@@ -139,7 +143,8 @@ class InferenceSession:
 
     def __init__(self, model: "Path | InferenceSession", *, threads: int = 0,
                  weights: Path | None = None, verify_weights: bool = False,
-                 profile: bool = False, plan_cache_size: int = 0) -> None:
+                 profile: bool = False, plan_cache_size: int = 0,
+                 device: str | None = None) -> None:
         """Loads the compiled model at path `model`, which executes code of it.
 
         threads: most threads of one run; 0: all of `cinch.set_threads`.
@@ -147,6 +152,8 @@ class InferenceSession:
         verify_weights: read all weights and compare their checksum.
         profile: take the time of every kernel, for `kernels`.
         plan_cache_size: plans kept for sizes seen; 0: 64.
+        device: "cpu", "cuda:N" or "emulated" (docs/emulator.md); None: the CPU,
+            or "cuda:0" for a model compiled for it.
         """
         self._model: _runtime.Model
         self._source: CompiledModel | None = None
@@ -159,10 +166,10 @@ class InferenceSession:
             # The files of a temporary model are there while it is in use.
             if isinstance(model, CompiledModel):
                 self._source = model
-        self._options = dict(threads=threads, profiles=profile,
-                             plan_cache_size=plan_cache_size)
+        self._options: dict[str, Any] = dict(threads=threads, profile=profile,
+                             plan_cache_size=plan_cache_size, device=device)
         self._session = _runtime.Session(self._model, threads, profile,
-                                         plan_cache_size)
+                                         plan_cache_size, device)
         self._inputs = [_describe(*value) for value in self._model.values(True)]
         self._outputs = [_describe(*value) for value in self._model.values(False)]
         self._all_inputs, self._all_outputs = self._inputs, self._outputs
@@ -176,10 +183,7 @@ class InferenceSession:
 
     def share(self) -> "InferenceSession":
         """Returns another session, with the same options, of the same model."""
-        options = self._options
-        return InferenceSession(self, threads=int(options["threads"]),
-                                profile=bool(options["profiles"]),
-                                plan_cache_size=int(options["plan_cache_size"]))
+        return InferenceSession(self, **self._options)
 
     def get_inputs(self) -> list[ValueInfo]:
         """Describes the inputs, in the order of the graph, without the states

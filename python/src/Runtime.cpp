@@ -7,6 +7,7 @@
 #include "python/src/Tensor.h"
 #include "python/src/Text.h"
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 #include <optional>
 
@@ -78,12 +79,15 @@ private:
 class Session {
 public:
   Session(const Model &model, int32_t threads, bool profiles,
-          int32_t planCacheSize) {
+          int32_t planCacheSize, const std::optional<std::string> &device) {
     auto options = makeInfo<cinch_session_options_t>();
     options.threads = threads;
     options.profile = profiles;
     options.plan_cache_size = planCacheSize;
-    check(cinch_session_create(model.get(), &options, &session));
+    options.device = device ? device->c_str() : nullptr;
+    checkUnlocked([&] { // the first on a device copies the weights there
+      return cinch_session_create(model.get(), &options, &session);
+    });
   }
   Session(const Session &) = delete;
   ~Session() { cinch_session_release(session); }
@@ -231,6 +235,8 @@ nb::dict Session::getMemory(const Shapes &inputs) const {
   SET(staging_bytes);
   SET(weights_bytes);
   SET(state_bytes);
+  SET(device_staging_bytes);
+  SET(device_bytes);
   SET(inputs_bytes);
   SET(outputs_bytes);
   result["method"] = static_cast<const char *>(info.method);
@@ -319,8 +325,10 @@ NB_MODULE(_runtime, m) {
            nb::sig("def states(self) -> list[tuple[int, int, int]]"))
       .def("output_shapes", &getOutputShapes, "inputs"_a);
   nb::class_<Session>(m, "Session")
-      .def(nb::init<const Model &, int32_t, bool, int32_t>(), "model"_a,
-           "threads"_a, "profiles"_a, "plan_cache_size"_a)
+      .def(nb::init<const Model &, int32_t, bool, int32_t,
+                    std::optional<std::string>>(),
+           "model"_a, "threads"_a, "profiles"_a, "plan_cache_size"_a,
+           "device"_a.none())
       .def("run", &Session::run, "inputs"_a, "outputs"_a)
       .def("measure", &Session::measure, "inputs"_a, "outputs"_a,
            nb::sig("def measure(self, inputs: collections.abc.Sequence[Tensor],"
