@@ -31,6 +31,11 @@ struct Bfloat {
   using Bits = uint32_t;
   static float load(Bits bits) { return bfloatToFloat(uint16_t(bits)); }
 };
+/// The upper one of two.
+template <typename Format> struct Upper {
+  using Bits = uint32_t;
+  static float load(Bits bits) { return Format::load(bits >> 16); }
+};
 } // namespace
 
 /// Instruction::flags: set of relations; how the result is combined with a
@@ -64,6 +69,31 @@ static LaneMask compare(Warp &warp, const Instruction &instruction,
   return result;
 }
 
+/// `value` and, if the flags say so, the predicate behind the operands.
+static LaneMask combine(Warp &warp, const Instruction &instruction,
+                        LaneMask value) {
+  if (!(instruction.flags & (kAnd | kOr | kXor)))
+    return value;
+  LaneMask other = warp.getPredicate(instruction.args.back());
+  return instruction.flags & kAnd  ? value & other
+         : instruction.flags & kOr ? value | other
+                                   : value ^ other;
+}
+
+/// Of two pairs: p for the lower, q for the upper ones. Arguments: p, q, a, b,
+/// [c].
+template <typename Format>
+static void runSetpPairs(Warp &warp, const Instruction &instruction,
+                         LaneMask mask) {
+  const auto &args = instruction.args;
+  LaneMask lower = compare<Format>(warp, instruction, args[2], args[3]);
+  LaneMask upper = compare<Upper<Format>>(warp, instruction, args[2], args[3]);
+  lower = combine(warp, instruction, lower);
+  upper = combine(warp, instruction, upper);
+  warp.setPredicate(args[0], mask, lower);
+  warp.setPredicate(args[1], mask, upper);
+}
+
 /// Arguments: p, [q], a, b, [c].
 template <typename Format>
 static void runSetp(Warp &warp, const Instruction &instruction, LaneMask mask) {
@@ -71,17 +101,8 @@ static void runSetp(Warp &warp, const Instruction &instruction, LaneMask mask) {
   size_t first = instruction.flags & kSecond ? 2 : 1;
   LaneMask holds =
       compare<Format>(warp, instruction, args[first], args[first + 1]);
-  LaneMask opposite = ~holds;
-  if (instruction.flags & (kAnd | kOr | kXor)) {
-    LaneMask other = warp.getPredicate(args[first + 2]);
-    auto combine = [&](LaneMask value) {
-      return instruction.flags & kAnd  ? value & other
-             : instruction.flags & kOr ? value | other
-                                       : value ^ other;
-    };
-    holds = combine(holds);
-    opposite = combine(opposite);
-  }
+  LaneMask opposite = combine(warp, instruction, ~holds);
+  holds = combine(warp, instruction, holds);
   if (first == 2)
     warp.setPredicate(args[1], mask, opposite);
   warp.setPredicate(args[0], mask, holds);
@@ -93,6 +114,10 @@ static Handler pickSetp(Type type) {
     return runSetp<Half>;
   case Type::BF16:
     return runSetp<Bfloat>;
+  case Type::F16x2:
+    return runSetpPairs<Half>;
+  case Type::BF16x2:
+    return runSetpPairs<Bfloat>;
   case Type::F32:
     return runSetp<Plain<float>>;
   case Type::F64:
@@ -153,6 +178,9 @@ bool cinch::emulator::decodeSetp(Decoder &decoder) {
   if (!decoder.expectOperands(operands, operands))
     return false;
   const ptx::Operand &result = decoder.getOperand(0);
+  bool isPacked = type == Type::F16x2 || type == Type::BF16x2;
+  if (isPacked && result.kind != ptx::Operand::Pair)
+    return decoder.fail("expected two predicates p|q for two pairs");
   if (result.kind == ptx::Operand::Pair) {
     instruction.flags |= kSecond;
     if (!decoder.write(result.elements[0], Type::Pred) ||

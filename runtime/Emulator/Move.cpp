@@ -27,7 +27,9 @@ static void runSetPredicate(Warp &warp, const Instruction &instruction,
                     instruction.immediate ? mask : 0);
 }
 
-/// d = {a, b, …}: args are d, then the parts. Immediate: bits of a part.
+/// d = {a, b, …}: args are d, then the parts. Immediate: bits of a part. A part
+/// that was never written counts as zeros: compilers leave halves undefined
+/// that nothing uses.
 static void runPack(Warp &warp, const Instruction &instruction, LaneMask mask) {
   const auto &args = instruction.args;
   unsigned bits = unsigned(instruction.immediate);
@@ -35,9 +37,10 @@ static void runPack(Warp &warp, const Instruction &instruction, LaneMask mask) {
     unsigned lane = __builtin_ctz(rest);
     uint64_t value = 0;
     for (size_t i = 1; i < args.size(); ++i)
-      value |= (uint64_t(warp.get<uint32_t>(args[i], lane)) &
-                ((uint64_t(1) << bits) - 1))
-               << (i - 1) * bits;
+      if (warp.isWritten(args[i], lane))
+        value |= (uint64_t(warp.get<uint32_t>(args[i], lane)) &
+                  ((uint64_t(1) << bits) - 1))
+                 << (i - 1) * bits;
     warp.setCell(args[0], lane, value);
   }
 }
@@ -73,9 +76,12 @@ static bool decodeParts(Decoder &decoder, Type type, size_t vector) {
   decoder.instruction->immediate = 8 * bytes;
   decoder.instruction->run = vector == 1 ? runPack : runUnpack;
   Type part = bitsType(bytes);
-  return vector == 1
-             ? decoder.write(0, type) && decoder.readAll(1, part, count)
-             : decoder.writeAll(0, part, count) && decoder.read(1, type);
+  if (vector == 0)
+    return decoder.writeAll(0, part, count) && decoder.read(1, type);
+  if (!decoder.write(0, type) || !decoder.readAll(1, part, count))
+    return false;
+  decoder.instruction->reads.clear();
+  return true;
 }
 
 bool cinch::emulator::decodeMov(Decoder &decoder) {

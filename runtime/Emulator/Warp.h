@@ -61,6 +61,9 @@ public:
   void setPredicate(const Arg &arg, LaneMask mask, LaneMask value) {
     predicates[arg.row] = (predicates[arg.row] & ~mask) | (value & mask);
   }
+  bool isWritten(const Arg &arg, unsigned lane) const {
+    return arg.reg < 0 || (written[arg.reg] >> lane & 1);
+  }
   /// Reports a read of a register that the lanes did not write.
   void checkWritten(const Instruction &instruction, int32_t reg, LaneMask mask);
 

@@ -88,10 +88,10 @@ def sample(cases, count):
     return picked
 
 
-def run_case(case, flags=()):
-    """Compiles with `flags` and runs; returns the Outcome."""
+def run_case(case, flags=(), run_flags=()):
+    """Compiles with `flags`, runs with `run_flags`; returns the Outcome."""
     with tempfile.TemporaryDirectory(prefix="cinch-node-") as folder:
-        return _run_case(case, folder, flags)
+        return _run_case(case, folder, flags, run_flags)
 
 
 def _ended_badly(name, tool, done):
@@ -107,7 +107,7 @@ def _last(done):
     return lines[0] if lines else "no message"
 
 
-def _run_case(case, folder, flags):
+def _run_case(case, folder, flags, run_flags):
     path = os.path.join(folder, "model.onnx")
     binary = os.path.join(folder, "out", "model.so")
     os.mkdir(os.path.dirname(binary))
@@ -125,20 +125,20 @@ def _run_case(case, folder, flags):
         return Outcome(case.name, "failed",
                        f"cinch-compile status {done.status}: {_last(done)}")
     for inputs, outputs in case.data_sets:
-        outcome = _run_data_set(case, binary, inputs, outputs, folder)
+        outcome = _run_data_set(case, binary, inputs, outputs, folder, run_flags)
         if outcome.kind != "pass":
             return outcome
     return Outcome(case.name, "pass")
 
 
-def _run_data_set(case, binary, inputs, outputs, folder):
+def _run_data_set(case, binary, inputs, outputs, folder, flags):
     if not all(map(is_tensor, [*inputs, *outputs])):
         return Outcome(case.name, "failed", "compiled, but its values are no tensors")
     given, got = (os.path.join(folder, n) for n in ("inputs", "outputs"))
     os.makedirs(given, exist_ok=True)
     write_tensors(inputs, given, "input")
     done = harness.run("cinch-run", binary, "--inputs", given, "--outputs", got,
-                       timeout=SECONDS)
+                       *flags, timeout=SECONDS)
     bad = _ended_badly(case.name, "cinch-run", done)
     if bad:
         return bad
@@ -156,18 +156,20 @@ def _run_data_set(case, binary, inputs, outputs, folder):
     return Outcome(case.name, "pass")
 
 
-def start(cases, flags=(), workers=os.cpu_count()):
+def start(cases, flags=(), run_flags=(), workers=os.cpu_count()):
     """Starts all cases in parallel; returns (pool, {name: future outcome})."""
     pool = concurrent.futures.ThreadPoolExecutor(workers)
-    return pool, {case.name: pool.submit(run_case, case, flags) for case in cases}
+    return pool, {case.name: pool.submit(run_case, case, flags, run_flags)
+                  for case in cases}
 
 
-def run_selected(request, cases, flags=()):
+def run_selected(request, cases, flags=(), run_flags=()):
     """Yields {name: future outcome} of the cases that were selected in the file
     of `request`: the body of its fixture `outcomes`."""
     selected = {item.callspec.params.get("name") for item in request.session.items
                 if item.path == request.path and hasattr(item, "callspec")}
-    pool, futures = start([case for case in cases if case.name in selected], flags)
+    pool, futures = start([case for case in cases if case.name in selected], flags,
+                          run_flags)
     yield futures
     pool.shutdown(cancel_futures=True)
 
@@ -189,4 +191,5 @@ def write_table(outcomes, path):
 
 
 def count(outcomes):
+    outcomes = list(outcomes)
     return {kind: sum(o.kind == kind for o in outcomes) for kind in OUTCOMES}

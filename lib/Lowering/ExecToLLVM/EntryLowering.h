@@ -50,13 +50,12 @@ private:
   llvm::LogicalResult lowerIf(mlir::scf::IfOp branch);
   llvm::LogicalResult lowerFor(mlir::scf::ForOp loop);
   llvm::LogicalResult lowerWhile(mlir::scf::WhileOp loop);
-  bool isDevice() const { return !deviceFunctions.empty(); }
   /// Accesses of a tensor by the program itself.
   mlir::Value loadTensor(mlir::Type type, mlir::Value from) {
-    return isDevice() ? code.read(type, from) : code.load(type, from);
+    return isDevice ? code.read(type, from) : code.load(type, from);
   }
   void storeTensor(mlir::Value value, mlir::Value to) {
-    return isDevice() ? code.write(value, to) : code.store(value, to);
+    return isDevice ? code.write(value, to) : code.store(value, to);
   }
   mlir::Value address(mlir::Value value) {
     return code.address(slots.lookup(value));
@@ -77,7 +76,8 @@ private:
   mlir::Value args;  ///< words for the kernel that runs next
   mlir::Value fault; ///< number of the first assertion that failed, in memory
   llvm::SmallVector<llvm::StringRef> faults; ///< messages by number
-  /// Numbers of the device functions, by name; none for the CPU.
+  bool isDevice = false; ///< kernels and tensors are on a device
+  /// Numbers of the device functions, by name.
   llvm::StringMap<int64_t> deviceFunctions;
 };
 

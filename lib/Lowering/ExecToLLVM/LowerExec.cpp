@@ -51,6 +51,7 @@ void EntryLowering::collectDeviceFunctions() {
   auto list = module->getAttrOfType<ArrayAttr>(exec::deviceFunctionsAttrName);
   if (!list)
     return;
+  isDevice = true;
   for (auto [number, function] :
        llvm::enumerate(list.getAsRange<DictionaryAttr>()))
     deviceFunctions[function.getAs<StringAttr>("name").getValue()] = number;
@@ -77,7 +78,7 @@ void EntryLowering::createArgs() {
                                 builder.getI64Type(), code.constant(words));
   if (!canFail)
     return;
-  if (isDevice()) { // the runtime's, set before the run
+  if (isDevice) { // the runtime's, set before the run
     fault = code.fault();
     return;
   }
@@ -226,7 +227,7 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
   Value count =
       LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args})
           .getResult();
-  if (isDevice()) {
+  if (isDevice) {
     code.launch(number.getInt(), deviceFunctions.lookup(kernel.getCallee()),
                 args, count);
     return success();

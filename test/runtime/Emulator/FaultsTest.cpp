@@ -213,6 +213,15 @@ TEST_F(Faults, Misaligned) {
               {1}, x.address, 716, {"line 8", "16"});
 }
 
+/// Compilers leave halves undefined that nothing uses.
+TEST_F(Faults, PackedPartNeverWritten) {
+  Buffer<int> x(std::vector<int>(64, 1));
+  CUfunction function =
+      make("mov.b32 %r1, {%rs1, %rs2};\nst.global.u32 [%rd1], %r1;");
+  ASSERT_EQ(launchIn(nullptr, function, {1}, {1}, 0, x.address), 0);
+  EXPECT_EQ(cuCtxSynchronize(), 0) << getReport();
+}
+
 TEST_F(Faults, NeverWritten) {
   Buffer<int> x(64);
   expectFault(make("ld.global.u32 %r1, [%rd1];\nst.global.u32 [%rd1], %r1;"),

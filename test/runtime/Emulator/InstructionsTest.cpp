@@ -187,6 +187,22 @@ TEST_F(Instructions, Choices) {
   check("setp.le.s16 %p|%q, %a16, %b16; selp.b32 %d32, 1, 2, %q;",
         INT64(int16_t(a) <= int16_t(b) ? 2 : 1));
   check("slct.b32.s32 %d32, %a32, %b32, %c32;", INT32(sc >= 0 ? a : b));
+  // Two halves at once: p for the lower, q for the upper.
+  auto half = [](uint64_t bits) {
+    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double size = exponent == 31 ? (fraction ? NAN : INFINITY)
+                  : exponent     ? std::ldexp(1024 + fraction, exponent - 25)
+                                 : std::ldexp(fraction, -24);
+    return bits >> 15 & 1 ? -size : size;
+  };
+  check("setp.lt.f16x2 %p|%q, %a32, %b32; selp.b32 %d32, 1, 2, %p;",
+        [=](auto a, auto b, auto) -> uint64_t {
+          return half(a) < half(b) ? 1 : 2;
+        });
+  check("setp.lt.f16x2 %p|%q, %a32, %b32; selp.b32 %d32, 1, 2, %q;",
+        [=](auto a, auto b, auto) -> uint64_t {
+          return half(a >> 16) < half(b >> 16) ? 1 : 2;
+        });
   struct {
     const char *name;
     bool (*holds)(float, float);
