@@ -10,14 +10,15 @@ protected:
   /// A kernel whose one parameter is the address %rd1, with this body. The body
   /// starts on line 8.
   CUfunction make(const std::string &body, const std::string &declared = "") {
-    return getFunction(
-        load(".version 8.0\n.target sm_80\n.address_size 64\n" + declared +
-             "\n"
-             ".visible .entry k(.param .u64 p) {\n"
-             ".reg .b32 %r<9>; .reg .b64 %rd<9>; .reg .pred %p<4>;"
-             "\nld.param.u64 %rd1, [p];\n" +
-             body + "\nret;\n}\n"),
-        "k");
+    return getFunction(load(".version 8.0\n.target sm_80\n.address_size 64\n" +
+                            declared +
+                            "\n"
+                            ".visible .entry k(.param .u64 p) {\n"
+                            ".reg .b16 %rs<3>; .reg .b32 %r<9>; .reg .b64 "
+                            "%rd<9>; .reg .pred %p<4>;"
+                            "\nld.param.u64 %rd1, [p];\n" +
+                            body + "\nret;\n}\n"),
+                       "k");
   }
   /// Launches `function` with one pointer; expects it to fail with `code` and a
   /// report that has every one of `parts`.
