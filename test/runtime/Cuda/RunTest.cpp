@@ -1,6 +1,7 @@
 //===- RunTest.cpp - sessions on a device ---------------------------------===//
 #include "test/runtime/Cuda/Fixture.h"
 
+#include <dlfcn.h>
 #include <thread>
 
 using namespace cinch::test;
@@ -43,15 +44,25 @@ TEST_F(DeviceTest, TakesItsPlanForBytes) {
 }
 
 TEST_F(DeviceTest, PlannedRunsAllocateNothing) {
+  const char *path = CINCH_FAKE_DRIVERS "/fake-driver-counting.so";
+  setenv("CINCH_CUDA_DRIVER", path, 1);
+  options.profile = 1;
   open();
+  void *driver = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_NE(driver, nullptr);
+  auto *calls = static_cast<int64_t *>(dlsym(driver, "fake_driver_calls"));
+  ASSERT_NE(calls, nullptr);
   Rows x(100);
   cinch_shape_t shapes[] = {x.shapeView(), x.shapeView()};
+  int64_t before = *calls;
   ASSERT_EQ(cinch_session_prepare(session, shapes, 2), CINCH_OK);
-  cinch_cuda_emulator_reset_counters();
-  int64_t used = getCounter({"memory", "used_bytes"});
+  EXPECT_EQ(*calls, before + 3); // arena, and staging on both sides
   for (int64_t batch : {100, 50, 100})
     expectRun(session, batch);
-  EXPECT_EQ(getCounter({"memory", "peak_bytes"}), used);
+  fake_device_mode = FAKE_CHECKED; // a run that fails
+  EXPECT_EQ(run(1), CINCH_ERROR_RUN);
+  EXPECT_EQ(*calls, before + 3);
+  dlclose(driver);
 }
 
 TEST_F(DeviceTest, SharesWeightsAndCode) {
