@@ -8,6 +8,7 @@
 #include "lib/Lowering/GraphToExec/AttentionGroups.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/OperandAccess.h"
+#include "lib/Lowering/GraphToExec/Scalars.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -43,8 +44,9 @@ private:
 
 } // namespace
 
+/// Whether `value` is computed in f32.
 static bool isF32(Value value) {
-  return getElementTypeOrSelf(value.getType()).isF32();
+  return getComputeType(getElementTypeOrSelf(value.getType())).isF32();
 }
 
 static bool isSmall(const Expr &size) {
@@ -82,7 +84,13 @@ bool Finder::collect(Value value, unsigned depth) {
 }
 
 SmallVector<Operation *> Finder::find(graph::MatmulOp product) {
-  auto softmax = product.getLhs().getDefiningOp<graph::SoftmaxOp>();
+  auto rounding = product.getLhs().getDefiningOp<graph::CastOp>();
+  if (rounding && (!live.contains(rounding) || !isF32(rounding.getInput()) ||
+                   rounding->getBlock() != product->getBlock() ||
+                   !hasOneReader(rounding.getResult())))
+    return {};
+  Value probabilities = rounding ? rounding.getInput() : product.getLhs();
+  auto softmax = probabilities.getDefiningOp<graph::SoftmaxOp>();
   if (!softmax || product.getTransposeLhs() || !live.contains(softmax) ||
       softmax->getBlock() != product->getBlock() || !isF32(product.getLhs()) ||
       !hasOneReader(softmax.getResult()))
@@ -99,6 +107,8 @@ SmallVector<Operation *> Finder::find(graph::MatmulOp product) {
   if (!collect(softmax.getInput(), 0))
     return {};
   std::reverse(found.begin(), found.end());
+  if (rounding)
+    found.push_back(rounding);
   found.push_back(product);
   return found;
 }

@@ -1,8 +1,8 @@
 //===- Contraction.cpp - matmul, convolution and einsum -------------------===//
 //
-// f32 and integer contractions accumulate in the destination and are kernels of
-// kind `contraction`; other floats accumulate in f32 or f64 and are rounded
-// once.
+// f32 and integer contractions accumulate in the destination; 16-bit floats
+// accumulate in f32 and are rounded once, element by element, behind the sum.
+// All of them are kernels of kind `contraction`.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Contractions.h"
@@ -41,7 +41,7 @@ LogicalResult cinch::form::contract(KernelBody &body, Operation *op,
         }
         return {s.add(sum[0], product)};
       });
-  if (isPlain && isDirect && ins.size() == 2)
+  if (isPlain && ins.size() == 2)
     body.kind = KernelKind::Contraction;
   Value value = results[0];
   if (!isDirect) {

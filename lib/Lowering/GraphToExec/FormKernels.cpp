@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace cinch {
 #define GEN_PASS_DEF_FORMKERNELSPASS
@@ -36,6 +37,35 @@ func::FuncOp KernelLibrary::insert(func::FuncOp body, StringRef name) {
   return known = body;
 }
 
+/// Gives every reader of 16-bit elements in f32 a conversion of its own, which
+/// it computes in place; one for all would be stored, in twice the bytes.
+static void splitWidening(func::FuncOp function) {
+  SmallVector<graph::CastOp> casts;
+  function.walk([&](graph::CastOp op) {
+    Type from = getElementTypeOrSelf(op.getInput().getType()),
+         to = getElementTypeOrSelf(op.getType());
+    if (isa<FloatType>(from) && from.getIntOrFloatBitWidth() == 16 &&
+        to.isF32())
+      casts.push_back(op);
+  });
+  for (graph::CastOp op : casts) {
+    llvm::SetVector<Operation *> users(op->user_begin(), op->user_end());
+    for (auto [number, user] : llvm::enumerate(users)) {
+      if (number == 0 || !isa<graph::GraphDialect>(user->getDialect()))
+        continue;
+      OpBuilder builder(op);
+      builder.setInsertionPointAfter(op);
+      auto own = cast<graph::CastOp>(builder.clone(*op));
+      own->setAttr("names",
+                   builder.getStrArrayAttr({graph::getValueName(op) + "_" +
+                                            std::to_string(number)}));
+      op->replaceUsesWithIf(ValueRange(own.getResult()), [&](OpOperand &use) {
+        return use.getOwner() == user;
+      });
+    }
+  }
+}
+
 namespace {
 struct FormKernelsPass
     : public cinch::impl::FormKernelsPassBase<FormKernelsPass> {
@@ -50,6 +80,8 @@ struct FormKernelsPass
         functions.push_back(function);
     KernelLibrary library(module);
     for (func::FuncOp function : functions) {
+      if (fuse)
+        splitWidening(function);
       auto analysis = SymbolicShapeAnalysis::compute(function);
       if (failed(analysis))
         return signalPassFailure();

@@ -26,6 +26,21 @@ static Value getYielded(linalg::GenericOp op) {
   return op.getBlock()->getTerminator()->getOperand(0);
 }
 
+/// What `value` is rounded from where probabilities are stored in 16 bits; else
+/// `value`.
+static Value skipRounding(Value value) {
+  auto rounding = value.getDefiningOp<linalg::GenericOp>();
+  if (!rounding || rounding.getNumDpsInputs() != 1 ||
+      rounding.getNumReductionLoops() != 0 ||
+      !rounding.getMatchingIndexingMap(rounding.getDpsInputOperand(0))
+           .isIdentity())
+    return value;
+  auto truncate = getYielded(rounding).getDefiningOp<arith::TruncFOp>();
+  return truncate && truncate.getIn() == rounding.getBlock()->getArgument(0)
+             ? rounding.getInputs()[0]
+             : value;
+}
+
 /// The logits if `value` is their softmax as form-kernels writes it: the
 /// quotient of exp(x - max x) and its sum. Null if it is not.
 static Value getLogits(Value value) {
@@ -163,12 +178,13 @@ AttentionPlan::compute(const KernelSchedule &schedule) {
   const KernelReduction *product = nullptr;
   for (const KernelReduction &reduction : schedule.reductions)
     if (linalg::GenericOp op = reduction.op;
-        isMultiplyAdd(op) && startsAtZero(op) && getLogits(op.getInputs()[0]))
+        isMultiplyAdd(op) && startsAtZero(op) &&
+        getLogits(skipRounding(op.getInputs()[0])))
       product = &reduction;
   if (!product)
     return std::nullopt;
   plan.product = product->op;
-  plan.logits = getLogits(plan.product.getInputs()[0]);
+  plan.logits = getLogits(skipRounding(plan.product.getInputs()[0]));
   plan.scores = findScores(plan.logits);
   unsigned numLoops = plan.product.getNumLoops();
   if (!plan.scores || !isInOrder(plan.product) || !isInOrder(plan.scores) ||

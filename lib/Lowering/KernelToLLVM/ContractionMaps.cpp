@@ -35,9 +35,14 @@ bool cinch::isMultiplyAdd(linalg::GenericOp op) {
   auto mul = product.getDefiningOp<arith::MulFOp>();
   if (!mul)
     return false;
+  // 16-bit elements are widened.
+  auto getSource = [](Value factor) {
+    auto extend = factor.getDefiningOp<arith::ExtFOp>();
+    return extend ? extend.getIn() : factor;
+  };
   Value a = body->getArgument(0), b = body->getArgument(1);
-  return (mul.getLhs() == a && mul.getRhs() == b) ||
-         (mul.getLhs() == b && mul.getRhs() == a);
+  Value lhs = getSource(mul.getLhs()), rhs = getSource(mul.getRhs());
+  return (lhs == a && rhs == b) || (lhs == b && rhs == a);
 }
 
 bool cinch::startsAtZero(linalg::GenericOp op) {

@@ -49,7 +49,8 @@ struct ContractionPlan {
 mlir::AffineMap getSimplifiedMap(mlir::linalg::LinalgOp op,
                                  mlir::OpOperand *operand);
 
-/// True if the region of `op` adds the product of its two inputs to its output.
+/// True if the region of `op` adds the product of its two inputs, in f32, to
+/// its output; inputs of 16 bits are widened.
 bool isMultiplyAdd(mlir::linalg::GenericOp op);
 /// True if `op` accumulates on zeros.
 bool startsAtZero(mlir::linalg::GenericOp op);

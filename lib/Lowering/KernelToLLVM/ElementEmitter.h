@@ -77,7 +77,8 @@ public:
   forRange(mlir::Value count, bool isParallel,
            llvm::function_ref<mlir::LogicalResult(mlir::Value)> body);
   /// The element that `op` reads of `operand` at the indices `loops` of its
-  /// loops, and its address where the operand is an argument.
+  /// loops, in f32 if it is a float of 16 bits, and its address where the
+  /// operand is an argument.
   mlir::Value read(mlir::linalg::GenericOp op, mlir::OpOperand *operand,
                    llvm::ArrayRef<mlir::Value> loops);
   mlir::Value addressOf(mlir::linalg::GenericOp op, mlir::OpOperand *operand,

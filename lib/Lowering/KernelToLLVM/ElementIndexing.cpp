@@ -301,8 +301,12 @@ Value ElementEmitter::addressOf(linalg::GenericOp op, OpOperand *operand,
 
 Value ElementEmitter::read(linalg::GenericOp op, OpOperand *operand,
                            ArrayRef<Value> loops) {
-  return element(operand->get(),
-                 apply(op.getMatchingIndexingMap(operand), loops));
+  Value value =
+      element(operand->get(), apply(op.getMatchingIndexingMap(operand), loops));
+  if (!value || !isa<FloatType>(value.getType()) ||
+      value.getType().getIntOrFloatBitWidth() >= 32)
+    return value;
+  return make<arith::ExtFOp>({value}, builder.getF32Type(), value);
 }
 
 void ElementEmitter::store(Value value, unsigned argument,
