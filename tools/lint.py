@@ -31,7 +31,8 @@ ARROWS = [
     ("passes/", ["passes/", "dialects/", "runtime/Plan/", "include/"]),
     # Generated code and library calls follow the ABI header of the runtime.
     ("lib/", ["lib/", "passes/", "dialects/", "runtime/Plan/",
-              "runtime/ModuleAbi.h", "runtime/Checksum.h", "include/"]),
+              "runtime/ModuleAbi.h", "runtime/Checksum.h",
+              "runtime/RandomInput.h", "include/"]),
     ("runtime/Plan/", ["runtime/Plan/"]),
     ("runtime/", ["runtime/", "include/"]),
     ("tools/", ["tools/", "lib/", "passes/", "dialects/", "runtime/", "include/"]),

@@ -2,7 +2,9 @@
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -177,6 +179,59 @@ graph::makeConstant(RankedTensorType type,
           std::move(buffer));
   return WeightAttr::get(context, file, /*offset=*/0, length, /*checksum=*/0,
                          type);
+}
+
+/// An unnamed file of `bytes` bytes that `fill` wrote, mapped read-only.
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+makeTemporaryFile(size_t bytes,
+                  llvm::function_ref<void(MutableArrayRef<char>)> fill) {
+  namespace fs = llvm::sys::fs;
+  int descriptor;
+  llvm::SmallString<64> path;
+  if (std::error_code error =
+          fs::createTemporaryFile("cinch", "weights", descriptor, path))
+    return llvm::createStringError(error, "cannot make a temporary file");
+  auto fail = [&](std::error_code error) {
+    return llvm::createStringError(error, "cannot write " + llvm::Twine(bytes) +
+                                              " bytes to a temporary file");
+  };
+  fs::file_t file = fs::convertFDToNativeFile(descriptor);
+  llvm::scope_exit close([&] {
+    std::error_code ignored = fs::closeFile(file); // it is mapped
+    (void)ignored;
+  });
+  if (std::error_code error = fs::remove(path))
+    return fail(error);
+  if (std::error_code error = fs::resize_file(descriptor, bytes))
+    return fail(error);
+  {
+    std::error_code error;
+    fs::mapped_file_region region(file, fs::mapped_file_region::readwrite,
+                                  bytes, /*offset=*/0, error);
+    if (error)
+      return fail(error);
+    fill({region.data(), bytes});
+  }
+  auto buffer = llvm::MemoryBuffer::getOpenFile(
+      file, "weights", bytes, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return fail(buffer.getError());
+  return std::move(*buffer);
+}
+
+llvm::Expected<TypedAttr> graph::makeTemporaryConstant(
+    RankedTensorType type,
+    llvm::function_ref<void(MutableArrayRef<char>)> fill) {
+  uint64_t length = *getStorageBytes(type);
+  auto buffer = makeTemporaryFile(length, fill);
+  if (!buffer)
+    return buffer.takeError();
+  MLIRContext *context = type.getContext();
+  std::string file =
+      context->getOrLoadDialect<GraphDialect>()->getWeightFiles().addBuffer(
+          std::move(*buffer));
+  return TypedAttr(WeightAttr::get(context, file, /*offset=*/0, length,
+                                   /*checksum=*/0, type));
 }
 
 TypedAttr graph::getIntegerConstant(RankedTensorType type,

@@ -45,6 +45,12 @@ mlir::TypedAttr
 makeConstant(mlir::RankedTensorType type,
              std::unique_ptr<llvm::WritableMemoryBuffer> buffer);
 
+/// As `makeConstant`, with bytes that `fill` writes into a temporary file, so
+/// that they need not stay in memory. An error if the file cannot be made.
+llvm::Expected<mlir::TypedAttr> makeTemporaryConstant(
+    mlir::RankedTensorType type,
+    llvm::function_ref<void(llvm::MutableArrayRef<char>)> fill);
+
 /// A dense constant of an integer or bool `type` with the given elements.
 mlir::TypedAttr getIntegerConstant(mlir::RankedTensorType type,
                                    llvm::ArrayRef<int64_t> elements);

@@ -86,6 +86,12 @@ typedef struct cinch_compile_options_t {
    * continues it with new rows; without any, all that are found are states. */
   const char *const *states;
   size_t state_count;
+  /** null: "f32"; or "f16", "bf16": what f32 weights and values are stored in
+   */
+  const char *precision;
+  /** How many sets of random inputs a report compares the precision with f32
+   * on; 0: one; negative: none. */
+  int32_t precision_samples;
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT                                             \
@@ -102,6 +108,8 @@ typedef struct cinch_compile_options_t {
    NULL,                                                                       \
    0,                                                                          \
    NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
    NULL,                                                                       \
    0}
 

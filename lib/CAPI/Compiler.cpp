@@ -59,6 +59,10 @@ static CompileOptions convert(const char *input, const char *output,
     result.pipeline = options.pipeline;
   if (options.report)
     result.report = options.report;
+  if (options.precision)
+    result.precision = options.precision;
+  if (options.precision_samples != 0)
+    result.precisionSamples = std::max(options.precision_samples, 0);
   result.budgetBytes = options.memory_budget_bytes;
   result.emit = static_cast<Emit>(options.emit);
   result.embedsWeights = options.embed_weights != 0;

@@ -5,6 +5,7 @@
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Register.h"
 #include "lib/Pipeline/Report.h"
+#include "lib/Pipeline/SymbolBounds.h"
 #include "lib/Target/Binary.h"
 #include "lib/Target/DeviceCode.h"
 #include "lib/Target/Machine.h"
@@ -45,10 +46,10 @@ private:
   Status checkOptions();
   Status load();
   Status loadText();
-  Status setBounds();
   using AddPasses = void (*)(OpPassManager &, const PipelineOptions &);
   Status runPhase(AddPasses addPasses);
   Status runPasses(PassManager &passes);
+  Status convertPrecision();
   Status transform();
   Status writeText(llvm::function_ref<void(llvm::raw_ostream &)> print);
   Status writeCompiled(const Machine &machine);
@@ -66,6 +67,7 @@ private:
   OwningOpRef<ModuleOp> module;
   OutputFiles files;
   std::vector<PassRecord> records;
+  std::optional<PrecisionError> precisionError;
   bool hasUnsupported = false;
 };
 
@@ -130,6 +132,17 @@ Status Compilation::checkOptions() {
     return fail("the reference pipeline is for the CPU", Status::WrongUsage);
   if (options.emit == Emit::Ptx && options.target == "cpu")
     return fail("there is PTX for a target such as cuda:sm_80 only",
+                Status::WrongUsage);
+  std::optional<Precision> precision = parsePrecision(options.precision);
+  if (!precision)
+    return fail("unknown precision '" + options.precision +
+                    "'; there are: f32, f16, bf16",
+                Status::WrongUsage);
+  if (*precision != Precision::F32 &&
+      ((options.pipeline != "default" && !isReference) ||
+       options.emit == Emit::Mlir))
+    return fail("a precision is for the default and the reference pipeline, "
+                "and not for the imported graph",
                 Status::WrongUsage);
   StringRef extension = path::extension(options.input);
   if (extension != ".onnx" && extension != ".mlir" && extension != ".mlirbc")
@@ -196,39 +209,15 @@ Status Compilation::loadText() {
   return module ? Status::Done : Status::Failed;
 }
 
-/// Bounds (or pins) symbols of a program that was not imported.
-Status Compilation::setBounds() {
-  Builder builder(&context);
-  for (const DimBound &bound : options.dims) {
-    bool isFound = false;
-    module->walk([&](func::FuncOp function) {
-      auto list = function->getAttrOfType<ArrayAttr>("graph.symbols");
-      if (!function->hasAttr("graph.entry") || !list)
-        return;
-      SmallVector<Attribute> symbols;
-      for (auto symbol : list.getAsRange<DictionaryAttr>()) {
-        NamedAttrList fields(symbol);
-        if (symbol.getAs<StringAttr>("name") == bound.name) {
-          isFound = true;
-          fields.set("min", builder.getI64IntegerAttr(bound.min));
-          if (bound.max)
-            fields.set("max", builder.getI64IntegerAttr(*bound.max));
-        }
-        symbols.push_back(fields.getDictionary(&context));
-      }
-      function->setAttr("graph.symbols", builder.getArrayAttr(symbols));
-    });
-    if (!isFound)
-      return fail("the program has no dimension '" + bound.name + "'");
-  }
-  return Status::Done;
-}
-
 Status Compilation::load() {
   enter("import");
   if (path::extension(options.input) != ".onnx") {
-    Status status = loadText();
-    return status == Status::Done ? setBounds() : status;
+    if (loadText() != Status::Done)
+      return Status::Failed;
+    for (const DimBound &bound : options.dims)
+      if (!boundSymbol(*module, bound))
+        return fail("the program has no dimension '" + bound.name + "'");
+    return Status::Done;
   }
   ImportOptions import;
   import.dims = options.dims;
@@ -257,8 +246,32 @@ Status Compilation::runPhase(AddPasses addPasses) {
   pipeline.states = options.states;
   pipeline.reportsCounts = !options.report.empty();
   pipeline.chip = getChip(options.target).str();
+  pipeline.precision = *parsePrecision(options.precision);
   addPasses(passes, pipeline);
   return runPasses(passes);
+}
+
+/// Changes the precision, and measures what that costs if there is a report.
+Status Compilation::convertPrecision() {
+  bool compares = !options.report.empty() && options.precisionSamples > 0;
+  OwningOpRef<ModuleOp> exact;
+  if (compares)
+    exact = module->clone();
+  Status status = runPhase(addPrecisionPasses);
+  if (status != Status::Done || !compares)
+    return status;
+  llvm::Expected<PrecisionError> error = comparePrograms(
+      options.precision, *exact, *module, options.precisionSamples);
+  if (!error) {
+    diagnose(Severity::Remark, options.precision +
+                                   " is not compared with f32: " +
+                                   llvm::toString(error.takeError()));
+    return Status::Done;
+  }
+  for (const OutputError &output : error->outputs)
+    diagnose(Severity::Remark, describe(*error, output));
+  precisionError = std::move(*error);
+  return Status::Done;
 }
 
 /// Runs the phases that `emit` needs.
@@ -276,6 +289,8 @@ Status Compilation::transform() {
     return Status::Done;
   enter("simplify");
   Status status = runPhase(addGraphPasses);
+  if (status == Status::Done && options.precision != "f32")
+    status = convertPrecision();
   if (status != Status::Done || options.emit == Emit::Onnx)
     return status;
   enter("plan memory");
@@ -304,6 +319,7 @@ Status Compilation::writeReport(const Machine *machine) {
   info.pipeline = options.pipeline;
   info.sizes = options.reportSizes;
   info.passes = records;
+  info.precision = precisionError;
   llvm::Expected<Report> report = Report::collect(*module, std::move(info));
   if (!report)
     return fail(report.takeError());

@@ -257,11 +257,30 @@ static void writePasses(const Report &report, llvm::raw_ostream &os) {
   os << "</tbody></table></div>\n";
 }
 
+static void writePrecision(const PrecisionError &error, llvm::raw_ostream &os) {
+  os << "<h2>Precision</h2>\n<p>Outputs in " << escape(error.precision)
+     << " against f32 on " << error.samples
+     << " sets of random inputs: the largest difference over the largest "
+        "value, "
+        "and the root mean square of the differences over that of the values."
+        "</p>\n<div class=\"table\"><table id=\"precision\"><thead><tr><th>"
+        "output</th><th class=\"num\">largest</th><th class=\"num\">rms</th>"
+        "</tr></thead><tbody>\n";
+  for (const OutputError &output : error.outputs)
+    os << "<tr><td>" << escape(output.name) << "</td>"
+       << llvm::format("<td class=\"num\">%.2e</td><td class=\"num\">%.2e</td>",
+                       output.maxError, output.rmsError)
+       << "</tr>\n";
+  os << "</tbody></table></div>\n";
+}
+
 void cinch::writeHtmlReport(const Report &report, llvm::raw_ostream &os) {
   writeHead(report, os);
   writeSummary(report, os);
   writeMemory(report, os);
   writeKernels(report, os);
   writePasses(report, os);
+  if (report.info.precision)
+    writePrecision(*report.info.precision, os);
   os << "<script>" << script << "</script>\n</body>\n</html>\n";
 }

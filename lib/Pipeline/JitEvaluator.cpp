@@ -7,17 +7,12 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Pipeline/JitEvaluator.h"
-#include "cinch/runtime.h"
 #include "dialects/Graph/Graph.h"
+#include "lib/Pipeline/LoadedProgram.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Register.h"
-#include "lib/Target/Manifest.h"
-#include "lib/Target/ObjectCode.h"
 #include "mlir/Parser/Parser.h"
 #include "passes/Common/Evaluator.h"
-#include "runtime/ModuleAbi.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Support/Alignment.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -31,120 +26,16 @@ public:
                   ArrayRef<MutableArrayRef<char>> outputs) const override;
 };
 
-/// Memory aligned as the runtime wants it.
-class AlignedBytes {
-public:
-  explicit AlignedBytes(size_t size)
-      : storage(size + alignment),
-        start(reinterpret_cast<char *>(
-            llvm::alignAddr(storage.data(), llvm::Align(alignment)))) {}
-  AlignedBytes(AlignedBytes &&) = default;
-  char *begin() { return start; }
-
-  static constexpr size_t alignment = 64;
-
-private:
-  std::vector<char> storage;
-  char *start;
-};
-
-/// A compiled program, loaded into this process.
-class LoadedProgram {
-public:
-  ~LoadedProgram() {
-    cinch_session_release(session);
-    cinch_model_release(model);
-  }
-  llvm::Error load(ModuleOp module);
-  llvm::Error run(ArrayRef<ArrayRef<char>> inputs,
-                  ArrayRef<MutableArrayRef<char>> outputs);
-
-private:
-  llvm::Error compile(ModuleOp module, llvm::SmallVectorImpl<char> &object);
-
-  std::unique_ptr<llvm::orc::LLJIT> jit;
-  std::optional<AlignedBytes> weights;
-  size_t weightsBytes = 0;
-  cinch_module_t loaded = {};
-  cinch_model_t *model = nullptr;
-  cinch_session_t *session = nullptr;
-};
-
 } // namespace
 
 static llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-static llvm::Error check(cinch_status_t status) {
-  return status == CINCH_OK ? llvm::Error::success()
-                            : makeError(cinch_last_error());
-}
-
-llvm::Error LoadedProgram::compile(ModuleOp module,
-                                   llvm::SmallVectorImpl<char> &object) {
-  llvm::Expected<Machine> machine = createMachine("native");
-  if (!machine)
-    return machine.takeError();
-  llvm::Expected<WeightsFile> file = WeightsFile::create(module);
-  if (!file)
-    return file.takeError();
-  if (file->getBytes() != 0) {
-    std::string bytes;
-    llvm::raw_string_ostream stream(bytes);
-    if (llvm::Error error = file->write(stream))
-      return error;
-    weightsBytes = bytes.size();
-    weights.emplace(weightsBytes);
-    memcpy(weights->begin(), bytes.data(), weightsBytes);
-  }
-  ModuleContents contents;
-  contents.symbol = CINCH_MODULE_SYMBOL;
-  contents.manifest = makeManifest(module, ManifestInfo(), *machine, *file);
-  contents.note = makeNote(contents.target, *machine, *file);
-  llvm::LLVMContext context;
-  llvm::Expected<std::unique_ptr<llvm::Module>> code =
-      makeLLVMModule(module, context, *machine, contents);
-  if (!code)
-    return code.takeError();
-  optimize(**code, *machine);
-  llvm::raw_svector_ostream stream(object);
-  return writeObject(**code, *machine, stream);
-}
-
-llvm::Error LoadedProgram::load(ModuleOp module) {
-  llvm::SmallVector<char, 0> object;
-  if (llvm::Error error = compile(module, object))
-    return error;
-  llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> made =
-      llvm::orc::LLJITBuilder().create();
-  if (!made)
-    return made.takeError();
-  jit = std::move(*made);
-  if (llvm::Error error =
-          jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
-              StringRef(object.data(), object.size()))))
-    return error;
-  llvm::Expected<llvm::orc::ExecutorAddr> address =
-      jit->lookup(CINCH_MODULE_SYMBOL);
-  if (!address)
-    return address.takeError();
-  loaded = *address->toPtr<const cinch_module_t *>();
-  if (weights) {
-    loaded.weights = weights->begin();
-    loaded.weights_bytes = weightsBytes;
-  }
-  if (llvm::Error error =
-          check(cinch_model_from_module(&loaded, nullptr, &model)))
-    return error;
-  cinch_session_options_t options = {};
-  options.struct_size = sizeof(options);
-  options.threads = 1;
-  return check(cinch_session_create(model, &options, &session));
-}
-
-llvm::Error LoadedProgram::run(ArrayRef<ArrayRef<char>> inputs,
-                               ArrayRef<MutableArrayRef<char>> outputs) {
+/// Runs `program` on the bytes of its inputs.
+static llvm::Error run(const LoadedProgram &program,
+                       ArrayRef<ArrayRef<char>> inputs,
+                       ArrayRef<MutableArrayRef<char>> outputs) {
   std::vector<AlignedBytes> copies;
   std::vector<std::array<int64_t, CINCH_MAX_RANK>> shapes(inputs.size() +
                                                           outputs.size());
@@ -153,7 +44,8 @@ llvm::Error LoadedProgram::run(ArrayRef<ArrayRef<char>> inputs,
                       std::vector<cinch_tensor_t> &tensors) -> llvm::Error {
     cinch_value_info_t info = {};
     info.struct_size = sizeof(info);
-    if (llvm::Error error = check(getInfo(model, index, &info)))
+    if (llvm::Error error =
+            checkStatus(getInfo(program.getModel(), index, &info)))
       return error;
     int64_t bytes = cinch_dtype_bytes(info.dtype);
     for (int32_t axis = 0; axis < info.rank; ++axis) {
@@ -185,8 +77,9 @@ llvm::Error LoadedProgram::run(ArrayRef<ArrayRef<char>> inputs,
                      place(bytes.size()), bytes.size(), results))
       return error;
   }
-  if (llvm::Error error = check(cinch_session_run(
-          session, given.data(), given.size(), results.data(), results.size())))
+  if (llvm::Error error = checkStatus(
+          cinch_session_run(program.getSession(), given.data(), given.size(),
+                            results.data(), results.size())))
     return error;
   for (auto [tensor, bytes] : llvm::zip(results, outputs))
     memcpy(bytes.data(), tensor.data, bytes.size());
@@ -218,7 +111,7 @@ llvm::Error JitEvaluator::run(ModuleOp module, ArrayRef<ArrayRef<char>> inputs,
   LoadedProgram program;
   if (llvm::Error error = program.load(*copy))
     return error;
-  return program.run(inputs, outputs);
+  return ::run(program, inputs, outputs);
 }
 
 void cinch::registerJitEvaluator(DialectRegistry &registry) {

@@ -41,6 +41,7 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"sink-transposes", "graph.sink_transposes_report"},
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
+    {"convert-precision", "graph.convert_precision_report"},
     {"form-state", "graph.state_report"},
     {"stream-rows", "graph.stream_rows_report"},
     {"bind-state", "exec.state_report"},

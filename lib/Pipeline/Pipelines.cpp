@@ -10,6 +10,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
+#include "passes/Precision/Passes.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -39,6 +41,29 @@ void cinch::addGraphPasses(OpPassManager &passes,
     passes.addNestedPass<func::FuncOp>(graph::createFoldBatchNormPass(fold));
   }
   // Promise of the phase: every value has a name of its own.
+  passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
+}
+
+std::optional<Precision> cinch::parsePrecision(StringRef name) {
+  return llvm::StringSwitch<std::optional<Precision>>(name)
+      .Case("f32", Precision::F32)
+      .Case("f16", Precision::F16)
+      .Case("bf16", Precision::BF16)
+      .Default(std::nullopt);
+}
+
+void cinch::addPrecisionPasses(OpPassManager &passes,
+                               const PipelineOptions &options) {
+  if (options.precision == Precision::F32)
+    return;
+  precision::ConvertPrecisionPassOptions convert;
+  convert.type = options.precision == Precision::F16 ? precision::Type16::f16
+                                                     : precision::Type16::bf16;
+  convert.report = options.reportsCounts;
+  // After all that computes constants, which do so in f32.
+  passes.addNestedPass<func::FuncOp>(
+      precision::createConvertPrecisionPass(convert));
+  // As before: it names what it makes.
   passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
 }
 

@@ -38,6 +38,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
+#include "passes/Precision/Passes.h"
 
 using namespace mlir;
 
@@ -76,6 +77,7 @@ void cinch::registerDialects(DialectRegistry &registry) {
 void cinch::registerPasses() {
   graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
+  precision::registerCinchPrecisionPasses();
   registerCinchExecToLLVMPasses();
   registerKernelToGPUPasses();
   registerKernelToLLVMPasses();

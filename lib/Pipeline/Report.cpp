@@ -2,6 +2,7 @@
 #include "lib/Pipeline/Report.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace cinch;
@@ -95,6 +96,25 @@ static void writePasses(OStream &json, const Report &report) {
     });
 }
 
+static void writePrecision(OStream &json, const PrecisionError &error) {
+  json.attribute("type", error.precision);
+  json.attribute("samples", error.samples);
+  auto putError = [&](StringRef key, double value) {
+    if (std::isfinite(value))
+      json.attribute(key, value);
+    else
+      json.attribute(key, nullptr);
+  };
+  json.attributeArray("outputs", [&] {
+    for (const OutputError &output : error.outputs)
+      json.object([&] {
+        putText(json, "name", output.name);
+        putError("max_error", output.maxError);
+        putError("rms_error", output.rmsError);
+      });
+  });
+}
+
 static void writeKernel(OStream &json, const Report::Kernel &kernel) {
   putText(json, "name", kernel.name);
   json.attribute("op", kernel.op);
@@ -124,6 +144,9 @@ void cinch::writeJsonReport(const Report &report, llvm::raw_ostream &os) {
     });
     json.attributeObject("memory", [&] { writeMemory(json, report); });
     json.attributeArray("passes", [&] { writePasses(json, report); });
+    if (report.info.precision)
+      json.attributeObject(
+          "precision", [&] { writePrecision(json, *report.info.precision); });
   });
   os << "\n";
 }
@@ -183,4 +206,12 @@ void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
       os << ", " << name << " " << count;
     os << "\n";
   }
+  if (!report.info.precision)
+    return;
+  os << "\nErrors of " << report.info.precision->precision << " against f32 on "
+     << report.info.precision->samples
+     << " sets of random inputs: largest, rms\n";
+  for (const OutputError &output : report.info.precision->outputs)
+    os << "  " << output.name << ": "
+       << llvm::format("%.2e, %.2e\n", output.maxError, output.rmsError);
 }

@@ -3,6 +3,7 @@
 #define CINCH_LIB_PIPELINE_REPORT_H
 
 #include "lib/Pipeline/PassRecords.h"
+#include "lib/Pipeline/PrecisionError.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
@@ -15,6 +16,7 @@ struct ReportInfo {
   /// Sizes of symbols that have no bound.
   std::vector<std::pair<std::string, int64_t>> sizes;
   std::vector<PassRecord> passes;
+  std::optional<PrecisionError> precision; ///< if there was one to measure
 };
 
 /// Everything that all forms of the report print. It refers to attributes of

@@ -58,6 +58,7 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
             emit: str = "so", report: Path | None = None,
             embed_weights: bool = False,
             states: Mapping[str, str] | None = None,
+            precision: str = "f32", precision_samples: int = 1,
             progress: Callable[[str, float], object] | None = None
             ) -> CompiledModel:
     """Compiles a model to native code, as `cinch-compile` does.
@@ -77,6 +78,10 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
     embed_weights: put the weights into the output itself.
     states: {past: present} of inputs and the outputs that continue them with
         new rows. Default: all that the compiler finds.
+    precision: "f32", or "f16" or "bf16" to store f32 weights and values in 16
+        bits; sums are computed in f32, inputs and outputs keep their types.
+    precision_samples: sets of random inputs on which a report compares the
+        outputs with those of f32; 0: none.
     progress: called with the phase that begins and the share of the time that
         is over, 0 to 1. What it raises is raised when the compilation ends.
 
@@ -94,6 +99,7 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         budget_bytes=_parse_size(memory_budget), emit=list(EXTENSIONS).index(emit),
         embeds_weights=embed_weights,
         states=[f"{past}={present}" for past, present in (states or {}).items()],
+        precision=precision, precision_samples=precision_samples,
         progress=progress)
     if isinstance(model, (str, os.PathLike)):
         name = os.path.splitext(os.path.basename(model))[0] + EXTENSIONS[emit]

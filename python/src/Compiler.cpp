@@ -68,6 +68,7 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
                       const std::vector<Dim> &dims, int64_t budgetBytes,
                       int emit, bool embedsWeights,
                       const std::vector<std::string> &states,
+                      const std::string &precision, int precisionSamples,
                       const nb::object &progress) {
   Run run;
   run.progress = progress;
@@ -91,6 +92,8 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   options.embed_weights = embedsWeights;
   options.states = pairs.data();
   options.state_count = pairs.size();
+  options.precision = toC(precision);
+  options.precision_samples = precisionSamples > 0 ? precisionSamples : -1;
   options.diagnose = collect;
   options.progress = progress.is_none() ? nullptr : tellProgress;
   options.user = &run;
@@ -115,12 +118,14 @@ NB_MODULE(_compiler, m) {
         nb::arg("target"), nb::arg("cpu"), nb::arg("pipeline"),
         nb::arg("report").none(), nb::arg("dims"), nb::arg("budget_bytes"),
         nb::arg("emit"), nb::arg("embeds_weights"), nb::arg("states"),
+        nb::arg("precision"), nb::arg("precision_samples"),
         nb::arg("progress").none(),
         nb::sig("def compile(input: bytes, output: bytes, *, target: str, "
                 "cpu: str, pipeline: str, report: bytes | None, "
                 "dims: collections.abc.Sequence[tuple[str, int, int]], "
                 "budget_bytes: int, emit: int, embeds_weights: bool, "
-                "states: collections.abc.Sequence[str], "
+                "states: collections.abc.Sequence[str], precision: str, "
+                "precision_samples: int, "
                 "progress: collections.abc.Callable[[str, float], object] | "
                 "None) -> tuple[int, list[tuple[int, str]]]"),
         "Compiles a file without holding the interpreter lock; returns the "

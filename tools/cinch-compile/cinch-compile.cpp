@@ -59,6 +59,16 @@ static cl::opt<std::string>
     budget("memory-budget", cl::value_desc("size"),
            cl::desc("Fail unless arena and weights fit, e.g. 512MiB"),
            cl::cat(category));
+static cl::opt<std::string> precision(
+    "precision", cl::init("f32"), cl::value_desc("f32|f16|bf16"),
+    cl::desc("Store f32 weights and values in 16 bits; sums stay f32"),
+    cl::cat(category));
+static cl::opt<unsigned> precisionSamples(
+    "precision-samples", cl::init(1), cl::value_desc("n"),
+    cl::desc(
+        "With --precision and --report: sets of random inputs on which the "
+        "outputs are compared with those of f32 (default: 1)"),
+    cl::cat(category));
 static cl::opt<std::string> pipeline(
     "pipeline", cl::init("default"), cl::value_desc("name|passes"),
     cl::desc("default, reference (the scalar oracle), or a textual pipeline"),
@@ -157,6 +167,8 @@ int main(int argc, char **argv) {
   options.target = target;
   options.cpu = cpu;
   options.pipeline = pipeline;
+  options.precision = precision;
+  options.precisionSamples = precisionSamples;
   options.report = report;
   options.emit = emit;
   options.embedsWeights = embedWeights;

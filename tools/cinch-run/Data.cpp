@@ -1,5 +1,6 @@
 //===- Data.cpp - inputs and outputs of a run -----------------------------===//
 #include "tools/cinch-run/Data.h"
+#include "runtime/RandomInput.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -72,53 +73,6 @@ bool readTensors(const std::string &path, const char *prefix,
   return false;
 }
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-/// Generators, 2014).
-static uint64_t nextRandom(uint64_t &state) {
-  uint64_t z = (state += 0x9e3779b97f4a7c15u);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-/// Bits of k/128 for k in [-128, 128) as f16 (exact).
-static uint16_t toHalf(int k) {
-  if (k == 0)
-    return 0;
-  uint16_t sign = k < 0 ? 0x8000 : 0;
-  int magnitude = k < 0 ? -k : k, exponent = 31 - __builtin_clz(magnitude);
-  return sign | (exponent - 7 + 15) << 10 |
-         ((magnitude << (10 - exponent)) & 0x3ff);
-}
-
-static void fillRandom(Tensor &tensor, uint64_t state) {
-  int64_t size = cinch_dtype_bytes(tensor.dtype), count = tensor.elements();
-  for (int64_t index = 0; index < count; ++index) {
-    uint64_t random = nextRandom(state);
-    uint8_t *at = &tensor.data[index * size];
-    double real = static_cast<double>(random >> 40) / (1 << 23) - 1;
-    int k = static_cast<int>(random >> 56) - 128;
-    float single = static_cast<float>(real), coarse = k / 128.0f;
-    uint16_t half = toHalf(k);
-    switch (tensor.dtype) {
-    case CINCH_DTYPE_F64:
-      memcpy(at, &real, sizeof(real));
-      break;
-    case CINCH_DTYPE_F32:
-      memcpy(at, &single, sizeof(single));
-      break;
-    case CINCH_DTYPE_F16:
-      memcpy(at, &half, sizeof(half));
-      break;
-    case CINCH_DTYPE_BF16: // the upper half of an f32
-      memcpy(at, reinterpret_cast<const char *>(&coarse) + 2, 2);
-      break;
-    default:
-      *at = random >> 63; // little endian
-    }
-  }
-}
-
 static bool makeRandomInputs(const cinch_model_t *model, const Options &options,
                              std::vector<NamedTensor> &out,
                              std::string &error) {
@@ -167,7 +121,8 @@ static bool makeRandomInputs(const cinch_model_t *model, const Options &options,
       return false;
     }
     input.tensor.data.resize(bytes);
-    fillRandom(input.tensor, options.seed * 1'000'003 + index);
+    fillRandom(input.tensor.dtype, input.tensor.data.data(),
+               input.tensor.elements(), options.seed, index);
     out.push_back(std::move(input));
   }
   return true;

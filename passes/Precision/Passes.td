@@ -1,0 +1,65 @@
+//===- Passes.td - precision of values ---------------------*- tablegen -*-===//
+#ifndef CINCH_PASSES_PRECISION_PASSES
+#define CINCH_PASSES_PRECISION_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
+  let summary = "Stores f32 values and weights in 16 bits";
+  let description = [{
+    ```mlir
+    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    %e = graph.exp %y {names = ["e"]} : tensor<8x32xf32> -> tensor<8x32xf32>
+    // becomes, with %v = %w rounded
+    %h = graph.cast %x {names = ["x/f16"]} : tensor<8x64xf32> -> tensor<8x64xf16>
+    %y = graph.matmul %h by %v {names = ["y"]} : tensor<8x64xf16> by tensor<64x32xf16> -> tensor<8x32xf16>
+    %s = graph.cast %y {names = ["y/f32"]} : tensor<8x32xf16> -> tensor<8x32xf32>
+    %e = graph.exp %s {names = ["e"]} : tensor<8x32xf32> -> tensor<8x32xf32>
+    ```
+    Every operation computes its sums and functions in f32 whatever the types are
+    (`form-kernels`) and rounds its result once; this pass decides which values are
+    rounded. Per operation, in program order:
+
+    - matmul, conv, conv_transpose, einsum: operands and result are 16-bit.
+    - exp, log, pow, reciprocal, tan, sinh, cosh, x * x, reduce_sum, reduce_prod,
+      cum_sum: f32, and what is computed from such values alone: squares, variances
+      and sums leave the range of f16 (6e-8 to 65504), small ones vanish.
+    - casts from integers and bools, range: f32, and what is computed from them alone:
+      positions and counts need more than 11 bits, masks more than 65504.
+    - softmax, log_softmax, sin, cos, grid_sample: f32 inside, the result is 16-bit; so
+      are element-wise operations that have 16-bit and f32 operands, or a constant that
+      would become 0. Element-wise operations that only a softmax reads are f32.
+    - everything else: 16-bit where an operand is.
+
+    Left in f32: arguments and results of the function and of control flow (a cast at
+    the edge), quantize, dequantize and the products of dequantized values, lstm, gru
+    and rnn, the concatenation of an argument that is a result (a state) and products
+    that read it, and what `select` leaves out. Integers and other float types stay.
+
+    A constant of f32 that is read as 16 bits is rounded to nearest even; finite
+    elements beyond the range become the largest finite value of their sign. Large
+    ones go to a temporary file, one at a time. Values keep their names; casts are
+    `v/f16`, `v/bf16` and `v/f32`, and a result of the function stays `v`. Applying the
+    pass again changes nothing.
+
+    Counts, in the attribute `graph.convert_precision_report` of the function when
+    `report` is set: converted (operations), clamped (constant elements), left in f32 by
+    reason: counts, quantized, range, recurrent, state, unselected (operations);
+    weight_bytes_before and _after, value_bytes_before and _after (of results of
+    operations but casts of floats; an unknown dimension counts 64).
+    Source: Micikevicius et al., "Mixed Precision Training", 2018, section 3; the rules
+    per operator are ours.
+  }];
+  let options = [
+    Option<"type", "type", "::cinch::precision::Type16",
+           /*default=*/"::cinch::precision::Type16::f16", "16-bit type", [{::llvm::cl::values(
+             clEnumValN(::cinch::precision::Type16::f16, "f16", "11 bits, up to 65504"),
+             clEnumValN(::cinch::precision::Type16::bf16, "bf16", "8 bits, the range of f32"))}]>,
+    Option<"select", "select", "std::string", /*default=*/"\"\"",
+           "Operations to convert: kind, kind:regex or :regex, separated by `;`; empty: all">,
+    Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
+#endif // CINCH_PASSES_PRECISION_PASSES

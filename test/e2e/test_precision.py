@@ -1,0 +1,125 @@
+"""Models with f32 values and weights stored in 16 bits, against f32.
+
+A value in f16 has 11 bits, so a rounding changes it by at most 2^-11 = 5e-4 of
+itself; networks add up some tens of them. The bound is 1e-2 of the largest
+output (measured: at most 2e-3, but see EXCEPTIONS), and 8 times that for bf16,
+which has 8 bits.
+"""
+import json
+import os
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import harness
+import workloads
+
+BOUNDS = {"f16": 1e-2, "bf16": 8e-2}
+MODELS = ["gen_gpt2_op17", "gen_llama_kv_op17", "gen_qdq_cnn", "gen_resnet18_op13",
+          "magika", "minilm_l3", "ppocr_cls", "romanizer_enc",
+          "silero_vad_op18_ifless", "tiny_lm"]
+
+
+def compile_both(path, tmp_path, precision, *flags):
+    return [harness.compile_model(path, tmp_path / f"{name}.so", f"--precision={name}",
+                                  *flags) for name in ("f32", precision)]
+
+
+def make_inputs(name, path):
+    workload = next(w for w in workloads.WORKLOADS if w.model == name)
+    return workloads.feed(workload, onnx.load(path))
+
+
+def weights_bytes(binary):
+    return os.path.getsize(str(binary).replace(".so", ".safetensors"))
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("name", MODELS)
+def test_models(name, precision, tmp_path):
+    path = harness.model_path(name)
+    inputs = make_inputs(name, path)
+    exact, rounded = compile_both(path, tmp_path, precision)
+    want, _ = harness.run_model(exact, inputs, tmp_path)
+    got, _ = harness.run_model(rounded, inputs, tmp_path)
+    assert {k: v.dtype for k, v in got.items()} == {k: v.dtype for k, v in want.items()}
+    assert harness.relative_error(got, want) <= BOUNDS[precision]
+
+
+@pytest.mark.parametrize("name", ["gen_gpt2_op17", "gen_resnet18_op13"])
+def test_weights_take_half_the_bytes(name, tmp_path):
+    exact, rounded = compile_both(harness.model_path(name), tmp_path, "f16")
+    assert weights_bytes(rounded) <= 0.52 * weights_bytes(exact)
+
+
+@pytest.mark.parametrize("name", ["minilm_l3", "gen_gpt2_op17"])
+def test_exported_model_gives_the_same_result(name, tmp_path):
+    path = harness.model_path(name)
+    inputs = make_inputs(name, path)
+    exported = tmp_path / "exported.onnx"
+    harness.compile_model(path, exported, "--emit=onnx", "--precision=f16")
+    _, binary = compile_both(path, tmp_path, "f16")
+    got, _ = harness.run_model(binary, inputs, tmp_path)
+    want = harness.run_onnxruntime(str(exported), inputs)
+    assert harness.relative_error(got, want) <= 5e-3  # both round, in another order
+
+
+def test_states_stay_bound(tmp_path):
+    path = harness.model_path("gen_llama_kv_op17")
+    report = {}
+    for precision in ("f32", "f16"):
+        text = tmp_path / f"{precision}.mlir"
+        harness.compile_model(path, text, "--emit=exec", f"--precision={precision}")
+        report[precision] = text.read_text().count("{axis = ")
+    assert report["f32"] == report["f16"] > 0
+
+
+def test_report_has_the_error(tmp_path):
+    report = tmp_path / "report.json"
+    done = harness.run("cinch-compile", harness.model_path("minilm_l3"), "-o",
+                       tmp_path / "m.so", "--precision=bf16", f"--report={report}")
+    harness.check(done, "cinch-compile")
+    data = json.loads(report.read_text())["precision"]
+    assert data["type"] == "bf16" and data["samples"] == 1
+    assert [output["name"] for output in data["outputs"]]
+    for output in data["outputs"]:
+        assert 0 < output["rms_error"] and 1e-5 < output["max_error"] <= 8e-2
+        assert f"output '{output['name']}' is within" in done.output
+    harness.compile_model(harness.model_path("minilm_l3"), tmp_path / "n.so",
+                          "--precision=bf16", f"--report={report}",
+                          "--precision-samples=0")
+    assert "precision" not in json.loads(report.read_text())
+
+
+def test_wrong_usage(tmp_path):
+    path = harness.model_path("minilm_l3")
+    for flags, message in ((["--precision=f8"], "unknown precision 'f8'"),
+                           (["--precision=f16", "--emit=mlir"], "a precision is for")):
+        done = harness.run("cinch-compile", path, "-o", tmp_path / "m.mlir", *flags)
+        assert done.status == 2 and message in done.output
+
+
+@pytest.mark.parametrize("dtype", [np.float16, "bfloat16"])
+@pytest.mark.parametrize("m,n,k", [(1, 8, 4096), (5, 1, 2048), (67, 33, 1030), (3, 5, 0)])
+def test_sums_are_f32(m, n, k, dtype, tmp_path):
+    """A sum of k ones stays exact beyond 2048, where f16 could count no further."""
+    element = TensorProto.FLOAT16 if dtype == np.float16 else TensorProto.BFLOAT16
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["a"], ["x"], to=element),
+         helper.make_node("Cast", ["b"], ["w"], to=element),
+         helper.make_node("MatMul", ["x", "w"], ["p"]),
+         helper.make_node("Cast", ["p"], ["y"], to=TensorProto.FLOAT)], "sums",
+        [helper.make_tensor_value_info("a", TensorProto.FLOAT, [m, k]),
+         helper.make_tensor_value_info("b", TensorProto.FLOAT, [k, n])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [m, n])])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[
+        helper.make_opsetid("", 17)]), path)
+    inputs = {"a": np.ones((m, k), np.float32), "b": np.ones((k, n), np.float32)}
+    text = harness.compile_model(path, tmp_path / "m.mlir", "--emit=exec").read_text()
+    assert 'exec.kind = "contraction"' in text
+    got, _ = harness.run_model(harness.compile_model(path, tmp_path / "m.so"), inputs, tmp_path)
+    bound = 0 if dtype == np.float16 else k / 256  # bf16 has 8 bits
+    assert np.abs(got["y"] - k).max() <= bound
