@@ -44,6 +44,8 @@ Run:
   --benchmark=N         time N runs after the first
   --profile             print the time of every kernel
   --profile=FILE.json   and write a Chrome trace: every call by thread
+  --counters=FILE       what the kernels of the first run did on the emulated
+                        device: instructions, sectors, bank conflicts (JSON)
   --measure-memory      two more runs that measure the arena from outside
   --json=FILE           write statistics
   --quiet               print nothing but errors, and no progress
@@ -79,6 +81,8 @@ static bool applyValue(const std::string &name, const std::string &value,
     out.expect = value;
   else if (name == "json")
     out.json = value;
+  else if (name == "counters")
+    out.counters = value;
   else if (name == "profile") {
     out.profile = true;
     out.trace = value;
@@ -119,8 +123,8 @@ static bool applyValue(const std::string &name, const std::string &value,
 
 bool parseOptions(int argc, char **argv, Options &out, std::string &error) {
   static const std::set<std::string> withValue = {
-      "inputs", "outputs", "expect",    "json", "weights", "rtol", "atol",
-      "device", "threads", "benchmark", "seed", "input",   "dim"};
+      "inputs", "outputs", "expect",    "json", "weights", "rtol",     "atol",
+      "device", "threads", "benchmark", "seed", "input",   "counters", "dim"};
   const std::pair<const char *, bool *> flags[] = {
       {"measure-memory", &out.measureMemory},
       {"verify-weights", &out.verifyWeights},

@@ -11,6 +11,7 @@ namespace cinch::run {
 
 struct Options {
   std::string model, device, weights, inputs, outputs, expect, json, trace;
+  std::string counters;
   std::vector<std::pair<std::string, std::string>> inputFiles; ///< name, path
   std::vector<std::pair<std::string, int64_t>> dims;
   double rtol = 1e-3, atol = 1e-5;

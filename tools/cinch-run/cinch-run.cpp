@@ -1,5 +1,6 @@
 //===- cinch-run.cpp - runs a compiled model ------------------------------===//
 #include "tools/Common/Progress.h"
+#include "tools/cinch-run/DeviceCounters.h"
 #include "tools/cinch-run/Report.h"
 
 #include <algorithm>
@@ -171,9 +172,20 @@ static bool runAll(const Options &options, Handles &handles, Buffers &buffers,
     return false;
 
   progress.begin(0, "first run");
+  DeviceCounters device;
+  if (!options.counters.empty()) {
+    if (!device.exist()) {
+      error = "--counters is for models that run with --device=emulated";
+      return false;
+    }
+    device.reset();
+  }
   statistics.firstRunMs = runOnce(handles.session, buffers);
   if (statistics.firstRunMs < 0)
     return failed();
+  if (!options.counters.empty() &&
+      !writeDeviceCounters(options.counters, device, error))
+    return false;
   std::vector<double> &times = statistics.timing.runs;
   times.reserve(options.benchmarkRuns);
   for (int64_t index = 0; index < options.benchmarkRuns; ++index) {

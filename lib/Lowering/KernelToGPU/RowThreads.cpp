@@ -25,13 +25,37 @@ static int64_t countItems(linalg::GenericOp op) {
   return count;
 }
 
-/// Whether the indices of `reduction` are those of tiles alone.
+/// Dimensions of the space that are those of rows; others are items of them.
+static uint64_t getRowDims(const KernelSchedule &schedule) {
+  return schedule.hasStatistics ? schedule.statisticDims
+                                : (uint64_t(1) << schedule.rank) - 1;
+}
+
+/// Whether the indices of `reduction` are those of rows alone.
 static bool isOfRow(const KernelSchedule &schedule,
                     const KernelReduction &reduction) {
-  uint64_t bits = 0;
-  for (unsigned dim : schedule.tileDims)
-    bits |= uint64_t(1) << dim;
-  return (reduction.dims & ~bits) == 0;
+  return (reduction.dims & ~getRowDims(schedule)) == 0;
+}
+
+/// Whether neighbouring items of the reduction are neighbours in memory, in all
+/// that it reads of them.
+static bool readsRows(linalg::GenericOp op) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    SmallVector<unsigned> dims;
+    op.getMatchingIndexingMap(input).walkExprs([&](AffineExpr expr) {
+      if (auto dim = dyn_cast<AffineDimExpr>(expr))
+        if (ranges[dim.getPosition()] != 1)
+          dims.push_back(dim.getPosition());
+    });
+    auto isReduced = [&](unsigned dim) {
+      return kinds[dim] == utils::IteratorType::reduction;
+    };
+    if (llvm::any_of(dims, isReduced) && !isReduced(dims.back()))
+      return false;
+  }
+  return true;
 }
 
 /// Whether the threads of a row can compute `reduction` together.
@@ -51,11 +75,11 @@ static bool isShared(const KernelSchedule &schedule,
 }
 
 bool cinch::isForRows(const KernelSchedule &schedule) {
-  if (schedule.tileDims.size() < schedule.rank)
+  if (schedule.hasStatistics)
     return true;
   bool isLong = false;
   for (const KernelReduction &reduction : schedule.reductions) {
-    if (reduction.byColumns || !isShared(schedule, reduction))
+    if (!readsRows(reduction.op) || !isShared(schedule, reduction))
       return false;
     int64_t count = countItems(reduction.op);
     isLong |= count == 0 || count >= worthwhileItems;
@@ -63,10 +87,14 @@ bool cinch::isForRows(const KernelSchedule &schedule) {
   return isLong;
 }
 
-/// Chooses the threads for the longest row that is walked.
+/// Splits the space into rows and items, and chooses the threads for the
+/// longest row that is walked.
 void RowTiles::chooseThreads() {
+  uint64_t bits = getRowDims(schedule);
+  for (unsigned dim = 0; dim < schedule.rank; ++dim)
+    (bits >> dim & 1 ? rowDims : itemDims).push_back(dim);
   int64_t innermost = 1;
-  bool isStatic = true, areShared = true;
+  bool isStatic = true, areShared = true, areRows = true;
   statistics.clear();
   auto addRow = [&](int64_t count, int64_t last) {
     isStatic &= count > 0;
@@ -78,6 +106,7 @@ void RowTiles::chooseThreads() {
       continue; // of an item, a loop of its thread
     statistics.push_back(reduction);
     areShared &= isShared(schedule, reduction);
+    areRows &= readsRows(reduction.op);
     linalg::GenericOp op = reduction.op;
     SmallVector<unsigned> dims;
     op.getReductionDims(dims);
@@ -89,9 +118,12 @@ void RowTiles::chooseThreads() {
   if (!itemDims.empty())
     addRow(items, getConstantIntValue(space.sizes.back()).value_or(1));
   out.name = "rows";
-  if (!areShared) {
+  if (!areShared || !areRows) {
     out.threads = warpsBlock;
-    out.reason = "a thread for each row: its reduction has no single operation";
+    out.reason = areShared
+                     ? "a thread for each row: neighbours are of other rows"
+                     : "a thread for each row: its reduction is no single "
+                       "operation";
     return;
   }
   if (!isStatic) {

@@ -9,21 +9,25 @@
 #include "lib/Lowering/KernelToGPU/RowTiles.h"
 #include "lib/Lowering/KernelToGPU/WarpReduction.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace cinch;
+
+/// Blocks that fill a large device: more rows than theirs are walked in a loop.
+static constexpr int64_t maxBlocks = 512;
 
 Value RowTiles::makeSpace() {
   if (!getSpaceSizes(schedule, emitter, space))
     return nullptr;
-  itemDims.clear();
-  for (unsigned dim = 0; dim < schedule.rank; ++dim)
-    if (!llvm::is_contained(schedule.tileDims, dim))
-      itemDims.push_back(dim);
   chooseThreads();
   rows = emitter.constant(1);
-  for (unsigned dim : schedule.tileDims)
+  for (unsigned dim : rowDims)
     rows = emitter.mul(rows, space.sizes[dim]);
-  return emitter.ceilDiv(rows, emitter.constant(out.threads / rowThreads));
+  blocks = emitter.min(
+      emitter.ceilDiv(rows, emitter.constant(out.threads / rowThreads)),
+      emitter.constant(maxBlocks));
+  return blocks;
 }
 
 /// Indices of `item` in a space of `sizes`.
@@ -39,9 +43,9 @@ SmallVector<Value> RowTiles::getIndices(ArrayRef<Value> sizes, Value item) {
 
 SmallVector<Value> RowTiles::getRowIndices(Value row) {
   SmallVector<Value> sizes, indices(schedule.rank, emitter.constant(0));
-  for (unsigned dim : schedule.tileDims)
+  for (unsigned dim : rowDims)
     sizes.push_back(space.sizes[dim]);
-  for (auto [dim, index] : llvm::zip(schedule.tileDims, getIndices(sizes, row)))
+  for (auto [dim, index] : llvm::zip(rowDims, getIndices(sizes, row)))
     indices[dim] = emitter.add(index, space.starts[dim]);
   return indices;
 }
@@ -244,27 +248,36 @@ LogicalResult RowTiles::emitAlone(SmallVector<Value> indices) {
 }
 
 LogicalResult RowTiles::emitBlock() {
-  OpBuilder &builder = emitter.builder;
   Value thread = getThreadNumber(emitter, out.threads);
-  Value row = getBlockNumber(emitter);
+  Value first = getBlockNumber(emitter);
+  Value step = blocks;
   lane = thread;
   if (rowThreads < out.threads) {
     Value size = emitter.constant(rowThreads);
-    row = emitter.add(
-        emitter.mul(row, emitter.constant(out.threads / rowThreads)),
-        emitter.floorDiv(thread, size));
+    Value together = emitter.constant(out.threads / rowThreads);
+    first = emitter.add(emitter.mul(first, together),
+                        emitter.floorDiv(thread, size));
+    step = emitter.mul(step, together);
     lane = emitter.rem(thread, size);
-    auto branch = scf::IfOp::create(builder, emitter.loc, lessThan(row, rows),
-                                    /*withElseRegion=*/false);
-    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
   }
-  SmallVector<Value> indices = getRowIndices(row);
+  // What all rows have in common is loaded once, before the loop.
+  scf::ForOp loop = emitter.makeLoop(first, rows, step);
+  SmallVector<Value> indices = getRowIndices(loop.getInductionVar());
+  // Not what is made of a statistic of everything, whose indices are constants.
+  if (llvm::any_of(statistics,
+                   [](const KernelReduction &part) { return part.dims == 0; }))
+    emitter.stayInside(loop.getBody());
   if (rowThreads == 1)
     return emitAlone(indices);
   for (const KernelReduction &reduction : statistics)
     if (failed(emitStatistic(reduction, indices)))
       return failure();
-  return emitItems(indices);
+  if (failed(emitItems(indices)))
+    return failure();
+  // The next row's statistics take the shared memory of this one's.
+  if (rowThreads > warpSize && !statistics.empty())
+    NVVM::Barrier0Op::create(emitter.builder, emitter.loc);
+  return success();
 }
 
 FailureOr<DeviceSchedule> cinch::emitRows(OpBuilder &builder, ModuleOp device,

@@ -91,6 +91,9 @@ public:
   std::pair<mlir::Value, mlir::Value> splitChannel(mlir::Value channel,
                                                    int64_t block);
 
+  /// From now on, nothing is placed outside `block` any more.
+  void stayInside(mlir::Block *block) { barriers.push_back(block); }
+
   mlir::scf::ForOp makeLoop(mlir::Value begin, mlir::Value end,
                             mlir::Value step, mlir::ValueRange init = {});
 

@@ -335,7 +335,6 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
 
   unsigned last = schedule.rank - 1;
   uint64_t outer = 0;
-  bool hasStatistics = false;
   for (KernelReduction &reduction : schedule.reductions) {
     bool isRoot = llvm::any_of(schedule.roots, [&](const KernelRoot &root) {
       return root.op == reduction.op;
@@ -351,8 +350,10 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     reduction.byColumns &= usesLast && exact == reduction.dims;
     outer |= reduction.dims;
     uint64_t all = (uint64_t(1) << schedule.rank) - 1;
-    if (!isRoot && reduction.dims != all)
-      hasStatistics = true;
+    if (!isRoot && reduction.dims != all) {
+      schedule.hasStatistics = true;
+      schedule.statisticDims |= reduction.dims;
+    }
     if (!usesLast)
       schedule.splitLast = false;
   }
@@ -361,7 +362,7 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     for (KernelReduction &reduction : schedule.reductions)
       if ((reduction.dims >> dim & 1) != (reduction.dims >> (dim + 1) & 1))
         schedule.merged[dim] = false;
-    bool isTile = !hasStatistics || (outer >> dim & 1);
+    bool isTile = !schedule.hasStatistics || (outer >> dim & 1);
     (isTile ? schedule.tileDims : schedule.innerDims).push_back(dim);
   }
   return schedule;

@@ -53,6 +53,10 @@ struct KernelSchedule {
   unsigned rank = 0;
   llvm::SmallVector<unsigned> tileDims, innerDims;
   bool splitLast = true;
+  /// Whether there are statistics: reductions that are no result and the same
+  /// for several elements; the dimensions that they depend on, as bits.
+  bool hasStatistics = false;
+  uint64_t statisticDims = 0;
   llvm::SmallVector<KernelReduction> reductions;
   /// `merged[d]`: d is walked together with d + 1, as one linear index.
   llvm::SmallVector<bool> merged;
