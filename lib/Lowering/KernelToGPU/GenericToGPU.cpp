@@ -13,12 +13,18 @@ void cinch::storeElements(ElementEmitter &emitter,
     emitter.store(element.value, element.argument, element.indices);
 }
 
-FailureOr<DeviceSchedule> cinch::emitGeneric(OpBuilder &builder,
-                                             ModuleOp device,
-                                             const DeviceBody &body) {
+FailureOr<DeviceSchedule>
+cinch::emitGeneric(OpBuilder &builder, ModuleOp device, const DeviceBody &body,
+                   const ContractionOptions &options) {
   FailureOr<KernelSchedule> schedule = KernelSchedule::compute(body.body);
   if (failed(schedule))
     return failure();
+  FailureOr<std::optional<DeviceSchedule>> contraction =
+      emitContraction(builder, device, body, *schedule, options);
+  if (failed(contraction))
+    return failure();
+  if (*contraction)
+    return **contraction;
   return isForRows(*schedule) ? emitRows(builder, device, body, *schedule)
                               : emitElements(builder, device, body, *schedule);
 }

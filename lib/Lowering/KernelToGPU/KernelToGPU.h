@@ -2,8 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOGPU_KERNELTOGPU_H
 #define CINCH_LIB_LOWERING_KERNELTOGPU_KERNELTOGPU_H
 
-#include "lib/Lowering/KernelToGPU/DeviceFunctions.h"
-#include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
+#include "lib/Lowering/KernelToGPU/ContractionToGPU.h"
 
 namespace cinch {
 
@@ -11,7 +10,8 @@ namespace cinch {
 /// `device`, the count of its tiles at the builder. Failure after a diagnostic.
 mlir::FailureOr<DeviceSchedule> emitGeneric(mlir::OpBuilder &builder,
                                             mlir::ModuleOp device,
-                                            const DeviceBody &body);
+                                            const DeviceBody &body,
+                                            const ContractionOptions &options);
 
 /// The same, with a thread for each element of the results or a few of them.
 mlir::FailureOr<DeviceSchedule> emitElements(mlir::OpBuilder &builder,

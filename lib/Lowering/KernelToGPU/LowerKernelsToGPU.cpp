@@ -147,7 +147,7 @@ FailureOr<DeviceSchedule> LowerKernelsToGPU::emitBody(OpBuilder &builder,
     return source.emitOpError("expected one block in a kernel body");
   if (kind == "loops")
     return emitOneThread(builder, device, body);
-  return emitGeneric(builder, device, body);
+  return emitGeneric(builder, device, body, {chip, allowTF32});
 }
 
 void LowerKernelsToGPU::addRecord(func::FuncOp body,

@@ -28,12 +28,23 @@ def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
     where all calls have aligned operands. Element by element, producers are inlined
     at their use; statistics of rows are computed by the threads of a warp or a block
     together; a row is read once if its length is static and at most 32 elements per
-    thread. Bodies of kind "loops" run on one thread. Refused, with a diagnostic: what
+    thread. Bodies of kind "loops" run on one thread.
+
+    One contraction (a matmul, a convolution as the product of its windows and its
+    filters) and what is computed element by element around it is a product of tiles
+    in shared memory, several stages ahead: by matrix instructions for f16, bf16, i8
+    (and f32, with `allow-tf32`), else by multiply-adds. With few rows or columns, the
+    depth is divided among the threads of a block. The record says the schedule, the
+    reason, and expressions for the matrix instructions and bytes of a launch.
+
+    Refused, with a diagnostic: what
     lower-kernels refuses, and math functions of f64, which would be calls.
   }];
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_80\"",
            "Architecture: sm_80, sm_86, sm_89, sm_90 or sm_120">,
+    Option<"allowTF32", "allow-tf32", "bool", /*default=*/"false",
+           "Multiply f32 as tf32 (10 bits of mantissa) on tensor cores">,
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

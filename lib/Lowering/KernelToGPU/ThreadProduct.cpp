@@ -1,0 +1,167 @@
+//===- ThreadProduct.cpp - products of tiles by multiply-adds of threads --===//
+//
+// The lanes of a warp are 4 rows of 8 columns. Of an operand with the depth
+// along the rows of its tile, a lane has every 4th row (8th column), and reads
+// 4 neighbours along the depth at once; of another one, groups of 4 rows
+// (columns), which it reads at once for every place along the depth. Either
+// way, the lanes that read together read different banks, or the same word.
+//
+//===----------------------------------------------------------------------===//
+#include "lib/Lowering/KernelToGPU/BlockProduct.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace cinch;
+
+static constexpr int64_t laneRows = 4, laneColumns = 8, group = 4;
+
+namespace {
+/// What a thread reads of one operand: `count` rows (columns) of its tile.
+class ThreadOperand {
+public:
+  /// `lanes`: of a warp along this side, `lane`: this one of them.
+  ThreadOperand(ElementEmitter &emitter, const TileCopy &copy, int64_t count,
+                int64_t lanes, Value first, Value lane);
+
+  /// The elements [number][depth] of a group of the depth.
+  SmallVector<SmallVector<Value>> read(Value base, int64_t part);
+  /// Where number `number` of this thread is among the rows of the warp,
+  /// without the part of the lane; it is in `laneOffset`.
+  int64_t getPlace(int64_t number) const {
+    return copy.depthIsInner ? number * lanes
+                             : number / group * group * lanes + number % group;
+  }
+  /// True if four neighbours of a thread are neighbours in the tile.
+  bool isGrouped() const { return !copy.depthIsInner; }
+  Value laneOffset;
+
+private:
+  ElementEmitter &emitter;
+  const TileCopy &copy;
+  int64_t count, lanes;
+  /// Of what this thread reads: one, or with the depth along the rows one by
+  /// the place of the row in a period and by the group of the depth.
+  SmallVector<Value> offsets;
+};
+
+class ThreadProduct : public BlockProduct {
+public:
+  ThreadProduct(ElementEmitter &emitter, const ContractionSchedule &schedule,
+                Type type, Value warpRow, Value warpColumn, Value lane)
+      : emitter(emitter), schedule(schedule), type(type),
+        rows(schedule.getWarpRows() / laneRows),
+        columns(schedule.getWarpColumns() / laneColumns),
+        firstColumn(emitter.mul(warpColumn,
+                                emitter.constant(schedule.getWarpColumns()))),
+        lhs(emitter, schedule.lhs, rows, laneRows,
+            emitter.mul(warpRow, emitter.constant(schedule.getWarpRows())),
+            emitter.floorDiv(lane, emitter.constant(laneColumns))),
+        rhs(emitter, schedule.rhs, columns, laneColumns, firstColumn,
+            emitter.rem(lane, emitter.constant(laneColumns))) {}
+
+  int64_t getCount() const override { return rows * columns; }
+  void accumulate(Value lhsBase, Value rhsBase,
+                  SmallVectorImpl<Value> &sums) override;
+  void store(ValueRange sums, Value base) override;
+
+private:
+  ElementEmitter &emitter;
+  const ContractionSchedule &schedule;
+  Type type;
+  int64_t rows, columns;
+  Value firstColumn;
+  ThreadOperand lhs, rhs;
+};
+} // namespace
+
+ThreadOperand::ThreadOperand(ElementEmitter &emitter, const TileCopy &copy,
+                             int64_t count, int64_t lanes, Value first,
+                             Value lane)
+    : emitter(emitter), copy(copy), count(count), lanes(lanes) {
+  if (!copy.depthIsInner) {
+    laneOffset = emitter.mul(lane, emitter.constant(group));
+    offsets.push_back(copy.tile.getElementOffset(
+        emitter, emitter.constant(0), emitter.add(first, laneOffset)));
+    return;
+  }
+  laneOffset = lane;
+  for (int64_t row = 0; row < SharedTile::period; row += lanes)
+    for (int64_t part = 0; part < copy.getDepth() / group; ++part)
+      offsets.push_back(copy.tile.getChunkOffset(
+          emitter, emitter.add(emitter.add(first, lane), emitter.constant(row)),
+          emitter.constant(part)));
+}
+
+SmallVector<SmallVector<Value>> ThreadOperand::read(Value base, int64_t part) {
+  SmallVector<SmallVector<Value>> elements(count);
+  int64_t rowBytes = copy.tile.getRowBytes();
+  if (copy.depthIsInner) {
+    for (int64_t number = 0; number < count; ++number) {
+      int64_t row = number * lanes, inPeriod = row % SharedTile::period;
+      Value offset =
+          offsets[inPeriod / lanes * (copy.getDepth() / group) + part];
+      Value from = movePointer(emitter, movePointer(emitter, base, offset),
+                               (row - inPeriod) * rowBytes);
+      elements[number] = loadTogether(emitter, copy.element, from, group);
+    }
+    return elements;
+  }
+  base = movePointer(emitter, base, offsets.front());
+  for (int64_t depth = part * group; depth < (part + 1) * group; ++depth)
+    for (int64_t number = 0; number < count; number += group) {
+      int64_t offset =
+          depth * rowBytes + number * lanes * copy.tile.elementBytes;
+      SmallVector<Value> values = loadTogether(
+          emitter, copy.element, movePointer(emitter, base, offset), group);
+      for (auto [i, value] : llvm::enumerate(values))
+        elements[number + i].push_back(value);
+    }
+  return elements;
+}
+
+void ThreadProduct::accumulate(Value lhsBase, Value rhsBase,
+                               SmallVectorImpl<Value> &sums) {
+  OpBuilder &builder = emitter.builder;
+  Location loc = emitter.loc;
+  auto multiplyAdd = [&](Value a, Value b, Value sum) -> Value {
+    if (type.isF32())
+      return LLVM::FMAOp::create(builder, loc, type, a, b, sum);
+    return arith::AddIOp::create(
+        builder, loc, arith::MulIOp::create(builder, loc, a, b), sum);
+  };
+  for (int64_t part = 0; part < schedule.depth / group; ++part) {
+    SmallVector<SmallVector<Value>> a = lhs.read(lhsBase, part),
+                                    b = rhs.read(rhsBase, part);
+    for (int64_t depth = 0; depth < group; ++depth)
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = 0; column < columns; ++column) {
+          Value &sum = sums[row * columns + column];
+          sum = multiplyAdd(a[row][depth], b[column][depth], sum);
+        }
+  }
+}
+
+void ThreadProduct::store(ValueRange sums, Value base) {
+  int64_t pitch = schedule.getSumPitch() * 4;
+  Value column = emitter.add(firstColumn, rhs.laneOffset);
+  base = movePointer(
+      emitter, base,
+      emitter.add(emitter.mul(lhs.laneOffset, emitter.constant(pitch)),
+                  emitter.mul(column, emitter.constant(4))));
+  int64_t together = rhs.isGrouped() ? group : 1;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; column += together)
+      storeTogether(
+          emitter, sums.slice(row * columns + column, together),
+          movePointer(emitter, base,
+                      lhs.getPlace(row) * pitch + rhs.getPlace(column) * 4));
+}
+
+std::unique_ptr<BlockProduct>
+BlockProduct::makeThreads(ElementEmitter &emitter,
+                          const ContractionSchedule &schedule, Type type,
+                          Value warpRow, Value warpColumn, Value lane) {
+  return std::make_unique<ThreadProduct>(emitter, schedule, type, warpRow,
+                                         warpColumn, lane);
+}
