@@ -15,7 +15,9 @@
 #include "lib/Lowering/KernelToGPU/BlockProduct.h"
 #include "lib/Lowering/KernelToGPU/ContractionEpilogue.h"
 #include "lib/Lowering/KernelToGPU/ContractionRecord.h"
+#include "lib/Lowering/KernelToGPU/KernelToGPU.h"
 #include "lib/Lowering/KernelToGPU/ThinContraction.h"
+#include "lib/Lowering/KernelToGPU/WindowSums.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -349,15 +351,20 @@ cinch::emitContraction(OpBuilder &builder, ModuleOp device,
       ContractionRoles::compute(kernel, body.alignments);
   if (!roles)
     return std::optional<DeviceSchedule>();
-  if (auto thin = ThinSchedule::choose(*roles, options.chip)) {
-    FailureOr<DeviceSchedule> out =
-        emitThinContraction(builder, device, body, kernel, *roles, *thin);
+  auto wrap = [](FailureOr<DeviceSchedule> out)
+      -> FailureOr<std::optional<DeviceSchedule>> {
     if (failed(out))
       return failure();
     return std::optional(*out);
-  }
+  };
+  if (auto windows = WindowSchedule::choose(*roles))
+    return wrap(
+        emitWindowSums(builder, device, body, kernel, *roles, *windows));
+  if (auto thin = ThinSchedule::choose(*roles, options.chip))
+    return wrap(
+        emitThinContraction(builder, device, body, kernel, *roles, *thin));
   if (!isWorthTiles(*roles))
-    return std::optional<DeviceSchedule>();
+    return wrap(emitElements(builder, device, body, kernel));
   ContractionSchedule schedule =
       ContractionSchedule::choose(*roles, options.chip, options.allowTF32);
   if (failed(emitDeviceFunctions(
