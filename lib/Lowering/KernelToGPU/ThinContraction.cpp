@@ -283,7 +283,7 @@ LogicalResult ThinTiles::emitEpilogue() {
   decodeRole(roles, thinRole, thin, sizes, emitter, place);
   decodeRole(roles, wideRole, wide, sizes, emitter, place);
   ContractionEpilogue epilogue(body, kernel, roles, emitter,
-                               /*mostTogether=*/1);
+                               /*most=*/1);
   return epilogue.emit(place, sum);
 }
 
