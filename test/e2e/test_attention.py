@@ -209,6 +209,32 @@ def test_rows_that_are_all_masked_are_nan(tmp_path):
     assert np.isfinite(got["y"][:, :, [0, 2]]).all()
 
 
+def test_softmax_of_16_bits(tmp_path):
+    """Logits and weights in f16 are one kernel too; the tolerance is that of their
+    10 bits."""
+    half, shape = TensorProto.FLOAT16, (2, HEADS, "n", DEPTH)
+    nodes = [TRANSPOSE_K, ("MatMul", ["q", "kt"], ["l"], {}), *END]
+    graph = helper.make_graph(
+        [helper.make_node(op, ins, outs, **attributes)
+         for op, ins, outs, attributes in nodes], "attention",
+        [helper.make_tensor_value_info(name, half, shape) for name in "qkv"],
+        [helper.make_tensor_value_info("y", half, shape)])
+    path, report = tmp_path / "model.onnx", tmp_path / "report.json"
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[
+        helper.make_opsetid("", 17)]), path)
+    binary = harness.compile_model(path, tmp_path / "model.so", f"--report={report}")
+    assert len(json.loads(report.read_text())["kernels"]) == 1
+    for length in (1, 70, 130):
+        inputs = {name: (np.random.default_rng(number).standard_normal(
+            (2, HEADS, length, DEPTH)) / 2).astype(np.float16)
+                  for number, name in enumerate("qkv")}
+        got, _ = harness.run_model(binary, inputs, tmp_path)
+        q, k, v = (inputs[name].astype(np.float64) for name in "qkv")
+        weights = np.exp(q @ k.swapaxes(2, 3))
+        want = weights @ v / weights.sum(axis=3, keepdims=True)
+        assert np.abs(got["y"] - want).max() <= 4e-3 * np.abs(want).max()
+
+
 def layer(path, added, width=48, heads=4):
     """y = `added` to an attention of projections of `x` with itself, projected."""
     rng = np.random.default_rng(3)

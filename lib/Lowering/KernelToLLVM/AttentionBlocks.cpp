@@ -152,6 +152,9 @@ LogicalResult AttentionEmitter::computeLogitsOfRows() {
               Value logit = emitter.element(plan.logits, indices);
               if (!logit)
                 return failure();
+              if (!logit.getType().isF32())
+                logit = arith::ExtFOp::create(builder, emitter.loc,
+                                              builder.getF32Type(), logit);
               emitter.store(logit, weights, place);
               Value old = load(next, localRow);
               emitter.store(

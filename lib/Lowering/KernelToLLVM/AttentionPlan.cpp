@@ -13,12 +13,20 @@ static constexpr int64_t maxBlockKeys = 128, fewRows = 8, manyRows = 64;
 /// Most heads whose access to keys and values is compared.
 static constexpr int64_t maxHeads = 256;
 
-/// exp(x - y) for the arguments `x` and `y` of the region of `op`.
+/// What `value` is widened from; else `value`.
+static Value skipWidening(Value value) {
+  auto extend = value.getDefiningOp<arith::ExtFOp>();
+  return extend ? extend.getIn() : value;
+}
+
+/// exp(x - y) for the arguments `x`, which may be widened, and `y` of the
+/// region of `op`.
 static bool isShiftedExp(Value value, linalg::GenericOp op) {
   auto exp = value.getDefiningOp<math::ExpOp>();
   auto shift =
       exp ? exp.getOperand().getDefiningOp<arith::SubFOp>() : arith::SubFOp();
-  return shift && shift.getLhs() == op.getBlock()->getArgument(0) &&
+  return shift &&
+         skipWidening(shift.getLhs()) == op.getBlock()->getArgument(0) &&
          shift.getRhs() == op.getBlock()->getArgument(1);
 }
 
@@ -48,7 +56,10 @@ static Value getLogits(Value value) {
   if (!quotient || quotient.getNumDpsInputs() != 3 ||
       quotient.getNumReductionLoops() != 0)
     return nullptr;
-  auto divide = getYielded(quotient).getDefiningOp<arith::DivFOp>();
+  Value weight = getYielded(quotient);
+  if (auto truncate = weight.getDefiningOp<arith::TruncFOp>())
+    weight = truncate.getIn();
+  auto divide = weight.getDefiningOp<arith::DivFOp>();
   if (!divide || !isShiftedExp(divide.getLhs(), quotient) ||
       divide.getRhs() != quotient.getBlock()->getArgument(2))
     return nullptr;
