@@ -28,6 +28,13 @@ mlir::FailureOr<DeviceSchedule> emitRows(mlir::OpBuilder &builder,
 /// Whether that is the way for `schedule`.
 bool isForRows(const KernelSchedule &schedule);
 
+/// The same for a body of kind "attention": an online softmax, a block for some
+/// queries of one batch entry and group of heads. `options`: for what does not
+/// fit into a block.
+mlir::FailureOr<DeviceSchedule>
+emitDeviceAttention(mlir::OpBuilder &builder, mlir::ModuleOp device,
+                    const DeviceBody &body, const ContractionOptions &options);
+
 /// The same for a body of kind "loops": one thread.
 mlir::FailureOr<DeviceSchedule> emitOneThread(mlir::OpBuilder &builder,
                                               mlir::ModuleOp device,

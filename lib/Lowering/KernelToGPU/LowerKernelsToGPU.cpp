@@ -39,27 +39,22 @@ using cinch::plan::Expr;
 /// Largest alignment that is of use, and that every buffer has, in bytes.
 static constexpr int64_t maxAlignment = 16;
 
-/// The bytes that every address of `value` and its size are multiples of;
-/// `slot`: its place. The size, because LLVM reads up to the next boundary
-/// where it joins loads.
+/// The bytes that every address of `value` is a multiple of; `slot`: its place.
 static int64_t getAlignment(Value value, exec::SlotAttr slot) {
-  auto type = cast<RankedTensorType>(value.getType());
-  Type element = type.getElementType();
-  int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
-  int64_t bytes = llvm::PowerOf2Ceil(llvm::divideCeil(bits, 8));
+  Type element = cast<RankedTensorType>(value.getType()).getElementType();
+  int64_t bytes = element.isIndex() ? 8
+                                    : llvm::PowerOf2Ceil(llvm::divideCeil(
+                                          element.getIntOrFloatBitWidth(), 8));
   std::optional<int64_t> offset;
   if (slot)
     if (auto expr = Expr::parse(std::string_view(slot.getOffset())))
       offset = expr->asConstant();
   if (!offset)
     return bytes;
-  int64_t size = bytes;
-  for (int64_t dim : type.getShape())
-    size *= ShapedType::isDynamic(dim) ? 1 : dim;
   int64_t alignment = maxAlignment;
-  while (alignment > bytes && (*offset % alignment || size % alignment))
+  while (*offset % alignment != 0)
     alignment /= 2;
-  return alignment;
+  return std::max(alignment, bytes);
 }
 
 /// The place that plan-memory gave `value`; null if it has none.
@@ -147,6 +142,8 @@ FailureOr<DeviceSchedule> LowerKernelsToGPU::emitBody(OpBuilder &builder,
     return source.emitOpError("expected one block in a kernel body");
   if (kind == "loops")
     return emitOneThread(builder, device, body);
+  if (kind == "attention")
+    return emitDeviceAttention(builder, device, body, {chip, allowTF32});
   return emitGeneric(builder, device, body, {chip, allowTF32});
 }
 

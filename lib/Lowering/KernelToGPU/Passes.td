@@ -39,6 +39,17 @@ def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
 
     Refused, with a diagnostic: what
     lower-kernels refuses, and math functions of f64, which would be calls.
+
+    An attention keeps scores, weights and sums in registers while a block walks the
+    keys (Dao, "FlashAttention-2", 2023, algorithm 1; unlike there, the rows of a block
+    are those of all heads that read the same keys and values). With few rows the warps
+    of a block have different keys. Products of f16 and bf16 are matrix instructions,
+    others multiply-adds in f32; the softmax is in f32. Heads that do not fit into
+    shared memory are computed element by element, and the reason says so. Its record
+    has `rows` of a block, `keys` of a step, the `matrix` instruction, and expressions
+    over the words of a launch: `matrix_count` and `load_bytes` (of queries, keys and
+    values); the same in `few` for launches with at most its `rows` of each group of
+    heads.
   }];
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_80\"",
