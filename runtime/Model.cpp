@@ -116,7 +116,8 @@ cinch_status_t cinch_model_t::checkDeviceCode() const {
     const cinch_device_function_v1 &function = module->device_functions[index];
     if (!function.name || !*function.name || function.words < 0 ||
         function.words > maxWords || function.threads < 1 ||
-        function.threads > maxThreads || function.shared_bytes < 0)
+        function.threads > maxThreads || function.shared_bytes < 0 ||
+        function.calls < 1 || function.calls > maxWords)
       return fail(CINCH_ERROR_FORMAT, "%s: bad device function %" PRId64,
                   path.c_str(), index);
   }

@@ -105,10 +105,12 @@ typedef struct cinch_host_v1 {
 /// A function of the device code. Its parameters are `words` words of eight
 /// bytes, as those of a kernel on the CPU; addresses are of the device. A block
 /// of it has `threads` threads (one dimension) and `shared_bytes` bytes of
-/// dynamic shared memory, and computes the tile of its number.
+/// dynamic shared memory, and computes the tile of its number. Where `calls` is
+/// more than 1, the words are those of so many calls of one kernel, and row y
+/// of the grid computes with those of number y.
 typedef struct cinch_device_function_v1 {
   const char *name;
-  int32_t words, threads, shared_bytes;
+  int32_t words, threads, shared_bytes, calls;
 } cinch_device_function_v1;
 
 /// The device code in one form. PTX: text that ends with a zero byte, for

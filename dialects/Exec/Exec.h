@@ -43,6 +43,14 @@ inline constexpr llvm::StringLiteral appendAttrName = "exec.append";
 inline constexpr llvm::StringLiteral deviceFunctionsAttrName =
     "exec.device_functions";
 
+/// On the first of several calls that are one launch, their number, and on all
+/// others of them (0).
+inline constexpr llvm::StringLiteral launchCallsAttrName = "exec.launch_calls";
+
+/// The device function for `calls` calls of the kernel `callee` in one launch.
+inline std::string getGroupName(llvm::StringRef callee, int64_t calls) {
+  return (callee + "_x" + llvm::Twine(calls)).str();
+}
 /// The kind of a kernel body; empty if it has none.
 llvm::StringRef getKernelKind(mlir::Operation *body);
 } // namespace cinch::exec

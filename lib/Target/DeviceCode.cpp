@@ -75,7 +75,8 @@ cinch::addDeviceCode(llvm::Module &code, mlir::ModuleOp module,
       functions.push_back(llvm::ConstantStruct::getAnon(
           {addText(function.getAs<mlir::StringAttr>("name").getValue(),
                    "cinch_device_name"),
-           number("words"), number("threads"), number("shared_bytes")}));
+           number("words"), number("threads"), number("shared_bytes"),
+           number("calls")}));
     }
   auto count = [&](llvm::ArrayRef<llvm::Constant *> rows) {
     return llvm::ConstantInt::get(i64, rows.size());

@@ -50,9 +50,9 @@ cinch_status_t DeviceSession::launch(int64_t kernel, int64_t function,
   void *extra[] = {reinterpret_cast<void *>(1), const_cast<int64_t *>(args),
                    reinterpret_cast<void *>(2), &bytes, nullptr};
   CINCH_RETURN_IF_ERROR(device->check(
-      driver.cuLaunchKernel(code->functions[function],
-                            static_cast<unsigned>(blocks), 1, 1, entry.threads,
-                            1, 1, entry.shared_bytes, stream, nullptr, extra),
+      driver.cuLaunchKernel(
+          code->functions[function], static_cast<unsigned>(blocks), entry.calls,
+          1, entry.threads, 1, 1, entry.shared_bytes, stream, nullptr, extra),
       what));
   return timer ? device->check(driver.cuEventRecord(timer->end, stream), what)
                : CINCH_OK;

@@ -41,6 +41,9 @@ private:
   llvm::LogicalResult lowerPart(llvm::ArrayRef<mlir::Operation *> ops);
   mlir::Value getGrain(exec::KernelOp kernel, mlir::LLVM::LLVMFuncOp callee,
                        mlir::Value count);
+  /// Stores the words of a call to `args`, from number `word` on.
+  void pushWords(exec::KernelOp kernel, mlir::LLVM::LLVMFuncOp callee,
+                 int64_t &word);
   llvm::LogicalResult lowerKernel(exec::KernelOp kernel);
   void lowerAssemble(exec::AssembleOp assemble);
   void lowerShape(exec::ShapeOp shape);

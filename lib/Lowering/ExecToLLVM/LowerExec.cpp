@@ -57,6 +57,12 @@ void EntryLowering::collectDeviceFunctions() {
     deviceFunctions[function.getAs<StringAttr>("name").getValue()] = number;
 }
 
+/// The number of calls that are launched with `kernel`; 0: it is with another.
+static int64_t getLaunchCalls(exec::KernelOp kernel) {
+  auto calls = kernel->getAttrOfType<IntegerAttr>(exec::launchCallsAttrName);
+  return calls ? calls.getInt() : 1;
+}
+
 /// One buffer, reused by every call, for the words of the largest kernel; the
 /// fault word, if a kernel may fail.
 void EntryLowering::createArgs() {
@@ -71,7 +77,7 @@ void EntryLowering::createArgs() {
     };
     llvm::for_each(kernel.getInputs(), add);
     llvm::for_each(kernel.getResults(), add);
-    words = std::max(words, count);
+    words = std::max(words, count * getLaunchCalls(kernel));
   });
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   args = LLVM::AllocaOp::create(builder, target.getLoc(), pointer,
@@ -180,18 +186,8 @@ void EntryLowering::mapScalars(ValueRange from, ValueRange to) {
       scalars.map(value, to[next++]);
 }
 
-LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
-  auto callee = symbols.lookup<LLVM::LLVMFuncOp>(kernel.getCallee());
-  auto tiles =
-      symbols.lookup<LLVM::LLVMFuncOp>((kernel.getCallee() + ".tiles").str());
-  auto number = kernel->getAttrOfType<IntegerAttr>("exec.number");
-  if (!callee || !tiles)
-    return kernel.emitOpError(
-        "lower-exec: expected a kernel that lower-kernels has lowered");
-  if (!number)
-    return kernel.emitOpError(
-        "lower-exec: expected exec.number, which describe-program writes");
-  int64_t word = 0;
+void EntryLowering::pushWords(exec::KernelOp kernel, LLVM::LLVMFuncOp callee,
+                              int64_t &word) {
   auto push = [&](Value value) {
     code.store(value, code.advance(args, code.constant(8 * word++)));
   };
@@ -224,12 +220,39 @@ LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
     llvm::append_range(faults,
                        kernel.getFaults().getAsValueRange<StringAttr>());
   }
+}
+
+LogicalResult EntryLowering::lowerKernel(exec::KernelOp kernel) {
+  auto callee = symbols.lookup<LLVM::LLVMFuncOp>(kernel.getCallee());
+  auto tiles =
+      symbols.lookup<LLVM::LLVMFuncOp>((kernel.getCallee() + ".tiles").str());
+  auto number = kernel->getAttrOfType<IntegerAttr>("exec.number");
+  if (!callee || !tiles)
+    return kernel.emitOpError(
+        "lower-exec: expected a kernel that lower-kernels has lowered");
+  if (!number)
+    return kernel.emitOpError(
+        "lower-exec: expected exec.number, which describe-program writes");
+  int64_t calls = getLaunchCalls(kernel), word = 0;
+  if (calls == 0)
+    return success();
+  pushWords(kernel, callee, word);
+  Operation *next = kernel;
+  for (int64_t call = 1; call < calls; ++call) {
+    do
+      next = next->getNextNode();
+    while (!isa<exec::KernelOp>(next));
+    collectSlots(*next);
+    pushWords(cast<exec::KernelOp>(next), callee, word);
+  }
   Value count =
       LLVM::CallOp::create(builder, kernel.getLoc(), tiles, ValueRange{args})
           .getResult();
   if (isDevice) {
-    code.launch(number.getInt(), deviceFunctions.lookup(kernel.getCallee()),
-                args, count);
+    std::string name = kernel.getCallee().str();
+    if (calls > 1)
+      name = exec::getGroupName(name, calls);
+    code.launch(number.getInt(), deviceFunctions.lookup(name), args, count);
     return success();
   }
   Value function = LLVM::AddressOfOp::create(builder, kernel.getLoc(), callee);

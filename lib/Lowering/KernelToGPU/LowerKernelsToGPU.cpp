@@ -8,6 +8,7 @@
 #include "lib/Lowering/KernelToGPU/Passes.h"
 
 #include "dialects/Exec/Exec.h"
+#include "lib/Lowering/KernelToGPU/GroupCalls.h"
 #include "lib/Lowering/KernelToGPU/KernelToGPU.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
@@ -26,6 +27,7 @@
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace cinch {
 #define GEN_PASS_DEF_LOWERKERNELSTOGPUPASS
@@ -39,22 +41,27 @@ using cinch::plan::Expr;
 /// Largest alignment that is of use, and that every buffer has, in bytes.
 static constexpr int64_t maxAlignment = 16;
 
-/// The bytes that every address of `value` is a multiple of; `slot`: its place.
+/// The bytes that every address of `value` and its size are multiples of;
+/// `slot`: its place. The size, because LLVM reads up to the next boundary
+/// where it joins loads.
 static int64_t getAlignment(Value value, exec::SlotAttr slot) {
-  Type element = cast<RankedTensorType>(value.getType()).getElementType();
-  int64_t bytes = element.isIndex() ? 8
-                                    : llvm::PowerOf2Ceil(llvm::divideCeil(
-                                          element.getIntOrFloatBitWidth(), 8));
+  auto type = cast<RankedTensorType>(value.getType());
+  Type element = type.getElementType();
+  int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+  int64_t bytes = llvm::PowerOf2Ceil(llvm::divideCeil(bits, 8));
   std::optional<int64_t> offset;
   if (slot)
     if (auto expr = Expr::parse(std::string_view(slot.getOffset())))
       offset = expr->asConstant();
   if (!offset)
     return bytes;
+  int64_t size = bytes;
+  for (int64_t dim : type.getShape())
+    size *= ShapedType::isDynamic(dim) ? 1 : dim;
   int64_t alignment = maxAlignment;
-  while (*offset % alignment != 0)
+  while (alignment > bytes && (*offset % alignment || size % alignment))
     alignment /= 2;
-  return std::max(alignment, bytes);
+  return alignment;
 }
 
 /// The place that plan-memory gave `value`; null if it has none.
@@ -112,6 +119,7 @@ private:
   FailureOr<DeviceSchedule> emitBody(OpBuilder &builder, ModuleOp device,
                                      const DeviceBody &body);
   void addRecord(func::FuncOp body, const DeviceSchedule &schedule);
+  void addGroups(ArrayRef<CallGroup> groups, ModuleOp device);
   void declare(func::FuncOp body, OpBuilder &builder);
   void finish(ArrayRef<func::FuncOp> bodies, ModuleOp host, ModuleOp device);
 
@@ -160,8 +168,37 @@ void LowerKernelsToGPU::addRecord(func::FuncOp body,
   fields.set("words", builder.getI64IntegerAttr(words));
   fields.set("threads", builder.getI64IntegerAttr(schedule.threads));
   fields.set("shared_bytes", builder.getI64IntegerAttr(schedule.sharedBytes));
+  fields.set("calls", builder.getI64IntegerAttr(1));
   fields.set("record", record.getDictionary(&getContext()));
   records.push_back(fields.getDictionary(&getContext()));
+}
+
+/// Adds the kernels of `groups` to `device`, lowered, and to the records.
+void LowerKernelsToGPU::addGroups(ArrayRef<CallGroup> groups, ModuleOp device) {
+  Builder builder(&getContext());
+  llvm::StringSet<> made;
+  for (const CallGroup &group : groups) {
+    exec::KernelOp first = group.front();
+    int64_t count = group.size();
+    for (exec::KernelOp call : group)
+      call->setAttr(exec::launchCallsAttrName,
+                    builder.getI64IntegerAttr(call == first ? count : 0));
+    std::string name = exec::getGroupName(first.getCallee(), count);
+    if (!made.insert(name).second)
+      continue;
+    auto one = device.lookupSymbol<LLVM::LLVMFuncOp>(first.getCallee());
+    makeGroupKernel(device, one, name, count);
+    for (Attribute record : llvm::to_vector(records)) {
+      NamedAttrList fields(cast<DictionaryAttr>(record));
+      if (cast<StringAttr>(fields.get("name")) != first.getCallee())
+        continue;
+      int64_t words = cast<IntegerAttr>(fields.get("words")).getInt();
+      fields.set("name", builder.getStringAttr(name));
+      fields.set("words", builder.getI64IntegerAttr(count * words));
+      fields.set("calls", builder.getI64IntegerAttr(count));
+      records.push_back(fields.getDictionary(&getContext()));
+    }
+  }
 }
 
 /// Declares `body` as a lowered kernel, which its calls refer to.
@@ -214,7 +251,7 @@ void LowerKernelsToGPU::finish(ArrayRef<func::FuncOp> bodies, ModuleOp host,
     op.remove();
     builder.insert(&op);
     auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
-    if (!function)
+    if (!function || !threads.contains(function.getName()))
       continue;
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                       builder.getUnitAttr());
@@ -268,5 +305,9 @@ void LowerKernelsToGPU::runOnOperation() {
     device.erase();
     return signalPassFailure();
   }
+  FailureOr<SmallVector<CallGroup>> groups = findCallGroups(module);
+  if (failed(groups))
+    return signalPassFailure();
+  addGroups(*groups, device);
   finish(bodies, host, device);
 }

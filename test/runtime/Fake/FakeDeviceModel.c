@@ -264,11 +264,12 @@ static const char ptx[] = ".version 8.0\n.target sm_80\n.address_size 64\n"
                                                                                      "st.global.f32 [%rd6], 0f3f800000;\n" TAIL;
 
 static const cinch_device_image_v1 images[] = {{0, 80, ptx, sizeof(ptx)}};
-static const cinch_device_function_v1 functions[] = {{"add", 4, 128, 0},
-                                                     {"bias", 4, 128, 0},
-                                                     {"check", 4, 128, 0},
-                                                     {"reverse", 2, 128, 65536},
-                                                     {"wild", 1, 128, 0}};
+static const cinch_device_function_v1 functions[] = {
+    {"add", 4, 128, 0, 1},
+    {"bias", 4, 128, 0, 1},
+    {"check", 4, 128, 0, 1},
+    {"reverse", 2, 128, 65536, 1},
+    {"wild", 1, 128, 0, 1}};
 
 static int32_t run(cinch_frame_v1 *frame) {
   const cinch_host_v1 *host = frame->host;
