@@ -89,8 +89,9 @@ typedef struct cinch_compile_options_t {
   /** null: "f32"; or "f16", "bf16": what f32 weights and values are stored in
    */
   const char *precision;
-  /** How many sets of random inputs a report compares the precision with f32
-   * on; 0: one; negative: none. */
+  /** How many sets of random inputs show which values f16 does not hold, and
+   * are what a report compares the precision with f32 on; 0: one; negative:
+   * none. */
   int32_t precision_samples;
 } cinch_compile_options_t;
 

@@ -2,6 +2,7 @@
 #include "lib/Pipeline/Compile.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Export/Export.h"
+#include "lib/Pipeline/Phases.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Register.h"
 #include "lib/Pipeline/Report.h"
@@ -180,26 +181,9 @@ Status Compilation::checkOptions() {
   return Status::Done;
 }
 
-/// The phases of a compilation to a shared library, with their shares of its
-/// time, measured on the models of test/models.
-static constexpr struct {
-  llvm::StringLiteral name;
-  double share;
-} phases[] = {{"import", 0.005},       {"simplify", 0.005},
-              {"plan memory", 0.01},   {"lower", 0.05},
-              {"read weights", 0.01},  {"optimize", 0.48},
-              {"generate code", 0.42}, {"write", 0.02}};
-
 void Compilation::enter(StringRef phase) {
-  if (!options.progress)
-    return;
-  double done = 0;
-  for (const auto &entry : phases) {
-    if (entry.name == phase)
-      return options.progress(phase, done);
-    done += entry.share;
-  }
-  llvm_unreachable("a phase that has no share");
+  if (options.progress)
+    options.progress(phase, getShareBefore(phase));
 }
 
 Status Compilation::loadText() {
@@ -251,26 +235,40 @@ Status Compilation::runPhase(AddPasses addPasses) {
   return runPasses(passes);
 }
 
-/// Changes the precision, and measures what that costs if there is a report.
+/// Changes the precision: the values of f32 on samples decide where f16 has the
+/// range, and a report says what it costs.
 Status Compilation::convertPrecision() {
-  bool compares = !options.report.empty() && options.precisionSamples > 0;
-  OwningOpRef<ModuleOp> exact;
-  if (compares)
-    exact = module->clone();
-  Status status = runPhase(addPrecisionPasses);
-  if (status != Status::Done || !compares)
-    return status;
-  llvm::Expected<PrecisionError> error = comparePrograms(
-      options.precision, *exact, *module, options.precisionSamples);
-  if (!error) {
-    diagnose(Severity::Remark, options.precision +
-                                   " is not compared with f32: " +
-                                   llvm::toString(error.takeError()));
-    return Status::Done;
+  bool observes = options.precision == "f16",
+       compares = !options.report.empty();
+  PrecisionSamples samples(options.precisionSamples, options.reportSizes);
+  auto skip = [&](StringRef what, llvm::Error error) {
+    diagnose(Severity::Warning, (options.precision + ": " + what + ": " +
+                                 llvm::toString(std::move(error)))
+                                    .str());
+  };
+  bool runs = options.precisionSamples > 0 && (observes || compares);
+  if (runs) {
+    enter("observe values");
+    llvm::Error error = samples.load(*module, observes);
+    if (!error && observes)
+      error = samples.observe(*module);
+    if (error) {
+      runs = false;
+      skip("no ranges of values are known, as the model cannot be run on "
+           "random inputs (--report-dim gives sizes)",
+           std::move(error));
+    }
   }
-  for (const OutputError &output : error->outputs)
-    diagnose(Severity::Remark, describe(*error, output));
-  precisionError = std::move(*error);
+  Status status = runPhase(addPrecisionPasses);
+  precisionError.emplace();
+  precisionError->precision = options.precision;
+  precisionError->kept = takeKeptValues(*module);
+  if (status != Status::Done || !runs || !compares)
+    return status;
+  if (llvm::Error error = samples.compare(*module, *precisionError))
+    skip("is not compared with f32", std::move(error));
+  for (const OutputError &output : precisionError->outputs)
+    diagnose(Severity::Remark, describe(*precisionError, output));
   return Status::Done;
 }
 

@@ -31,7 +31,8 @@ struct CompileOptions {
   std::vector<std::string> states;
   int64_t budgetBytes = 0;       ///< of arena and weights; 0: no budget
   std::string precision = "f32"; ///< or f16, bf16: of f32 values and weights
-  /// Sets of random inputs on which a report compares a precision with f32.
+  /// Sets of random inputs that show which values f16 does not hold, and on
+  /// which a report compares a precision with f32.
   int64_t precisionSamples = 1;
   Emit emit = Emit::So;
   bool embedsWeights = false; ///< in the output of So or Obj

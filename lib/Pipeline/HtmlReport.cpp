@@ -271,6 +271,12 @@ static void writePrecision(const PrecisionError &error, llvm::raw_ostream &os) {
        << llvm::format("<td class=\"num\">%.2e</td><td class=\"num\">%.2e</td>",
                        output.maxError, output.rmsError)
        << "</tr>\n";
+  os << "</tbody></table></div>\n<p>Values that stay in f32, and why:</p>\n"
+        "<div class=\"table\"><table id=\"kept\"><thead><tr><th>value</th><th>"
+        "reason</th></tr></thead><tbody>\n";
+  for (const KeptValue &value : error.kept)
+    os << "<tr><td>" << escape(value.name) << "</td><td>"
+       << escape(value.reason) << "</td></tr>\n";
   os << "</tbody></table></div>\n";
 }
 

@@ -20,6 +20,7 @@ public:
             llvm::alignAddr(storage.data(), llvm::Align(alignment)))) {}
   AlignedBytes(AlignedBytes &&) = default;
   char *begin() { return start; }
+  const char *begin() const { return start; }
 
   static constexpr size_t alignment = 64;
 

@@ -1,31 +1,15 @@
 //===- PrecisionError.cpp - what a precision costs in accuracy ------------===//
 #include "lib/Pipeline/PrecisionError.h"
-#include "lib/Pipeline/LoadedProgram.h"
-#include "lib/Pipeline/Pipelines.h"
-#include "runtime/RandomInput.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/Precision/Observers.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
-#include <map>
 
 using namespace mlir;
 using namespace cinch;
+using namespace cinch::precision;
 
 namespace {
-
-/// A tensor with its memory.
-struct OwnedTensor {
-  std::string name;
-  cinch_dtype_t dtype;
-  SmallVector<int64_t> shape;
-  int64_t count = 1;
-  std::optional<AlignedBytes> bytes;
-
-  llvm::Error allocate();
-  cinch_tensor_t getView() {
-    return {bytes->begin(), dtype, static_cast<int32_t>(shape.size()),
-            shape.data(), nullptr};
-  }
-};
 
 /// Sums over all samples of one output.
 struct Sums {
@@ -34,117 +18,8 @@ struct Sums {
 
 } // namespace
 
-/// Elements of one input or output, which random inputs should not exceed.
-static constexpr int64_t maxElements = int64_t(1) << 32;
-
-llvm::Error OwnedTensor::allocate() {
-  for (int64_t dim : shape)
-    if (llvm::MulOverflow(count, dim, count) || count > maxElements)
-      return llvm::createStringError("'" + name + "' would be too large");
-  bytes.emplace(count * cinch_dtype_bytes(dtype));
-  return llvm::Error::success();
-}
-
-static llvm::Error load(ModuleOp module, LoadedProgram &program) {
-  OwningOpRef<ModuleOp> copy = module.clone();
-  PassManager passes(module.getContext(), ModuleOp::getOperationName());
-  addExecPasses(passes, PipelineOptions());
-  addLoweringPasses(passes, PipelineOptions());
-  if (failed(passes.run(*copy)))
-    return llvm::createStringError("the program cannot be compiled");
-  return program.load(*copy);
-}
-
-/// The smallest sizes that are not 0, as cinch-run takes them.
-static llvm::Expected<std::map<std::string, int64_t>>
-getSizes(const cinch_model_t *model, int32_t count) {
-  std::map<std::string, int64_t> sizes;
-  for (int32_t index = 0; index < count; ++index) {
-    cinch_symbol_info_t symbol = {};
-    symbol.struct_size = sizeof(symbol);
-    if (llvm::Error error =
-            checkStatus(cinch_model_get_symbol(model, index, &symbol)))
-      return error;
-    int64_t &size = sizes[symbol.name];
-    size = std::max<int64_t>(symbol.min, 1);
-    if (symbol.max >= 0)
-      size = std::min(size, symbol.max);
-  }
-  return sizes;
-}
-
-static llvm::Expected<std::vector<OwnedTensor>>
-makeInputs(const cinch_model_t *model, const cinch_model_info_t &info,
-           uint64_t seed) {
-  auto sizes = getSizes(model, info.symbol_count);
-  if (!sizes)
-    return sizes.takeError();
-  std::vector<OwnedTensor> inputs;
-  for (int32_t index = 0; index < info.input_count; ++index) {
-    cinch_value_info_t value = {};
-    value.struct_size = sizeof(value);
-    if (llvm::Error error =
-            checkStatus(cinch_model_get_input(model, index, &value)))
-      return error;
-    OwnedTensor input;
-    input.name = value.name;
-    input.dtype = value.dtype;
-    for (const cinch_dim_t &dim : ArrayRef(value.dims, value.rank)) {
-      if (!dim.symbol && dim.min != dim.max)
-        return llvm::createStringError("no random input '" + input.name +
-                                       "': a dimension is " + dim.expression);
-      input.shape.push_back(dim.symbol ? (*sizes)[dim.symbol] : dim.min);
-    }
-    if (llvm::Error error = input.allocate())
-      return error;
-    fillRandom(input.dtype, reinterpret_cast<uint8_t *>(input.bytes->begin()),
-               input.count, seed, index);
-    inputs.push_back(std::move(input));
-  }
-  return inputs;
-}
-
-static llvm::Expected<std::vector<OwnedTensor>>
-run(const LoadedProgram &program, const cinch_model_info_t &info,
-    std::vector<OwnedTensor> &inputs) {
-  std::vector<cinch_tensor_t> given, results;
-  std::vector<cinch_shape_t> shapes;
-  for (OwnedTensor &input : inputs) {
-    given.push_back(input.getView());
-    shapes.push_back(
-        {static_cast<int32_t>(input.shape.size()), input.shape.data()});
-  }
-  std::vector<OwnedTensor> outputs;
-  for (int32_t index = 0; index < info.output_count; ++index) {
-    cinch_value_info_t value = {};
-    value.struct_size = sizeof(value);
-    if (llvm::Error error = checkStatus(
-            cinch_model_get_output(program.getModel(), index, &value)))
-      return error;
-    OwnedTensor output;
-    output.name = value.name;
-    output.dtype = value.dtype;
-    output.shape.resize(CINCH_MAX_RANK);
-    if (llvm::Error error = checkStatus(cinch_model_output_shape(
-            program.getModel(), shapes.data(), shapes.size(), index,
-            output.shape.data())))
-      return error;
-    output.shape.resize(value.rank);
-    if (llvm::Error error = output.allocate())
-      return error;
-    outputs.push_back(std::move(output));
-  }
-  for (OwnedTensor &output : outputs)
-    results.push_back(output.getView());
-  if (llvm::Error error = checkStatus(
-          cinch_session_run(program.getSession(), given.data(), given.size(),
-                            results.data(), results.size())))
-    return error;
-  return outputs;
-}
-
 /// Element `index` of a float tensor.
-static double getElement(OwnedTensor &tensor, int64_t index) {
+static double getElement(const SampleTensor &tensor, int64_t index) {
   const char *at =
       tensor.bytes->begin() + index * cinch_dtype_bytes(tensor.dtype);
   if (tensor.dtype == CINCH_DTYPE_F64)
@@ -158,11 +33,13 @@ static double getElement(OwnedTensor &tensor, int64_t index) {
   return llvm::APFloat(semantics, llvm::APInt(16, bits)).convertToDouble();
 }
 
-static void add(OwnedTensor &exact, OwnedTensor &rounded, Sums &sums) {
-  auto grow = [](double &largest, double value) {
-    if (!(value <= largest)) // a NaN stays
-      largest = value;
-  };
+static void grow(double &largest, double value) {
+  if (!(value <= largest)) // a NaN stays
+    largest = value;
+}
+
+static void add(const SampleTensor &exact, const SampleTensor &rounded,
+                Sums &sums) {
   for (int64_t index = 0; index < exact.count; ++index) {
     double a = getElement(exact, index);
     double difference = a - getElement(rounded, index);
@@ -187,44 +64,74 @@ std::string cinch::describe(const PrecisionError &error,
       .str();
 }
 
-llvm::Expected<PrecisionError> cinch::comparePrograms(StringRef precision,
-                                                      ModuleOp exact,
-                                                      ModuleOp rounded,
-                                                      int64_t samples) {
-  LoadedProgram exactProgram, roundedProgram;
-  if (llvm::Error error = load(exact, exactProgram))
-    return error;
-  if (llvm::Error error = load(rounded, roundedProgram))
-    return error;
-  cinch_model_info_t info = {};
-  info.struct_size = sizeof(info);
-  if (llvm::Error error =
-          checkStatus(cinch_model_get_info(exactProgram.getModel(), &info)))
-    return error;
-  std::vector<Sums> sums(info.output_count);
-  PrecisionError result{precision.str(), samples, {}};
-  for (int64_t seed = 0; seed < samples; ++seed) {
-    auto inputs = makeInputs(exactProgram.getModel(), info, seed);
+llvm::Error PrecisionSamples::load(ModuleOp module, bool observes) {
+  OwningOpRef<ModuleOp> copy = module.clone();
+  if (observes)
+    observed = addObservers(*copy);
+  return exact.load(*copy);
+}
+
+llvm::Error PrecisionSamples::observe(ModuleOp module) {
+  std::vector<double> magnitudes(observed.size());
+  for (int64_t seed = 0; seed < count; ++seed) {
+    auto inputs = exact.makeInputs(seed, sizes);
     if (!inputs)
       return inputs.takeError();
-    auto wanted = run(exactProgram, info, *inputs);
+    auto outputs = exact.run(*inputs);
+    if (!outputs)
+      return outputs.takeError();
+    auto seen = ArrayRef(*outputs).take_back(observed.size());
+    for (auto [magnitude, output] : llvm::zip(magnitudes, seen))
+      grow(magnitude, getElement(output, 0));
+  }
+  setMagnitudes(module, observed, magnitudes);
+  return llvm::Error::success();
+}
+
+llvm::Error PrecisionSamples::compare(ModuleOp module, PrecisionError &result) {
+  SampleProgram rounded;
+  if (llvm::Error error = rounded.load(module))
+    return error;
+  std::vector<Sums> sums;
+  for (int64_t seed = 0; seed < count; ++seed) {
+    auto inputs = exact.makeInputs(seed, sizes);
+    if (!inputs)
+      return inputs.takeError();
+    auto wanted = exact.run(*inputs);
     if (!wanted)
       return wanted.takeError();
-    auto got = run(roundedProgram, info, *inputs);
+    auto got = rounded.run(*inputs);
     if (!got)
       return got.takeError();
+    sums.resize(got->size()); // what is observed comes behind these outputs
+    for (auto [a, b, sum] : llvm::zip_first(*got, *wanted, sums))
+      if (isFloat(b.dtype))
+        add(b, a, sum);
     result.outputs.clear();
-    for (auto [a, b, sum] : llvm::zip(*wanted, *got, sums)) {
-      if (!isFloat(a.dtype))
-        continue;
-      add(a, b, sum);
+    for (auto [output, sum] : llvm::zip(*got, sums)) {
       auto divide = [](double error, double value) {
         return error == 0 ? 0 : error / value;
       };
-      result.outputs.push_back(
-          {a.name, divide(sum.maxDifference, sum.maxValue),
-           std::sqrt(divide(sum.differences, sum.values))});
+      if (isFloat(output.dtype))
+        result.outputs.push_back(
+            {output.name, divide(sum.maxDifference, sum.maxValue),
+             std::sqrt(divide(sum.differences, sum.values))});
     }
   }
-  return result;
+  result.samples = count;
+  return llvm::Error::success();
+}
+
+std::vector<KeptValue> cinch::takeKeptValues(ModuleOp module) {
+  std::vector<KeptValue> kept;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    function->removeAttr("graph.magnitudes");
+    auto reasons = dyn_cast_or_null<DictionaryAttr>(
+        function->removeAttr("graph.precision_kept"));
+    if (reasons)
+      for (NamedAttribute entry : reasons)
+        kept.push_back(
+            {entry.getName().str(), cast<StringAttr>(entry.getValue()).str()});
+  }
+  return kept;
 }

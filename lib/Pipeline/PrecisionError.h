@@ -2,10 +2,7 @@
 #ifndef CINCH_LIB_PIPELINE_PRECISIONERROR_H
 #define CINCH_LIB_PIPELINE_PRECISIONERROR_H
 
-#include "mlir/IR/BuiltinOps.h"
-#include "llvm/Support/Error.h"
-#include <string>
-#include <vector>
+#include "lib/Pipeline/SampleProgram.h"
 
 namespace cinch {
 
@@ -16,23 +13,47 @@ struct OutputError {
   double rmsError = 0; ///< root of the sums of (a - b)^2 over that of a^2
 };
 
-/// The errors of a program in another precision.
-struct PrecisionError {
-  std::string precision; ///< f16 or bf16
-  int64_t samples = 0;   ///< sets of random inputs
-  std::vector<OutputError> outputs;
+/// A value that stays in f32, and why.
+struct KeptValue {
+  std::string name, reason;
 };
 
-/// Compiles two programs on the graph level, of the same signature, for this
-/// machine, runs both on `samples` sets of random inputs (those of cinch-run
-/// with the seeds 0, 1, ...: smallest sizes, integers are 0 or 1), and compares
-/// the float outputs. An error if they cannot be compiled or run so.
-/// Leaves both as they are; takes as much memory and time as two compilations.
-/// `precision` is the name of that of `rounded`.
-llvm::Expected<PrecisionError> comparePrograms(llvm::StringRef precision,
-                                               mlir::ModuleOp exact,
-                                               mlir::ModuleOp rounded,
-                                               int64_t samples);
+/// What another precision changes and leaves.
+struct PrecisionError {
+  std::string precision; ///< f16 or bf16
+  int64_t samples = 0;   ///< sets of random inputs; 0: not compared
+  std::vector<OutputError> outputs;
+  std::vector<KeptValue> kept;
+};
+
+/// A program in f32 that is run on sets of random inputs, those of cinch-run
+/// with the seeds 0, 1, ..., to learn how large its values are and how far a
+/// precision is from it.
+class PrecisionSamples {
+public:
+  PrecisionSamples(int64_t count, SampleSizes sizes)
+      : count(count), sizes(std::move(sizes)) {}
+  /// Compiles `module`, which is on the graph level, for this machine; with
+  /// observers if `observes`. An error if it cannot be compiled.
+  llvm::Error load(mlir::ModuleOp module, bool observes);
+  /// Runs it, and writes the largest magnitude of every value into the entry of
+  /// `module` (`setMagnitudes`). An error if it cannot be run.
+  llvm::Error observe(mlir::ModuleOp module);
+  /// Compiles `rounded`, which has the same signature, runs both, and compares
+  /// the float outputs. An error if that is not possible.
+  llvm::Error compare(mlir::ModuleOp rounded, PrecisionError &result);
+
+private:
+  int64_t count;
+  SampleSizes sizes;
+  SampleProgram exact;
+  std::vector<std::string> observed; ///< names of values, whose magnitudes are
+                                     ///< the last outputs of `exact`
+};
+
+/// Removes from the entry of `module` what convert-precision read and wrote
+/// there; returns the values that it left in f32.
+std::vector<KeptValue> takeKeptValues(mlir::ModuleOp module);
 
 /// The error of one output in a sentence.
 std::string describe(const PrecisionError &error, const OutputError &output);

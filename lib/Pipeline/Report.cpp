@@ -113,6 +113,13 @@ static void writePrecision(OStream &json, const PrecisionError &error) {
         putError("rms_error", output.rmsError);
       });
   });
+  json.attributeArray("kept", [&] {
+    for (const KeptValue &value : error.kept)
+      json.object([&] {
+        putText(json, "name", value.name);
+        putText(json, "reason", value.reason);
+      });
+  });
 }
 
 static void writeKernel(OStream &json, const Report::Kernel &kernel) {
@@ -214,4 +221,7 @@ void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
   for (const OutputError &output : report.info.precision->outputs)
     os << "  " << output.name << ": "
        << llvm::format("%.2e, %.2e\n", output.maxError, output.rmsError);
+  os << "\nValues that stay in f32\n";
+  for (const KeptValue &value : report.info.precision->kept)
+    os << "  " << value.name << ": " << value.reason << "\n";
 }

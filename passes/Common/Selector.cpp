@@ -5,19 +5,38 @@
 using namespace mlir;
 using namespace cinch;
 
+/// Reads what is behind the `#`; returns what is wrong with it, if anything.
+std::string Selector::parseLayers(StringRef text, Term &term) {
+  auto [first, last] = text.split("..");
+  std::pair<int64_t, int64_t> range;
+  if (first.getAsInteger(10, range.first) ||
+      (text == first ? first : last).getAsInteger(10, range.second) ||
+      range.first < 0 || range.second < range.first)
+    return "expected #layer or #first..last";
+  term.layers = range;
+  return "";
+}
+
 llvm::Expected<Selector> Selector::parse(StringRef text) {
   Selector selector;
   SmallVector<StringRef> parts;
   text.split(parts, ';', /*MaxSplit=*/-1, /*KeepEmpty=*/!text.empty());
   for (StringRef part : parts) {
-    auto [kind, pattern] = part.split(':');
     Term term;
+    if (part.starts_with("#")) {
+      std::string problem = parseLayers(part.drop_front(), term);
+      if (!problem.empty())
+        return llvm::createStringError("'" + part + "': " + problem);
+      selector.terms.push_back(std::move(term));
+      continue;
+    }
+    auto [kind, pattern] = part.split(':');
     term.kind = kind.str();
     std::string problem;
     bool isKind =
         llvm::all_of(kind, [](char c) { return llvm::isAlnum(c) || c == '_'; });
     if (!isKind || (kind.empty() && pattern.empty()))
-      problem = "expected an operation, :regex, or both";
+      problem = "expected an operation, :regex, both, or #layer";
     if (!pattern.empty()) {
       term.name.emplace(pattern);
       (void)term.name->isValid(problem);
@@ -29,8 +48,23 @@ llvm::Expected<Selector> Selector::parse(StringRef text) {
   return selector;
 }
 
+void Selector::number(func::FuncOp function) {
+  layers.clear();
+  function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<graph::MatmulOp, graph::ConvOp, graph::ConvTransposeOp,
+            graph::EinsumOp>(op))
+      layers.try_emplace(op, layers.size());
+  });
+}
+
 bool Selector::matches(Operation *op) const {
   return terms.empty() || llvm::any_of(terms, [&](const Term &term) {
+           if (term.layers) {
+             auto layer = layers.find(op);
+             return layer != layers.end() &&
+                    layer->second >= term.layers->first &&
+                    layer->second <= term.layers->second;
+           }
            if (!term.kind.empty() && op->getName().stripDialect() != term.kind)
              return false;
            return !term.name ||

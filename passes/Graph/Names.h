@@ -9,6 +9,8 @@ namespace cinch::graph {
 
 /// Names the only result of `op`.
 void setName(mlir::Operation *op, const llvm::Twine &name);
+/// Names one result of its operation, if that has names.
+void setResultName(mlir::OpResult result, llvm::StringRef name);
 /// A graph.constant of `value` with a name.
 ConstantOp makeNamedConstant(mlir::OpBuilder &builder, mlir::Location loc,
                              const llvm::Twine &name, mlir::TypedAttr value);

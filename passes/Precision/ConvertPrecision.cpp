@@ -12,6 +12,7 @@
 #include "passes/Common/Selector.h"
 #include "passes/Graph/Names.h"
 #include "passes/Precision/CountBytes.h"
+#include "passes/Precision/KeptValues.h"
 #include "passes/Precision/Passes.h"
 #include "passes/Precision/RoundConstant.h"
 #include "passes/Precision/Rules.h"
@@ -34,7 +35,7 @@ namespace {
 
 struct Counts {
   int64_t converted = 0, clamped = 0, unselected = 0;
-  int64_t left[6] = {}; ///< by Reason
+  int64_t left[numReasons] = {}; ///< by Reason
 };
 
 /// Rewrites one function.
@@ -42,10 +43,11 @@ class Converter {
 public:
   Converter(func::FuncOp function, FloatType element, const Selector &selector)
       : function(function), element(element), selector(selector),
-        suffix(element.isF16() ? "/f16" : "/bf16") {}
+        suffix(element.isF16() ? "/f16" : "/bf16"), kept(function, element) {}
 
   llvm::Error run();
   const Counts &getCounts() const { return counts; }
+  const KeptValues &getKept() const { return kept; }
 
 private:
   bool isWide(Value value) const {
@@ -68,6 +70,8 @@ private:
   Value makeCast(Value value, FloatType type);
   std::string makeName(const Twine &name);
   void widen(Operation *op);
+  void leave(Operation *op, Reason reason);
+  bool readsKept(Operation *op);
   void narrow(Operation *op);
   void narrowInside(Operation *op);
   void convert(Operation *op);
@@ -76,6 +80,7 @@ private:
   FloatType element;
   const Selector &selector;
   std::string suffix;
+  KeptValues kept;
   llvm::StringSet<> names;
   /// Values in f32 that operations computed for readers in 16 bits.
   llvm::DenseSet<Value> rounded;
@@ -94,12 +99,9 @@ struct ConvertPrecision
 
 } // namespace
 
-static bool isEntryArgument(Value value) {
-  auto argument = dyn_cast<BlockArgument>(value);
-  return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp());
-}
-
 bool Converter::prefersNarrow(Value value) const {
+  if (kept.contains(value))
+    return false;
   if (isNarrow(value) || isEntryArgument(value) || rounded.contains(value))
     return true;
   auto cast = value.getDefiningOp<CastOp>();
@@ -115,8 +117,6 @@ bool Converter::hasVanishing(Operation *op) const {
 }
 
 bool Converter::staysWide(Operation *op) const {
-  if (feedsSoftmax(op))
-    return true;
   // What is updated decides, so that it can be updated in place.
   if (auto set = dyn_cast<StepSetOp>(op))
     return !prefersNarrow(set.getInto());
@@ -145,17 +145,6 @@ std::string Converter::makeName(const Twine &name) {
   for (unsigned count = 1; !names.insert(result).second; ++count)
     result = (name + "_" + Twine(count)).str();
   return result;
-}
-
-/// Names one result of its operation.
-static void setResultName(OpResult result, StringRef name) {
-  Operation *op = result.getOwner();
-  auto names = op->getAttrOfType<ArrayAttr>("names");
-  if (!names || names.size() != op->getNumResults())
-    return;
-  SmallVector<Attribute> changed(names.getValue());
-  changed[result.getResultNumber()] = StringAttr::get(op->getContext(), name);
-  op->setAttr("names", ArrayAttr::get(op->getContext(), changed));
 }
 
 /// A cast of `value` that is there, moved to where `value` is made; null if
@@ -260,6 +249,35 @@ void Converter::narrowInside(Operation *op) {
   ++counts.converted;
 }
 
+/// Gives `op` f32 operands and results.
+void Converter::leave(Operation *op, Reason reason) {
+  ++counts.left[static_cast<int>(reason)];
+  for (Value result : op->getResults())
+    if (isWide(result))
+      kept.note(result, reason);
+  widen(op);
+}
+
+/// Whether an operand that would be rounded is out of range. Constants that
+/// element-wise operations read are clamped.
+bool Converter::readsKept(Operation *op) {
+  return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+    Value value = operand.get();
+    if (!isWide(value) || !isConverted(op, operand.getOperandNumber()))
+      return false;
+    TypedAttr constant = getConstantValue(value);
+    if (!constant)
+      return kept.contains(value);
+    if (getRule(op).treatment != Treatment::Narrow)
+      return false;
+    llvm::Expected<bool> isOut = kept.isOutOfRange(constant);
+    if (isOut)
+      return *isOut;
+    error = llvm::joinErrors(std::move(error), isOut.takeError());
+    return false;
+  });
+}
+
 void Converter::convert(Operation *op) {
   auto isF32 = [&](Value value) { return isWide(value); };
   bool concerns = llvm::any_of(op->getResults(), isF32) ||
@@ -276,7 +294,11 @@ void Converter::convert(Operation *op) {
     ++counts.unselected;
     return widen(op);
   }
+  if (llvm::any_of(op->getResults(),
+                   [&](Value result) { return kept.contains(result); }))
+    return leave(op, Reason::OutOfRange);
   Rule rule = getRule(op);
+  bool keepsOperand = readsKept(op);
   bool isMixed = false, hasNarrow = false;
   for (OpOperand &operand : op->getOpOperands())
     if ((isWide(operand.get()) || isNarrow(operand.get())) &&
@@ -285,23 +307,21 @@ void Converter::convert(Operation *op) {
       (prefersNarrow(operand.get()) ? hasNarrow : isMixed) = true;
   switch (rule.treatment) {
   case Treatment::Narrow:
-    return narrow(op);
+    return keepsOperand ? narrowInside(op) : narrow(op);
   case Treatment::InnerWide:
     return narrowInside(op);
   case Treatment::Wide:
-    ++counts.left[static_cast<int>(rule.reason)];
-    return widen(op);
+    return leave(op, rule.reason);
   case Treatment::Follow:
     break;
   }
-  if (staysWide(op)) {
-    ++counts.left[static_cast<int>(Reason::Range)];
-    return widen(op);
-  }
+  if (feedsSoftmax(op) || staysWide(op))
+    return leave(op, Reason::Range);
   bool isTest = llvm::none_of(op->getResults(), isF32);
   if (isTest && !hasNarrow)
     return widen(op);
-  if ((isMixed && (isComputed(op) || isTest)) || hasVanishing(op))
+  if ((isMixed && (isComputed(op) || isTest)) || hasVanishing(op) ||
+      keepsOperand)
     return isTest ? widen(op) : narrowInside(op);
   narrow(op);
 }
@@ -342,6 +362,7 @@ void ConvertPrecision::runOnOperation() {
         << llvm::toString(selector.takeError());
     return signalPassFailure();
   }
+  selector->number(function);
   FloatType element = type == Type16::f16
                           ? FloatType(Float16Type::get(&getContext()))
                           : FloatType(BFloat16Type::get(&getContext()));
@@ -352,18 +373,21 @@ void ConvertPrecision::runOnOperation() {
         << llvm::toString(std::move(error));
     return signalPassFailure();
   }
+  const KeptValues &kept = converter.getKept();
+  if (!kept.getOutOfRange().empty())
+    function.emitRemark("convert-precision: ") << kept.describe();
   if (!report)
     return;
+  function->setAttr("graph.precision_kept", kept.getReasons());
   Bytes after = countBytes(function);
   const Counts &counts = converter.getCounts();
-  auto left = [&](Reason reason) {
-    return counts.left[static_cast<int>(reason)];
-  };
+  auto left = [&](Reason why) { return counts.left[static_cast<int>(why)]; };
   function->setAttr(
       "graph.convert_precision_report",
       getNumbersAttr(&getContext(), {{"clamped", counts.clamped},
                                      {"converted", counts.converted},
                                      {"counts", left(Reason::Counts)},
+                                     {"out_of_range", left(Reason::OutOfRange)},
                                      {"quantized", left(Reason::Quantized)},
                                      {"range", left(Reason::Range)},
                                      {"recurrent", left(Reason::Recurrent)},

@@ -31,12 +31,18 @@ def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
       would become 0. Element-wise operations that only a softmax reads are f32.
     - everything else: 16-bit where an operand is.
 
+    With f16, a value whose largest magnitude by `graph.magnitudes` of the function
+    ({name = 64-bit float}; `cinch-compile` writes it, as samples show it) is above
+    65504/4, or below 2^-14 and not 0, is f32, and so is the operation that computes it;
+    what reads it computes in f32 and rounds its result. So does a product that reads a
+    constant whose largest magnitude is above 65504 or below 2^-14.
+
     Left in f32: arguments and results of the function and of control flow (a cast at
     the edge), quantize, dequantize and the products of dequantized values, lstm, gru
     and rnn, the concatenation of an argument that is a result (a state) and products
     that read it, and what `select` leaves out. Integers and other float types stay.
 
-    A constant of f32 that is read as 16 bits is rounded to nearest even; finite
+    Any other constant of f32 that is read as 16 bits is rounded to nearest even; finite
     elements beyond the range become the largest finite value of their sign. Large
     ones go to a temporary file, one at a time. Values keep their names; casts are
     `v/f16`, `v/bf16` and `v/f32`, and a result of the function stays `v`. Applying the
@@ -44,9 +50,11 @@ def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
 
     Counts, in the attribute `graph.convert_precision_report` of the function when
     `report` is set: converted (operations), clamped (constant elements), left in f32 by
-    reason: counts, quantized, range, recurrent, state, unselected (operations);
+    reason: counts, out_of_range, quantized, range, recurrent, state, unselected
+    (operations);
     weight_bytes_before and _after, value_bytes_before and _after (of results of
-    operations but casts of floats; an unknown dimension counts 64).
+    operations but casts of floats; an unknown dimension counts 64). The attribute
+    `graph.precision_kept` has the reason for every value that was left in f32, by name.
     Source: Micikevicius et al., "Mixed Precision Training", 2018, section 3; the rules
     per operator are ours.
   }];
@@ -56,7 +64,7 @@ def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
              clEnumValN(::cinch::precision::Type16::f16, "f16", "11 bits, up to 65504"),
              clEnumValN(::cinch::precision::Type16::bf16, "bf16", "8 bits, the range of f32"))}]>,
     Option<"select", "select", "std::string", /*default=*/"\"\"",
-           "Operations to convert: kind, kind:regex or :regex, separated by `;`; empty: all">,
+           "Operations to convert: kind, kind:regex, :regex, #layer or #first..last (products in program order, from 0), separated by `;`; empty: all">,
     Option<"report", "report", "bool", /*default=*/"false", "Write the counts to the function">,
   ];
   let dependentDialects = ["::cinch::graph::GraphDialect"];

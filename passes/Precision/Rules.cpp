@@ -87,6 +87,11 @@ bool precision::isComputed(Operation *op) {
   return op->hasTrait<Elementwise>() && !isa<SelectOp>(op);
 }
 
+bool precision::isEntryArgument(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp());
+}
+
 bool precision::isFloatCast(Operation *op) {
   return isa<CastOp>(op) && isFloat(op->getOperand(0)) &&
          isFloat(op->getResult(0));

@@ -15,7 +15,16 @@ enum class Treatment {
 };
 
 /// Why an operation stays as it is.
-enum class Reason { None, Counts, Quantized, Range, Recurrent, State };
+enum class Reason {
+  None,
+  Counts,
+  OutOfRange,
+  Quantized,
+  Range,
+  Recurrent,
+  State
+};
+constexpr int numReasons = 7;
 
 struct Rule {
   Treatment treatment = Treatment::Follow;
@@ -32,6 +41,9 @@ bool isConverted(mlir::Operation *op, unsigned index);
 /// Whether `op` computes elements, so that operands of two types are computed
 /// in f32; others only move them.
 bool isComputed(mlir::Operation *op);
+
+/// Whether `value` is an argument of a function.
+bool isEntryArgument(mlir::Value value);
 
 /// Whether `op` is a cast between floats.
 bool isFloatCast(mlir::Operation *op);

@@ -80,8 +80,8 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         new rows. Default: all that the compiler finds.
     precision: "f32", or "f16" or "bf16" to store f32 weights and values in 16
         bits; sums are computed in f32, inputs and outputs keep their types.
-    precision_samples: sets of random inputs on which a report compares the
-        outputs with those of f32; 0: none.
+    precision_samples: sets of random inputs that show which values f16 does not
+        hold, and on which a report compares the outputs with those of f32; 0: none.
     progress: called with the phase that begins and the share of the time that
         is over, 0 to 1. What it raises is raised when the compilation ends.
 

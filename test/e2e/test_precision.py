@@ -2,8 +2,8 @@
 
 A value in f16 has 11 bits, so a rounding changes it by at most 2^-11 = 5e-4 of
 itself; networks add up some tens of them. The bound is 1e-2 of the largest
-output (measured: at most 2e-3, but see EXCEPTIONS), and 8 times that for bf16,
-which has 8 bits.
+output, and 8 times that for bf16, which has 8 bits. The weights of the light
+models are of one value, so that sums grow up to 1e31: f16 has no such numbers.
 """
 import json
 import os
@@ -18,6 +18,8 @@ import workloads
 
 BOUNDS = {"f16": 1e-2, "bf16": 8e-2}
 MODELS = ["gen_gpt2_op17", "gen_llama_kv_op17", "gen_qdq_cnn", "gen_resnet18_op13",
+          "light_bvlc_alexnet", "light_inception_v1", "light_resnet50",
+          "light_squeezenet", "light_vgg19", "light_zfnet512",
           "magika", "minilm_l3", "ppocr_cls", "romanizer_enc",
           "silero_vad_op18_ifless", "tiny_lm"]
 
@@ -46,6 +48,21 @@ def test_models(name, precision, tmp_path):
     got, _ = harness.run_model(rounded, inputs, tmp_path)
     assert {k: v.dtype for k, v in got.items()} == {k: v.dtype for k, v in want.items()}
     assert harness.relative_error(got, want) <= BOUNDS[precision]
+
+
+def test_detector(tmp_path):
+    """Its logits reach 140, so a rounding of 2e-3 of that moves the sigmoid of the
+    few pixels at the edges of letters by up to 7e-2, in ONNX Runtime with rounded
+    weights alone by 2e-2: the bound is that of the root mean square."""
+    path = harness.model_path("ppocr_det")
+    inputs = {"x": make_inputs("ppocr_det", path)["x"][:, :, :320, :320]}
+    exact, rounded = compile_both(path, tmp_path, "f16")
+    want = next(iter(harness.run_model(exact, inputs, tmp_path)[0].values()))
+    got = next(iter(harness.run_model(rounded, inputs, tmp_path)[0].values()))
+    assert want.max() > 0.99  # letters are found
+    error = np.abs(got - want)
+    assert np.sqrt((error ** 2).sum() / (want ** 2).sum()) <= 1e-2
+    assert error.max() <= 0.1 and (error > 1e-2).mean() <= 1e-2
 
 
 @pytest.mark.parametrize("name", ["gen_gpt2_op17", "gen_resnet18_op13"])
@@ -90,7 +107,55 @@ def test_report_has_the_error(tmp_path):
     harness.compile_model(harness.model_path("minilm_l3"), tmp_path / "n.so",
                           "--precision=bf16", f"--report={report}",
                           "--precision-samples=0")
-    assert "precision" not in json.loads(report.read_text())
+    assert json.loads(report.read_text())["precision"]["outputs"] == []
+
+
+def write_growing_model(path):
+    """An input times 300, three times: 2.7e7 leaves f16, the result does not."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]),
+             helper.make_node("MatMul", ["a", "w"], ["b"]),
+             helper.make_node("MatMul", ["b", "w"], ["c"]),
+             helper.make_node("MatMul", ["c", "small"], ["y"])]
+    tensors = [helper.make_tensor(name, TensorProto.FLOAT, [4, 4],
+                                  scale * np.eye(4, dtype=np.float32).ravel())
+               for name, scale in (("w", 300), ("small", 1e-4))]
+    graph = helper.make_graph(nodes, "grows", [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])], [
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])], tensors)
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[
+        helper.make_opsetid("", 17)]), path)
+
+
+def test_values_out_of_range_stay_f32(tmp_path):
+    path, report = tmp_path / "model.onnx", tmp_path / "report.json"
+    write_growing_model(path)
+    done = harness.run("cinch-compile", path, "-o", tmp_path / "m.so", "--precision=f16",
+                       f"--report={report}", "--report-dim=n=64")
+    harness.check(done, "cinch-compile")
+    assert "kept in f32: 2 out of range; the largest magnitude of 'c' is" in done.output
+    data = json.loads(report.read_text())
+    assert [value["name"] for value in data["precision"]["kept"]] == ["b", "c"]
+    assert all("out of range" in value["reason"] for value in data["precision"]["kept"])
+    inputs = {"x": np.full((3, 4), 0.7, np.float32)}
+    got, _ = harness.run_model(tmp_path / "m.so", inputs, tmp_path)
+    want = {"y": inputs["x"] * np.float32(300.0 ** 3 * 1e-4)}
+    assert harness.relative_error(got, want) <= 2e-3  # of x, a, and the last weight: 5e-4 each
+    # Without samples nothing is known: infinities.
+    binary = harness.compile_model(path, tmp_path / "n.so", "--precision=f16",
+                                   "--precision-samples=0")
+    got, _ = harness.run_model(binary, inputs, tmp_path)
+    assert not np.isfinite(got["y"]).any()
+
+
+def test_model_that_runs_on_no_random_inputs(tmp_path):
+    """A frame of one sample is less than its padding by reflection copies."""
+    path = harness.model_path("silero_vad_op18_ifless")
+    said = "f16: no ranges of values are known, as the model cannot be run"
+    for sizes, is_told in (["--report-dim=sequence=576"], False), ([], True):
+        done = harness.run("cinch-compile", path, "-o", tmp_path / "m.so",
+                           "--precision=f16", *sizes)
+        harness.check(done, "cinch-compile")
+        assert (said in done.output) == is_told
 
 
 def test_wrong_usage(tmp_path):

@@ -66,8 +66,9 @@ static cl::opt<std::string> precision(
 static cl::opt<unsigned> precisionSamples(
     "precision-samples", cl::init(1), cl::value_desc("n"),
     cl::desc(
-        "With --precision and --report: sets of random inputs on which the "
-        "outputs are compared with those of f32 (default: 1)"),
+        "With --precision: sets of random inputs that show which values f16 "
+        "does not hold, and on which a report compares the outputs with those "
+        "of f32 (default: 1; 0: none)"),
     cl::cat(category));
 static cl::opt<std::string> pipeline(
     "pipeline", cl::init("default"), cl::value_desc("name|passes"),

@@ -1,6 +1,7 @@
 // RUN: cinch-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(convert-precision{report},verify-names))' | FileCheck %s
 // RUN: cinch-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(convert-precision{type=bf16}))' | FileCheck %s --check-prefix=BF16
 // RUN: cinch-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(convert-precision{select="matmul;:^kept"}))' | FileCheck %s --check-prefix=SELECT
+// RUN: cinch-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(convert-precision{select="#1..2;#4"}))' | FileCheck %s --check-prefix=LAYER
 // Applied to its own output it changes nothing.
 // RUN: cinch-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(convert-precision))' > %t.once
 // RUN: cinch-opt %t.once -split-input-file -pass-pipeline='builtin.module(func.func(convert-precision))' | diff %t.once -
@@ -144,4 +145,76 @@ func.func @leaves_states(%past: tensor<?x4xf32> {graph.name = "past", graph.dims
   %present = graph.concat %past, %k along 0 {names = ["present"]} : tensor<?x4xf32>, tensor<1x4xf32> -> tensor<?x4xf32>
   %y = graph.matmul %x by %present transposed {names = ["y"]} : tensor<1x4xf32> by tensor<?x4xf32> -> tensor<1x?xf32>
   return %present, %y : tensor<?x4xf32>, tensor<1x?xf32>
+}
+
+// -----
+
+// What the samples showed decides: a large value stays f32, what reads it is
+// computed in f32, and rounded again where it is in range. Nothing is lost of
+// zeros and of values without elements.
+// CHECK-LABEL: func.func @keeps_values_out_of_range
+// CHECK-SAME: converted = 4
+// CHECK-SAME: out_of_range = 3
+// CHECK-SAME: graph.precision_kept = {big = "out of range: largest magnitude 2.00e+04", small = "out of range: largest magnitude 1.00e-05", wide = "out of range: largest magnitude 2.00e+04"}
+// BF16-LABEL: func.func @keeps_values_out_of_range
+// BF16: names = ["big"]} : {{.*}} -> tensor<2x2xbf16>
+// BF16: names = ["small"]} : {{.*}} -> tensor<2x2xbf16>
+func.func @keeps_values_out_of_range(%x: tensor<2x2xf32> {graph.name = "x"}) -> tensor<2x2xf32>
+    attributes {graph.magnitudes = {big = 2.0e+4, wide = 2.0e+4, small = 1.0e-5, y = 1.6e+4, zero = 0.0, empty = -1.0e+30, x = 1.0}} {
+  // CHECK: graph.matmul %arg0 by %arg0 {names = ["big"]} : {{.*}} -> tensor<2x2xf32>
+  // CHECK: graph.relu {{.*}}names = ["wide"]} : tensor<2x2xf32> -> tensor<2x2xf32>
+  // CHECK: graph.matmul {{.*}}names = ["y"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  // CHECK: graph.cast {{.*}}names = ["y/f16"]
+  // CHECK: graph.matmul {{.*}}names = ["zero"]} : {{.*}} -> tensor<2x2xf16>
+  // CHECK: graph.matmul {{.*}}names = ["empty"]} : {{.*}} -> tensor<2x2xf16>
+  // CHECK: graph.mul {{.*}}names = ["small"]} : {{.*}} -> tensor<2x2xf32>
+  // CHECK: graph.matmul {{.*}}names = ["z"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %c = graph.constant dense<0.5> : tensor<f32> {names = ["c"]}
+  %big = graph.matmul %x by %x {names = ["big"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %wide = graph.relu %big {names = ["wide"]} : tensor<2x2xf32> -> tensor<2x2xf32>
+  %y = graph.matmul %wide by %x {names = ["y"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %zero = graph.matmul %y by %x {names = ["zero"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %empty = graph.matmul %zero by %x {names = ["empty"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %small = graph.mul %empty, %c {names = ["small"]} : tensor<2x2xf32>, tensor<f32> -> tensor<2x2xf32>
+  %z = graph.matmul %small by %x {names = ["z"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  return %z : tensor<2x2xf32>
+}
+
+// -----
+
+// A weight beyond the range, or all of which is below it, is read in f32.
+// CHECK-LABEL: func.func @keeps_weights_out_of_range
+func.func @keeps_weights_out_of_range(%x: tensor<2x2xf32> {graph.name = "x"}) -> tensor<2x2xf32> {
+  // CHECK: graph.constant dense<[{{.*}}]> : tensor<2x2xf32> {names = ["large"]}
+  // CHECK: graph.constant dense<9.99999974E-6> : tensor<2x2xf32> {names = ["tiny"]}
+  // CHECK: graph.constant dense<[{{.*}}]> : tensor<2x2xf16> {names = ["fits"]}
+  // CHECK: graph.matmul {{.*}}names = ["a"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  // CHECK: graph.matmul {{.*}}names = ["b"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  // CHECK: graph.matmul {{.*}}names = ["y/f16"]} : tensor<2x2xf16> by tensor<2x2xf16> -> tensor<2x2xf16>
+  %large = graph.constant dense<[[1.0, -7.0e4], [2.0, 3.0]]> : tensor<2x2xf32> {names = ["large"]}
+  %tiny = graph.constant dense<1.0e-5> : tensor<2x2xf32> {names = ["tiny"]}
+  %fits = graph.constant dense<[[6.5e4, 1.0e-5], [0.0, 3.0]]> : tensor<2x2xf32> {names = ["fits"]}
+  %a = graph.matmul %x by %large {names = ["a"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %b = graph.matmul %a by %tiny {names = ["b"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %y = graph.matmul %b by %fits {names = ["y"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  return %y : tensor<2x2xf32>
+}
+
+// -----
+
+// LAYER-LABEL: func.func @numbers_products
+func.func @numbers_products(%x: tensor<2x2xf32> {graph.name = "x"}) -> tensor<2x2xf32> {
+  // LAYER: names = ["l0"]} : {{.*}} -> tensor<2x2xf32>
+  // LAYER: graph.relu {{.*}} -> tensor<2x2xf32>
+  // LAYER: names = ["l1"]} : {{.*}} -> tensor<2x2xf16>
+  // LAYER: names = ["l2"]} : {{.*}} -> tensor<2x2xf16>
+  // LAYER: names = ["l3"]} : {{.*}} -> tensor<2x2xf32>
+  // LAYER: names = ["l4/f16"]} : {{.*}} -> tensor<2x2xf16>
+  %a = graph.matmul %x by %x {names = ["l0"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %r = graph.relu %a {names = ["r"]} : tensor<2x2xf32> -> tensor<2x2xf32>
+  %b = graph.matmul %r by %x {names = ["l1"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %c = graph.matmul %b by %x {names = ["l2"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %d = graph.matmul %c by %x {names = ["l3"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  %e = graph.matmul %d by %x {names = ["l4"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
+  return %e : tensor<2x2xf32>
 }

@@ -1,0 +1,15 @@
+//===- Phases.h - how far a compilation is --------------------------------===//
+#ifndef CINCH_LIB_PIPELINE_PHASES_H
+#define CINCH_LIB_PIPELINE_PHASES_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace cinch {
+
+/// The share of the time of a compilation that is over when `phase` begins,
+/// from 0 to 1, as it is for most models.
+double getShareBefore(llvm::StringRef phase);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_PIPELINE_PHASES_H
