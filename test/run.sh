@@ -3,8 +3,19 @@
 # The last line is `N passed, N failed[, N skipped]`; the exit status is 0 if
 # nothing failed.
 #
+#   test/run.sh --all    also what takes long: the largest networks on the emulated
+#                        GPU (CINCH_TEST_ALL=1)
+#
 # CINCH_TIDY_SECONDS: the time clang-tidy may take (default 900).
 set -euo pipefail
+case ${1:-} in
+--all) export CINCH_TEST_ALL=1 ;;
+"") ;;
+*)
+  echo "run.sh: unknown option '$1': there is --all" >&2
+  exit 2
+  ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 results=build/test-results

@@ -130,11 +130,11 @@ void GroupFinder::visit(Operation &op) {
 
 FailureOr<SmallVector<CallGroup>> cinch::findCallGroups(ModuleOp module) {
   auto slots = module->getAttrOfType<ArrayAttr>("exec.slots");
+  if (!slots) // without places nothing is known
+    return SmallVector<CallGroup>();
   FailureOr<func::FuncOp> entry = memory::getEntry(module);
   if (failed(entry))
     return failure();
-  if (!slots) // without places nothing is known
-    return SmallVector<CallGroup>();
   FailureOr<memory::Program> program = memory::Program::analyze(*entry);
   if (failed(program))
     return failure();
