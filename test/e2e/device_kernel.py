@@ -117,14 +117,18 @@ class DeviceKernel:
                                  "floordiv": lambda a, b: a // b}, self.words)
 
     def assemble(self, architecture):
-        """Registers and bytes of spills by ptxas; None if there is no ptxas."""
-        if not os.path.exists(PTXAS):
-            return None
-        done = subprocess.run([PTXAS, "-v", f"-arch={architecture}", self.ptx_path,
-                               "-o", os.devnull], capture_output=True, text=True,
-                              check=True)
-        return (int(re.search(r"Used (\d+) registers", done.stderr)[1]),
-                int(re.search(r"(\d+) bytes spill stores", done.stderr)[1]))
+        return assemble(self.ptx_path, architecture)
+
+
+def assemble(path, architecture):
+    """What ptxas says of the PTX in a file: the most registers that a kernel has, and
+    bytes of spills of all; None if there is no ptxas."""
+    if not os.path.exists(PTXAS):
+        return None
+    done = subprocess.run([PTXAS, "-v", f"-arch={architecture}", path, "-o",
+                           os.devnull], capture_output=True, text=True, check=True)
+    return (max(map(int, re.findall(r"Used (\d+) registers", done.stderr)), default=0),
+            sum(map(int, re.findall(r"(\d+) bytes spill stores", done.stderr))))
 
 
 def mutants(ptx):
