@@ -39,6 +39,21 @@ def test_agrees_with_the_cpu(workload, size, binaries, tmp_path):
         stats["weights_bytes"])
 
 
+# Of a text detector, whose logits magnify any rounding: docs/precision.md.
+F16_CASES = [case for case in CASES if case.id != "ppocr_det"]
+
+
+@pytest.mark.parametrize("workload, size", F16_CASES)
+def test_f16_is_near_f32(workload, size, binaries, tmp_path):
+    """Products of f16 on tensor cores, against f32 on the CPU."""
+    skip_if_large(workload.model)
+    inputs = workloads.feed(workload, harness.load_model(workload.model), size)
+    want, _ = harness.run_model(binaries.get(workload.model), inputs, tmp_path)
+    binary = binaries.get(workload.model, *GPU, "--precision=f16")
+    got, _ = harness.run_model(binary, inputs, tmp_path, "--device=emulated")
+    assert harness.relative_error(got, want) <= 1e-2
+
+
 @pytest.mark.parametrize("name", ["minilm_l3", "gen_llama_kv_op17@decode",
                                   "silero_vad_op18_ifless"])
 def test_arena_is_that_of_the_plan(name, binaries, tmp_path):
