@@ -90,7 +90,7 @@ class Device:
         text = re.search(r'assembly = "((?:[^"\\]|\\.)*)"', done.output)[1]
         self.ptx = re.sub(r"\\([0-9A-F]{2})", lambda m: chr(int(m[1], 16)),
                           text).rstrip("\0")
-        self.records = dict(re.findall(r'\{name = "(\w+)", (.*?)words =',
+        self.records = dict(re.findall(r'\bname = "(\w+)", (record = .*?)words =',
                                        done.output))
         (self.kernel,) = self.records
 
