@@ -71,3 +71,7 @@ Value cinch::getBlockNumber(ElementEmitter &emitter) {
 Value cinch::getThreadNumber(ElementEmitter &emitter, int64_t threads) {
   return readRegister<NVVM::ThreadIdXOp>(emitter, threads);
 }
+
+Value cinch::getLaneNumber(ElementEmitter &emitter) {
+  return readRegister<NVVM::LaneIdOp>(emitter, 32);
+}

@@ -52,6 +52,8 @@ private:
 /// Number of this block and of this thread in it, an index.
 mlir::Value getBlockNumber(ElementEmitter &emitter);
 mlir::Value getThreadNumber(ElementEmitter &emitter, int64_t threads);
+/// Number of this thread in its warp, an index.
+mlir::Value getLaneNumber(ElementEmitter &emitter);
 
 /// Emits both functions of `body`. `makeTiles(emitter)` gives an object with
 /// `makeSpace()`, the number of blocks (null after an error), and

@@ -258,7 +258,9 @@ LogicalResult RowTiles::emitBlock() {
     first = emitter.add(emitter.mul(first, together),
                         emitter.floorDiv(thread, size));
     step = emitter.mul(step, together);
-    lane = emitter.rem(thread, size);
+    // The register, as LLVM cannot join accesses at remainders.
+    lane = rowThreads == warpSize ? getLaneNumber(emitter)
+                                  : emitter.rem(thread, size);
   }
   // What all rows have in common is loaded once, before the loop.
   scf::ForOp loop = emitter.makeLoop(first, rows, step);
