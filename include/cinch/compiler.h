@@ -47,6 +47,7 @@ typedef enum cinch_emit_t {
   CINCH_EMIT_EXEC = 3, /**< the program with its memory plan, as MLIR */
   CINCH_EMIT_MLIR = 4, /**< the imported graph, as MLIR */
   CINCH_EMIT_ONNX = 5, /**< the simplified graph, as ONNX */
+  CINCH_EMIT_PTX = 6,  /**< the code for the GPU, as PTX */
 } cinch_emit_t;
 
 /** Bounds of one symbolic dimension; `min` == `max` pins it, `max` < 0 leaves

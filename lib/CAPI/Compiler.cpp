@@ -19,6 +19,17 @@ const char *cinch_compiler_version(void) {
 static constexpr size_t firstOptionsBytes =
     offsetof(cinch_compile_options_t, embed_weights);
 
+template <Emit emit, cinch_emit_t value>
+static constexpr bool isSame =
+    static_cast<int>(emit) == static_cast<int>(value);
+static_assert(isSame<Emit::So, CINCH_EMIT_SO> &&
+              isSame<Emit::Obj, CINCH_EMIT_OBJ> &&
+              isSame<Emit::Llvm, CINCH_EMIT_LLVM> &&
+              isSame<Emit::Exec, CINCH_EMIT_EXEC> &&
+              isSame<Emit::Mlir, CINCH_EMIT_MLIR> &&
+              isSame<Emit::Onnx, CINCH_EMIT_ONNX> &&
+              isSame<Emit::Ptx, CINCH_EMIT_PTX>);
+
 /// Checks what C callers can get wrong; returns what is wrong, or "".
 static std::string check(const char *input, const char *output,
                          const cinch_compile_options_t &options) {
@@ -31,7 +42,7 @@ static std::string check(const char *input, const char *output,
     return "cinch_compile: options.dims is null";
   if (options.memory_budget_bytes < 0)
     return "cinch_compile: expected memory_budget_bytes >= 0";
-  if (options.emit < CINCH_EMIT_SO || options.emit > CINCH_EMIT_ONNX)
+  if (options.emit < CINCH_EMIT_SO || options.emit > CINCH_EMIT_PTX)
     return "cinch_compile: unknown value of options.emit";
   for (size_t i = 0; i < options.dim_count; ++i) {
     const cinch_dim_bound_t &dim = options.dims[i];

@@ -166,8 +166,8 @@ Status Compilation::checkOptions() {
     return fail("weights can be embedded in a shared library or an object only",
                 Status::WrongUsage);
   if (options.output.empty()) {
-    static constexpr StringRef extensions[] = {".so",   ".o",    ".ll",  ".ptx",
-                                               ".mlir", ".mlir", ".onnx"};
+    static constexpr StringRef extensions[] = {".so",   ".o",    ".ll", ".mlir",
+                                               ".mlir", ".onnx", ".ptx"};
     options.output =
         (path::stem(options.input) + extensions[static_cast<int>(options.emit)])
             .str();

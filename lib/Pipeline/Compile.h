@@ -9,8 +9,8 @@
 
 namespace cinch {
 
-/// What `compile` writes.
-enum class Emit { So, Obj, Llvm, Ptx, Exec, Mlir, Onnx };
+/// What `compile` writes. The numbers are those of cinch_emit_t.
+enum class Emit { So, Obj, Llvm, Exec, Mlir, Onnx, Ptx };
 
 /// The exit status of every tool.
 enum class Status { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };

@@ -109,9 +109,10 @@ def test_options_are_used(model, tmp_path):
 
 @pytest.mark.parametrize("emit, start", [
     ("obj", b"\x7fELF"), ("llvm", b"; ModuleID"), ("exec", b"#map"),
-    ("mlir", b"module"), ("onnx", b"\x08")])
+    ("mlir", b"module"), ("onnx", b"\x08"), ("ptx", b"//\n// Generated")])
 def test_emit(emit, start, model, tmp_path):
-    cinch.compile(model, tmp_path / "out", emit=emit)
+    target = "cuda:sm_80" if emit == "ptx" else "cpu"
+    cinch.compile(model, tmp_path / "out", emit=emit, target=target)
     assert (tmp_path / "out").read_bytes().startswith(start)
 
 

@@ -112,7 +112,7 @@ static void testBadOptions(void) {
   REFUSE(options.report = "report.pdf", USAGE, "report.pdf");
   REFUSE(options.dim_count = 1, USAGE, "dims is null");
   REFUSE(options.memory_budget_bytes = -1, USAGE, "memory_budget_bytes >= 0");
-  REFUSE(options.emit = (cinch_emit_t)6, USAGE, "options.emit");
+  REFUSE(options.emit = (cinch_emit_t)99, USAGE, "options.emit");
   REFUSE((options.emit = CINCH_EMIT_LLVM, options.embed_weights = 1), USAGE,
          "embedded");
   REFUSE(options.state_count = 1, USAGE, "states is null");
