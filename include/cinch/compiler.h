@@ -48,6 +48,8 @@ typedef enum cinch_emit_t {
   CINCH_EMIT_MLIR = 4, /**< the imported graph, as MLIR */
   CINCH_EMIT_ONNX = 5, /**< the simplified graph, as ONNX */
   CINCH_EMIT_PTX = 6,  /**< the code for the GPU, as PTX */
+  /** the code for the GPU as machine code; needs NVIDIA's ptxas */
+  CINCH_EMIT_CUBIN = 7,
 } cinch_emit_t;
 
 /** Bounds of one symbolic dimension; `min` == `max` pins it, `max` < 0 leaves

@@ -28,7 +28,8 @@ static_assert(isSame<Emit::So, CINCH_EMIT_SO> &&
               isSame<Emit::Exec, CINCH_EMIT_EXEC> &&
               isSame<Emit::Mlir, CINCH_EMIT_MLIR> &&
               isSame<Emit::Onnx, CINCH_EMIT_ONNX> &&
-              isSame<Emit::Ptx, CINCH_EMIT_PTX>);
+              isSame<Emit::Ptx, CINCH_EMIT_PTX> &&
+              isSame<Emit::Cubin, CINCH_EMIT_CUBIN>);
 
 /// Checks what C callers can get wrong; returns what is wrong, or "".
 static std::string check(const char *input, const char *output,
@@ -42,7 +43,7 @@ static std::string check(const char *input, const char *output,
     return "cinch_compile: options.dims is null";
   if (options.memory_budget_bytes < 0)
     return "cinch_compile: expected memory_budget_bytes >= 0";
-  if (options.emit < CINCH_EMIT_SO || options.emit > CINCH_EMIT_PTX)
+  if (options.emit < CINCH_EMIT_SO || options.emit > CINCH_EMIT_CUBIN)
     return "cinch_compile: unknown value of options.emit";
   for (size_t i = 0; i < options.dim_count; ++i) {
     const cinch_dim_bound_t &dim = options.dims[i];

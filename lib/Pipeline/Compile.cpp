@@ -2,6 +2,9 @@
 #include "lib/Pipeline/Compile.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Export/Export.h"
+#include "lib/Pipeline/CheckOptions.h"
+#include "lib/Pipeline/DeviceReport.h"
+#include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/Phases.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Register.h"
@@ -10,10 +13,10 @@
 #include "lib/Target/Binary.h"
 #include "lib/Target/DeviceCode.h"
 #include "lib/Target/Machine.h"
+#include "lib/Target/Ptxas.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include <mutex>
@@ -44,7 +47,6 @@ private:
   Status fail(llvm::Error error) {
     return fail(llvm::toString(std::move(error)));
   }
-  Status checkOptions();
   Status load();
   Status loadText();
   using AddPasses = void (*)(OpPassManager &, const PipelineOptions &);
@@ -52,10 +54,17 @@ private:
   Status runPasses(PassManager &passes);
   Status convertPrecision();
   Status transform();
-  Status writeText(llvm::function_ref<void(llvm::raw_ostream &)> print);
+  Status writeFile(StringRef file,
+                   llvm::function_ref<void(llvm::raw_ostream &)> print);
+  Status writeText(llvm::function_ref<void(llvm::raw_ostream &)> print) {
+    return writeFile(options.output, print);
+  }
   Status writeCompiled(const Machine &machine);
   void enter(StringRef phase);
-  Status writeReport(const Machine *machine);
+  Status assemble();
+  Status tellFallbacks();
+  llvm::Expected<Report> makeReport(const Machine &machine);
+  Status writeReports(const Machine &machine);
   Status finish() {
     if (llvm::Error error = files.commit())
       return fail(std::move(error));
@@ -69,6 +78,7 @@ private:
   OutputFiles files;
   std::vector<PassRecord> records;
   std::optional<PrecisionError> precisionError;
+  std::optional<Cubin> cubin;
   bool hasUnsupported = false;
 };
 
@@ -82,103 +92,14 @@ DialectRegistry Compilation::makeRegistry() {
   return registry;
 }
 
-/// Where a diagnostic points: file and line, or the names of the values.
-static std::string describe(Location loc) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  loc->walk([&](Location part) {
-    if (auto file = dyn_cast<FileLineColLoc>(part))
-      os << file.getFilename().getValue() << ":" << file.getLine() << ":"
-         << file.getColumn() << ": ";
-    else if (auto name = dyn_cast<NameLoc>(part))
-      os << "'" << name.getName().getValue() << "': ";
-    else
-      return WalkResult::advance();
-    return WalkResult::interrupt();
-  });
-  return text;
-}
-
 void Compilation::handle(Diagnostic &diagnostic) {
-  auto tell = [&](Diagnostic &part) {
-    Severity severity = Severity::Error;
-    if (part.getSeverity() == DiagnosticSeverity::Warning)
-      severity = Severity::Warning;
-    else if (part.getSeverity() == DiagnosticSeverity::Remark)
-      severity = Severity::Remark;
-    else if (part.getSeverity() == DiagnosticSeverity::Note)
-      severity = Severity::Note;
-    std::string text = part.str();
-    diagnose(severity, describe(part.getLocation()) + text);
-  };
   hasUnsupported |= isUnsupported(diagnostic);
-  tell(diagnostic);
-  for (Diagnostic &note : diagnostic.getNotes())
-    tell(note);
+  tell(diagnostic, diagnose);
 }
 
 Status Compilation::fail(const llvm::Twine &message, Status status) {
   diagnose(Severity::Error, message.str());
   return status;
-}
-
-Status Compilation::checkOptions() {
-  if (options.target != "cpu" && !isDeviceTarget(options.target))
-    return fail("unknown target '" + options.target +
-                    "'; there are: cpu, cuda:sm_80, cuda:sm_86, cuda:sm_89, "
-                    "cuda:sm_90 and cuda:sm_120",
-                Status::WrongUsage);
-  bool isReference = options.pipeline == "reference";
-  if (isReference && options.target != "cpu")
-    return fail("the reference pipeline is for the CPU", Status::WrongUsage);
-  if (options.emit == Emit::Ptx && options.target == "cpu")
-    return fail("there is PTX for a target such as cuda:sm_80 only",
-                Status::WrongUsage);
-  std::optional<Precision> precision = parsePrecision(options.precision);
-  if (!precision)
-    return fail("unknown precision '" + options.precision +
-                    "'; there are: f32, f16, bf16",
-                Status::WrongUsage);
-  if (*precision != Precision::F32 &&
-      ((options.pipeline != "default" && !isReference) ||
-       options.emit == Emit::Mlir))
-    return fail("a precision is for the default and the reference pipeline, "
-                "and not for the imported graph",
-                Status::WrongUsage);
-  StringRef extension = path::extension(options.input);
-  if (extension != ".onnx" && extension != ".mlir" && extension != ".mlirbc")
-    return fail("expected a .onnx, .mlir or .mlirbc file, but got '" +
-                    options.input + "'",
-                Status::WrongUsage);
-  StringRef report = path::extension(options.report);
-  if (!options.report.empty() && report != ".txt" && report != ".json" &&
-      report != ".html")
-    return fail("expected a .txt, .json or .html report, but got '" +
-                    options.report + "'",
-                Status::WrongUsage);
-  llvm::StringSet<> names;
-  for (const DimBound &bound : options.dims)
-    if (!names.insert(bound.name).second)
-      return fail("dimension '" + bound.name + "' is given twice",
-                  Status::WrongUsage);
-  if (options.embedsWeights && options.emit != Emit::So &&
-      options.emit != Emit::Obj)
-    return fail("weights can be embedded in a shared library or an object only",
-                Status::WrongUsage);
-  if (options.output.empty()) {
-    static constexpr StringRef extensions[] = {".so",   ".o",    ".ll", ".mlir",
-                                               ".mlir", ".onnx", ".ptx"};
-    options.output =
-        (path::stem(options.input) + extensions[static_cast<int>(options.emit)])
-            .str();
-    if (options.output == path::filename(options.input))
-      return fail("the output would replace the input; name another with -o",
-                  Status::WrongUsage);
-  }
-  for (const std::string &file : {options.output, options.report})
-    if (llvm::Error error = checkPlace(file)) // before the long work
-      return fail(std::move(error));
-  return Status::Done;
 }
 
 void Compilation::enter(StringRef phase) {
@@ -231,6 +152,7 @@ Status Compilation::runPhase(AddPasses addPasses) {
   pipeline.reportsCounts = !options.report.empty();
   pipeline.chip = getChip(options.target).str();
   pipeline.precision = *parsePrecision(options.precision);
+  pipeline.allowsTF32 = options.allowsTF32;
   addPasses(passes, pipeline);
   return runPasses(passes);
 }
@@ -300,38 +222,88 @@ Status Compilation::transform() {
 }
 
 Status
-Compilation::writeText(llvm::function_ref<void(llvm::raw_ostream &)> print) {
-  llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &os) {
+Compilation::writeFile(StringRef file,
+                       llvm::function_ref<void(llvm::raw_ostream &)> print) {
+  llvm::Error error = files.write(file, [&](llvm::raw_ostream &os) {
     print(os);
     return llvm::Error::success();
   });
   return error ? fail(std::move(error)) : Status::Done;
 }
 
-Status Compilation::writeReport(const Machine *machine) {
-  if (options.report.empty())
+/// Makes a cubin if one is asked for, or if reports can tell more with one.
+Status Compilation::assemble() {
+  StringRef ptx = getPtx(*module);
+  bool isNeeded = options.emit == Emit::Cubin || options.embedsCubin;
+  bool isUseful = !options.report.empty() || !options.kernelReport.empty();
+  if (ptx.empty() || !(isNeeded || isUseful))
     return Status::Done;
+  std::string ptxas = findPtxas();
+  if (ptxas.empty() && isNeeded)
+    return fail("found no ptxas, which makes the cubin; install NVIDIA's CUDA "
+                "toolkit or the PyPI package nvidia-cuda-nvcc, or set "
+                "CINCH_PTXAS to a ptxas");
+  if (ptxas.empty())
+    return Status::Done;
+  llvm::Expected<Cubin> result =
+      assemblePtx(ptxas, ptx, getChip(options.target), options.output, files);
+  if (result) {
+    cubin = std::move(*result);
+    return Status::Done;
+  }
+  if (isNeeded)
+    return fail(result.takeError());
+  diagnose(Severity::Remark,
+           "registers are not reported: " + llvm::toString(result.takeError()));
+  return Status::Done;
+}
+
+/// Tells which kernels the GPU has no schedule for.
+Status Compilation::tellFallbacks() {
+  std::string text = describeFallbacks(
+      *module, options.failsOnFallback ? SIZE_MAX : size_t(3));
+  if (text.empty())
+    return Status::Done;
+  if (options.failsOnFallback)
+    return fail(text, Status::Unsupported);
+  diagnose(Severity::Remark, text);
+  return Status::Done;
+}
+
+llvm::Expected<Report> Compilation::makeReport(const Machine &machine) {
   ReportInfo info;
   info.model = path::stem(options.input).str();
-  info.cpu = machine ? machine->cpu : options.cpu;
+  info.cpu = machine.cpu;
+  info.chip = getChip(options.target).str();
   info.pipeline = options.pipeline;
   info.sizes = options.reportSizes;
   info.passes = records;
   info.precision = precisionError;
-  llvm::Expected<Report> report = Report::collect(*module, std::move(info));
+  if (cubin)
+    info.resources = cubin->functions;
+  return Report::collect(*module, std::move(info));
+}
+
+Status Compilation::writeReports(const Machine &machine) {
+  if (options.report.empty() && options.kernelReport.empty())
+    return Status::Done;
+  llvm::Expected<Report> report = makeReport(machine);
   if (!report)
     return fail(report.takeError());
-  StringRef extension = path::extension(options.report);
-  llvm::Error error = files.write(options.report, [&](llvm::raw_ostream &os) {
-    if (extension == ".json")
-      writeJsonReport(*report, os);
-    else if (extension == ".html")
-      writeHtmlReport(*report, os);
-    else
-      writeTextReport(*report, os);
-    return llvm::Error::success();
-  });
-  return error ? fail(std::move(error)) : Status::Done;
+  auto write = [&](const std::string &file, auto print) {
+    return writeFile(file, [&](llvm::raw_ostream &os) {
+      print(*report, path::extension(file), os);
+    });
+  };
+  Status status = options.report.empty() ? Status::Done
+                                         : write(options.report, writeReport);
+  if (status != Status::Done || options.kernelReport.empty())
+    return status;
+  if (options.kernelReport != "-")
+    return write(options.kernelReport, writeKernelReport);
+  writeKernelReport(*report, ".txt", llvm::outs());
+  llvm::outs().flush();
+  return Status::Done;
 }
 
 Status Compilation::writeCompiled(const Machine &machine) {
@@ -344,6 +316,8 @@ Status Compilation::writeCompiled(const Machine &machine) {
   binary.producer = "cinch " + getVersion().str();
   binary.embedsWeights = options.embedsWeights;
   binary.target = options.target;
+  if (options.embedsCubin)
+    binary.cubin = cubin->code;
   binary.enterPhase = [this](StringRef phase) { enter(phase); };
   if (llvm::Error error = writeBinary(*module, machine, binary, files))
     return fail(std::move(error));
@@ -351,14 +325,16 @@ Status Compilation::writeCompiled(const Machine &machine) {
 }
 
 Status Compilation::run() {
-  Status status = checkOptions();
-  if (status != Status::Done)
-    return status;
+  if (std::optional<OptionProblem> problem = checkOptions(options))
+    return fail(problem->message, problem->status);
+  Status status;
   llvm::Expected<Machine> machine = createMachine(options.cpu);
   if (!machine)
     return fail(llvm::toString(machine.takeError()), Status::WrongUsage);
   if ((status = load()) != Status::Done ||
-      (status = transform()) != Status::Done)
+      (status = transform()) != Status::Done ||
+      (status = tellFallbacks()) != Status::Done ||
+      (status = assemble()) != Status::Done)
     return status;
   switch (options.emit) {
   case Emit::Mlir:
@@ -374,6 +350,9 @@ Status Compilation::run() {
   case Emit::Ptx:
     status = writeText([&](llvm::raw_ostream &os) { os << getPtx(*module); });
     break;
+  case Emit::Cubin:
+    status = writeText([&](llvm::raw_ostream &os) { os << cubin->code; });
+    break;
   case Emit::Onnx: {
     bool isExported = true;
     status = writeText([&](llvm::raw_ostream &os) {
@@ -387,7 +366,7 @@ Status Compilation::run() {
     status = writeCompiled(*machine);
   }
   if (status == Status::Done)
-    status = writeReport(&*machine);
+    status = writeReports(*machine);
   return status == Status::Done ? finish() : status;
 }
 

@@ -10,7 +10,7 @@
 namespace cinch {
 
 /// What `compile` writes. The numbers are those of cinch_emit_t.
-enum class Emit { So, Obj, Llvm, Exec, Mlir, Onnx, Ptx };
+enum class Emit { So, Obj, Llvm, Exec, Mlir, Onnx, Ptx, Cubin };
 
 /// The exit status of every tool.
 enum class Status { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };
@@ -36,6 +36,15 @@ struct CompileOptions {
   int64_t precisionSamples = 1;
   Emit emit = Emit::So;
   bool embedsWeights = false; ///< in the output of So or Obj
+  /// Machine code for the GPU beside the PTX in the output of So or Obj.
+  bool embedsCubin = false;
+  /// Whether a GPU may multiply f32 as tf32 (10 bits of mantissa).
+  bool allowsTF32 = false;
+  /// .txt or .json file that says how each kernel is computed; "-": text to the
+  /// standard output; empty: none.
+  std::string kernelReport;
+  /// Unsupported, if the GPU has no schedule for a kernel; else a remark.
+  bool failsOnFallback = false;
   /// Called when a phase begins, with the share of the time that is over, from
   /// 0 to 1, as it is for most models.
   std::function<void(llvm::StringRef phase, double share)> progress;

@@ -9,6 +9,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/SHA256.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace cinch;
@@ -84,7 +85,9 @@ static void writeHead(const Report &report, llvm::raw_ostream &os) {
      << "'\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>"
      << escape(report.info.model) << " — Cinch report</title>\n<style>" << style
      << "</style>\n</head>\n<body>\n<h1>" << escape(report.info.model)
-     << "</h1>\n<p>compiled for " << escape(report.info.cpu) << ", pipeline "
+     << "</h1>\n<p>compiled for "
+     << (report.info.chip.empty() ? "" : escape(report.info.chip) + " and ")
+     << escape(report.info.cpu) << ", pipeline "
      << escape(report.info.pipeline);
   for (const Report::Size &size : report.sizes)
     os << (&size == report.sizes.data() ? "; sizes: " : ", ")
@@ -227,6 +230,70 @@ static void writeKernels(const Report &report, llvm::raw_ostream &os) {
   os << "</tbody></table></div>\n";
 }
 
+static void writeDeviceRow(const Report::Kernel &kernel,
+                           const DeviceFunction &function,
+                           llvm::raw_ostream &os) {
+  auto writeCell = [&](std::optional<int64_t> key, const llvm::Twine &text,
+                       StringRef hover = "") {
+    os << "<td class=\"num\" data-key=\"" << key.value_or(-1) << "\" title=\""
+       << escape(hover) << "\">" << (key ? text.str() : "?") << "</td>";
+  };
+  auto writePlain = [&](std::optional<int64_t> value) {
+    writeCell(value, llvm::Twine(value.value_or(0)));
+  };
+  os << "<tr><td class=\"id\" title=\"" << escape(kernel.op) << "\">"
+     << escape(kernel.name) << "</td><td class=\"id\">" << escape(function.name)
+     << "</td><td title=\"" << escape(function.reason) << "\">"
+     << (function.isFallback ? "<b>fallback</b>: " : "")
+     << escape(function.schedule) << "</td>";
+  writePlain(function.threads);
+  int64_t shared = function.dynamicSharedBytes + function.staticSharedBytes;
+  writeCell(shared, formatBytes(shared),
+            std::to_string(function.dynamicSharedBytes) + " dynamic, " +
+                std::to_string(function.staticSharedBytes) + " static");
+  std::optional<int64_t> registers, spills, share;
+  if (function.resources) {
+    registers = function.resources->registers;
+    spills = function.resources->spillBytes;
+  }
+  Occupancy occupancy = function.occupancy.value_or(Occupancy());
+  if (function.occupancy)
+    share = std::lround(100 * occupancy.share);
+  writePlain(registers);
+  writePlain(spills);
+  writeCell(share, llvm::Twine(share.value_or(0)) + " %",
+            std::to_string(occupancy.blocks) + " blocks; limited by " +
+                occupancy.limit.str());
+  os << "<td>" << escape(function.matrixOps) << "</td><td>"
+     << escape(function.loadBytes) << "</td></tr>\n";
+}
+
+static void writeDevice(const Report &report, llvm::raw_ostream &os) {
+  if (report.functions.empty())
+    return;
+  os << "<h2>GPU kernels</h2>\n<p>How each is computed on "
+     << escape(report.info.chip)
+     << ". Point at a kernel for its operators, at a schedule for why it was "
+        "chosen, at shared memory and occupancy for what they are made of; "
+        "registers and spills (bytes) are what ptxas says, ? where there was "
+        "none. Matrix instructions and bytes are formulas of the words of a "
+        "launch.</p>\n<div class=\"table\"><table id=\"gpu\" "
+        "class=\"sortable\"><thead><tr>";
+  static constexpr std::pair<StringLiteral, bool> heads[] = {
+      {"result", false},    {"function", false}, {"schedule", false},
+      {"threads", true},    {"shared", true},    {"registers", true},
+      {"spills", true},     {"occupancy", true}, {"matrix ops", false},
+      {"bytes read", false}};
+  for (auto [head, isNumber] : heads)
+    os << (isNumber ? "<th class=\"num\">" : "<th>")
+       << "<button type=\"button\">" << head << "</button></th>";
+  os << "</tr></thead><tbody>\n";
+  for (const Report::Kernel &kernel : report.kernels)
+    if (kernel.device)
+      writeDeviceRow(kernel, *kernel.device, os);
+  os << "</tbody></table></div>\n";
+}
+
 static void writePasses(const Report &report, llvm::raw_ostream &os) {
   os << "<h2>Passes</h2>\n<p>The program before and after each pass that ran, "
         "and what the pass counted.</p>\n<div class=\"table\"><table "
@@ -285,6 +352,7 @@ void cinch::writeHtmlReport(const Report &report, llvm::raw_ostream &os) {
   writeSummary(report, os);
   writeMemory(report, os);
   writeKernels(report, os);
+  writeDevice(report, os);
   writePasses(report, os);
   if (report.info.precision)
     writePrecision(*report.info.precision, os);

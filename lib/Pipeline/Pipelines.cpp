@@ -131,6 +131,7 @@ void cinch::addLoweringPasses(OpPassManager &passes,
   } else {
     LowerKernelsToGPUPassOptions kernels;
     kernels.chip = options.chip;
+    kernels.allowTF32 = options.allowsTF32;
     passes.addPass(createLowerKernelsToGPUPass(kernels));
     // The host program keeps the PTX only.
     GpuModuleToBinaryPassOptions binary;

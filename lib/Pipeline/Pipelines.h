@@ -25,6 +25,7 @@ struct PipelineOptions {
   std::vector<std::string> states; ///< pairs past=present; empty: all found
   std::string chip; ///< GPU, such as sm_80; empty: kernels for the CPU
   Precision precision = Precision::F32;
+  bool allowsTF32 = false; ///< in products of f32 on a GPU
 };
 
 /// graph to graph: everything that techniques and kernels build on.

@@ -1,25 +1,13 @@
 //===- Report.cpp - the report as JSON and as text ------------------------===//
-#include "lib/Pipeline/Report.h"
+#include "lib/Pipeline/Json.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/JSON.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace cinch;
+using cinch::json::putOptional;
+using cinch::json::putText;
 using llvm::json::OStream;
-
-static void putOptional(OStream &json, StringRef key,
-                        std::optional<int64_t> value) {
-  if (value)
-    json.attribute(key, *value);
-  else
-    json.attribute(key, nullptr);
-}
-
-/// Strings of a model may be no UTF-8.
-static void putText(OStream &json, StringRef key, StringRef text) {
-  json.attribute(key, llvm::json::fixUTF8(text));
-}
 
 static void putNames(OStream &json, StringRef key, ArrayAttr names) {
   json.attributeArray(key, [&] {
@@ -126,6 +114,7 @@ static void writeKernel(OStream &json, const Report::Kernel &kernel) {
   putText(json, "name", kernel.name);
   json.attribute("op", kernel.op);
   json.attribute("kind", kernel.kind);
+  json::putKernelCode(json, kernel);
   json.attribute("step", kernel.step);
   json.attribute("flops", kernel.flops);
   putOptional(json, "flops_at_sizes", kernel.flopsAtSizes);
@@ -140,6 +129,8 @@ void cinch::writeJsonReport(const Report &report, llvm::raw_ostream &os) {
   json.object([&] {
     putText(json, "model", report.info.model);
     json.attribute("cpu", report.info.cpu);
+    if (!report.info.chip.empty())
+      json.attribute("gpu", report.info.chip);
     json.attribute("pipeline", report.info.pipeline);
     json.attributeObject("sizes", [&] {
       for (const Report::Size &size : report.sizes)
@@ -203,6 +194,10 @@ void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
   for (const Report::Kernel &kernel : report.kernels)
     os << "  " << kernel.name << ", " << kernel.op << ", " << kernel.kind
        << ", " << kernel.flops << ", " << kernel.bytes << "\n";
+  if (!report.functions.empty()) {
+    os << "\nKernels of the GPU " << report.info.chip << "\n";
+    writeKernelReport(report, ".txt", os);
+  }
   os << "\nPasses: operations, constants, bytes of constants before -> after\n";
   for (const PassRecord &record : report.info.passes) {
     os << "  " << record.pass << ": " << record.before.operations << " -> "
@@ -224,4 +219,14 @@ void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
   os << "\nValues that stay in f32\n";
   for (const KeptValue &value : report.info.precision->kept)
     os << "  " << value.name << ": " << value.reason << "\n";
+}
+
+void cinch::writeReport(const Report &report, StringRef extension,
+                        llvm::raw_ostream &os) {
+  if (extension == ".json")
+    writeJsonReport(report, os);
+  else if (extension == ".html")
+    writeHtmlReport(report, os);
+  else
+    writeTextReport(report, os);
 }

@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_PIPELINE_REPORT_H
 #define CINCH_LIB_PIPELINE_REPORT_H
 
+#include "lib/Pipeline/DeviceReport.h"
 #include "lib/Pipeline/PassRecords.h"
 #include "lib/Pipeline/PrecisionError.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -13,10 +14,13 @@ namespace cinch {
 
 struct ReportInfo {
   std::string model, cpu, pipeline;
+  std::string chip; ///< GPU, such as sm_80; empty: none
   /// Sizes of symbols that have no bound.
   std::vector<std::pair<std::string, int64_t>> sizes;
   std::vector<PassRecord> passes;
   std::optional<PrecisionError> precision; ///< if there was one to measure
+  /// Of device functions, by name; empty: not known.
+  std::vector<std::pair<std::string, FunctionResources>> resources;
 };
 
 /// Everything that all forms of the report print. It refers to attributes of
@@ -29,6 +33,10 @@ struct Report {
     int64_t step;
     mlir::ArrayAttr inputs; ///< names of what it reads
     mlir::ArrayAttr values; ///< names of what was fused, as in `op`
+    llvm::StringRef function;
+    /// Fewest tiles worth a thread of a CPU; 0: as its FLOPs in a run say.
+    std::optional<int64_t> grain;
+    const DeviceFunction *device = nullptr; ///< null: for a CPU
   };
   struct Slot {
     llvm::StringRef name, bytes; ///< bytes: an expression
@@ -47,6 +55,7 @@ struct Report {
   };
 
   ReportInfo info;
+  std::vector<DeviceFunction> functions; ///< of a GPU
   std::vector<Kernel> kernels;
   std::vector<Slot> slots;
   std::vector<Size> sizes;
@@ -69,6 +78,7 @@ struct Report {
 private:
   llvm::Error addSizes(mlir::ModuleOp module);
   void addKernels(mlir::ModuleOp module);
+  void addCode(mlir::ModuleOp module, Kernel &kernel) const;
   void addSlots(mlir::ModuleOp module);
   void addPlan(mlir::ModuleOp module);
   void addTimeline();
@@ -82,6 +92,15 @@ void writeJsonReport(const Report &report, llvm::raw_ostream &os);
 void writeTextReport(const Report &report, llvm::raw_ostream &os);
 /// One page that refers to nothing outside.
 void writeHtmlReport(const Report &report, llvm::raw_ostream &os);
+/// The one of these that `extension` (.json, .html, .txt) stands for.
+void writeReport(const Report &report, llvm::StringRef extension,
+                 llvm::raw_ostream &os);
+
+/// The kernels alone: for a GPU with their device functions, schedules and what
+/// these need, else with kind and grain. JSON if `extension` is .json, else
+/// text.
+void writeKernelReport(const Report &report, llvm::StringRef extension,
+                       llvm::raw_ostream &os);
 
 } // namespace cinch
 

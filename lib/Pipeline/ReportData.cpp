@@ -91,7 +91,19 @@ llvm::Error Report::addSizes(ModuleOp module) {
   return llvm::Error::success();
 }
 
+/// Adds what `kernel` was lowered to.
+void Report::addCode(ModuleOp module, Kernel &kernel) const {
+  for (const DeviceFunction &function : functions)
+    if (function.name == kernel.function)
+      kernel.device = &function;
+  Operation *code = module.lookupSymbol(kernel.function);
+  if (auto grain =
+          code ? code->getAttrOfType<IntegerAttr>("exec.grain") : nullptr)
+    kernel.grain = grain.getInt();
+}
+
 void Report::addKernels(ModuleOp module) {
+  functions = collectDeviceFunctions(module, info.chip, info.resources);
   auto none = ArrayAttr::get(module.getContext(), {});
   for (auto record :
        getRecords(module, "exec.kernels").getAsRange<DictionaryAttr>()) {
@@ -104,7 +116,9 @@ void Report::addKernels(ModuleOp module) {
     kernels.push_back({getText(record, "name"), getText(record, "op"),
                        getText(record, "kind"), flops, bytes, evaluate(flops),
                        evaluate(bytes), getNumber(record, "step"),
-                       getList("inputs"), getList("values")});
+                       getList("inputs"), getList("values"),
+                       getText(record, "function")});
+    addCode(module, kernels.back());
     numSteps = std::max(numSteps, kernels.back().step + 1);
   }
 }

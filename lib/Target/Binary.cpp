@@ -60,6 +60,7 @@ ModuleContents BinaryWriter::makeContents() const {
     contents.symbol += "_" + makeIdentifier(path::stem(options.output));
   contents.manifest = makeManifest(module, info, machine, *weights);
   contents.target = options.target;
+  contents.cubin = options.cubin;
   contents.note = makeNote(options.target, machine, *weights);
   if (isEmbedded()) {
     contents.weightsSymbol = weightsSymbol;

@@ -21,6 +21,7 @@ struct BinaryOptions {
   std::string producer;       ///< such as "cinch 0.1.0"
   std::string target = "cpu"; ///< or such as "cuda:sm_80"
   bool embedsWeights = false;
+  std::string cubin; ///< machine code beside the PTX; empty: none
   /// Told what begins.
   std::function<void(llvm::StringRef phase)> enterPhase;
 };

@@ -45,7 +45,7 @@ static llvm::Constant *addTable(llvm::Module &code,
 
 llvm::SmallVector<llvm::Constant *, 4>
 cinch::addDeviceCode(llvm::Module &code, mlir::ModuleOp module,
-                     llvm::StringRef target) {
+                     llvm::StringRef target, llvm::StringRef cubin) {
   llvm::LLVMContext &context = code.getContext();
   auto *i32 = llvm::Type::getInt32Ty(context);
   auto *i64 = llvm::Type::getInt64Ty(context);
@@ -60,10 +60,21 @@ cinch::addDeviceCode(llvm::Module &code, mlir::ModuleOp module,
     int32_t architecture = 0;
     getChip(target).drop_front(3).getAsInteger(10, architecture);
     ptx = ptx.rtrim('\0');
-    images.push_back(llvm::ConstantStruct::getAnon(
-        {llvm::ConstantInt::get(i32, 0),
-         llvm::ConstantInt::get(i32, architecture), addText(ptx, "cinch_ptx"),
-         llvm::ConstantInt::get(i64, ptx.size() + 1)}));
+    auto addImage = [&](bool isCubin, llvm::Constant *data, size_t bytes) {
+      images.push_back(llvm::ConstantStruct::getAnon(
+          {llvm::ConstantInt::get(i32, isCubin),
+           llvm::ConstantInt::get(i32, architecture), data,
+           llvm::ConstantInt::get(i64, bytes)}));
+    };
+    addImage(/*isCubin=*/false, addText(ptx, "cinch_ptx"), ptx.size() + 1);
+    if (!cubin.empty()) {
+      llvm::GlobalVariable *data = addConstant(
+          code,
+          llvm::ConstantDataArray::getString(context, cubin, /*AddNull=*/false),
+          "cinch_cubin");
+      data->setAlignment(llvm::Align(64)); // an ELF file, read in place
+      addImage(/*isCubin=*/true, data, cubin.size());
+    }
   }
   if (auto list =
           module->getAttrOfType<mlir::ArrayAttr>(exec::deviceFunctionsAttrName))

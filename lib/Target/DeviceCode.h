@@ -16,10 +16,12 @@ bool isDeviceTarget(llvm::StringRef target);
 llvm::StringRef getPtx(mlir::ModuleOp module);
 
 /// The fields of cinch_module_t about device code, added to `code` as constants
-/// of it: images, their number, functions, their number.
+/// of it: images (the PTX, and `cubin` unless it is empty), their number,
+/// functions, their number.
 llvm::SmallVector<llvm::Constant *, 4> addDeviceCode(llvm::Module &code,
                                                      mlir::ModuleOp module,
-                                                     llvm::StringRef target);
+                                                     llvm::StringRef target,
+                                                     llvm::StringRef cubin);
 
 } // namespace cinch
 

@@ -164,9 +164,10 @@ cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
   // It computes no floats, and the search for vectors among its many stores
   // grows with the square of their number.
   entry->addFnAttr(llvm::Attribute::NoImplicitFloat);
-  addModuleObject(*module, entry, contents, note,
-                  source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"),
-                  addDeviceCode(*module, source, contents.target));
+  addModuleObject(
+      *module, entry, contents, note,
+      source->getAttrOfType<mlir::ArrayAttr>("exec.microkernels"),
+      addDeviceCode(*module, source, contents.target, contents.cubin));
   return module;
 }
 

@@ -14,6 +14,7 @@ namespace cinch {
 struct ModuleContents {
   std::string symbol;         ///< name of the object
   std::string target = "cpu"; ///< or such as "cuda:sm_80"
+  std::string cubin;          ///< machine code for a GPU; empty: none
   std::string manifest;
   std::string note; ///< descriptor of the ELF note
   /// Symbol of the weights, a .safetensors file that another object file

@@ -13,7 +13,8 @@ from cinch._errors import (CompileError, Diagnostic, UnsupportedError,
 
 SEVERITIES = ("error", "warning", "remark", "note")  # cinch_severity_t
 EXTENSIONS = {"so": ".so", "obj": ".o", "llvm": ".ll", "exec": ".mlir",
-              "mlir": ".mlir", "onnx": ".onnx", "ptx": ".ptx"}  # in the order of cinch_emit_t
+              "mlir": ".mlir", "onnx": ".onnx", "ptx": ".ptx",
+              "cubin": ".cubin"}  # in the order of cinch_emit_t
 FAILURES = {1: CompileError, 2: UsageError, 77: UnsupportedError}
 UNITS = {"": 1, "B": 1, "K": 2**10, "KiB": 2**10, "KB": 10**3, "M": 2**20,
          "MiB": 2**20, "MB": 10**6, "G": 2**30, "GiB": 2**30, "GB": 10**9}
@@ -73,7 +74,8 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
     memory_budget: bytes, or text such as "512MiB", for arena and weights
         together; compiling fails unless they fit.
     pipeline: "default", "reference", or passes as text.
-    emit: "so", "obj", "llvm", "exec", "mlir", "onnx" or "ptx".
+    emit: "so", "obj", "llvm", "exec", "mlir", "onnx", or for a GPU "ptx" or
+        "cubin" (which needs NVIDIA's ptxas).
     report: .txt or .json file for kernels and the memory timeline.
     embed_weights: put the weights into the output itself.
     states: {past: present} of inputs and the outputs that continue them with

@@ -63,6 +63,11 @@ static cl::opt<std::string> precision(
     "precision", cl::init("f32"), cl::value_desc("f32|f16|bf16"),
     cl::desc("Store f32 weights and values in 16 bits; sums stay f32"),
     cl::cat(category));
+static cl::opt<bool> allowTF32(
+    "allow-tf32",
+    cl::desc("Let the GPU multiply f32 with 10 bits of mantissa, on its tensor "
+             "cores"),
+    cl::cat(category));
 static cl::opt<unsigned> precisionSamples(
     "precision-samples", cl::init(1), cl::value_desc("n"),
     cl::desc(
@@ -81,6 +86,8 @@ static cl::opt<Emit>
              clEnumValN(Emit::Obj, "obj", "object, weights and C header"),
              clEnumValN(Emit::Llvm, "llvm", "LLVM IR of the host"),
              clEnumValN(Emit::Ptx, "ptx", "the code for the GPU"),
+             clEnumValN(Emit::Cubin, "cubin",
+                        "machine code for the GPU; needs NVIDIA's ptxas"),
              clEnumValN(Emit::Exec, "exec", "the program with its memory plan"),
              clEnumValN(Emit::Mlir, "mlir", "the imported graph"),
              clEnumValN(Emit::Onnx, "onnx", "the simplified graph as ONNX")),
@@ -98,6 +105,20 @@ static cl::opt<bool>
     embedWeights("embed-weights",
                  cl::desc("Put the weights into the .so or .o itself"),
                  cl::cat(category));
+static cl::opt<bool>
+    embedCubin("embed-cubin",
+               cl::desc("Put machine code for the GPU into the .so or .o, "
+                        "beside the PTX; needs NVIDIA's ptxas"),
+               cl::cat(category));
+static cl::opt<std::string> kernelReport(
+    "kernel-report", cl::ValueOptional, cl::value_desc("file.txt|.json"),
+    cl::desc("Say how each kernel is computed (default: as text to the "
+             "standard output)"),
+    cl::cat(category));
+static cl::opt<bool>
+    failOnFallback("fail-on-fallback",
+                   cl::desc("Fail if the GPU has no schedule for a kernel"),
+                   cl::cat(category));
 static cl::opt<bool> quiet("quiet",
                            cl::desc("Print errors only, and no progress"),
                            cl::cat(category));
@@ -173,6 +194,11 @@ int main(int argc, char **argv) {
   options.report = report;
   options.emit = emit;
   options.embedsWeights = embedWeights;
+  options.embedsCubin = embedCubin;
+  options.allowsTF32 = allowTF32;
+  options.failsOnFallback = failOnFallback;
+  if (kernelReport.getNumOccurrences())
+    options.kernelReport = kernelReport.empty() ? "-" : kernelReport.getValue();
   for (const cl::opt<std::string> *option : {&output, &report, &pipeline, &cpu})
     if (option->getNumOccurrences() && option->empty())
       return usageError("-" + option->ArgStr + ": expected a value");

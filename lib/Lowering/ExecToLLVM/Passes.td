@@ -11,9 +11,9 @@ def DescribeProgramPass : Pass<"describe-program", "::mlir::ModuleOp"> {
     - `exec.inputs`, `exec.outputs`: name, dtype (with the sign that the ONNX model
       gives it), dims;
     - `exec.symbols`: name, min, max, and the `axis` of the `input` that binds it;
-    - `exec.kernels`: name (of the first result), op, kind, flops, bytes, step, inputs and
-      values (names of what it reads and of the operations fused into it); in the order of
-      the calls, the number of which `exec.kernel` gets as `exec.number`.
+    - `exec.kernels`: name (of the first result), op, function, kind, flops, bytes, step,
+      inputs and values (names of what it reads and of the operations fused into it); in
+      the order of the calls, the number of which `exec.kernel` gets as `exec.number`.
 
     Requires an exec program. Refused: a symbol that is no dimension of an input by
     itself, since nothing would give it a value.

@@ -258,10 +258,10 @@ cinch::emitDeviceAttention(OpBuilder &builder, ModuleOp device,
     FailureOr<DeviceSchedule> generic =
         emitGeneric(builder, device, body, options);
     if (succeeded(generic))
-      generic->reason =
-          "a fallback: heads of " + std::to_string(plan->headSize) + " and " +
-          std::to_string(plan->valueSize) +
-          " elements do not fit into the memory of a block; " + generic->reason;
+      generic->reason = "heads of " + std::to_string(plan->headSize) + " and " +
+                        std::to_string(plan->valueSize) +
+                        " elements do not fit into the memory of a block; " +
+                        generic->reason;
     return generic;
   }
   if (failed(emitDeviceFunctions(

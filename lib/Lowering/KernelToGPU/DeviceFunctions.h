@@ -21,6 +21,8 @@ struct DeviceSchedule {
   int64_t sharedBytes = 0; ///< dynamic shared memory of a block
   std::string name;        ///< such as "elementwise" or "rows"
   std::string reason;      ///< why this schedule
+  /// The device is used badly, as there is no schedule for such a kernel.
+  bool isFallback = false;
   /// More fields of the record.
   llvm::SmallVector<mlir::NamedAttribute> details;
 };

@@ -25,8 +25,16 @@ cinch::emitGeneric(OpBuilder &builder, ModuleOp device, const DeviceBody &body,
     return failure();
   if (*contraction)
     return **contraction;
-  return isForRows(*schedule) ? emitRows(builder, device, body, *schedule)
-                              : emitElements(builder, device, body, *schedule);
+  FailureOr<DeviceSchedule> result =
+      isForRows(*schedule) ? emitRows(builder, device, body, *schedule)
+                           : emitElements(builder, device, body, *schedule);
+  StringRef kind = exec::getKernelKind(body.body);
+  if (succeeded(result) && kind != "generic") {
+    result->isFallback = true;
+    result->reason =
+        ("no schedule for this " + kind + "; " + result->reason).str();
+  }
+  return result;
 }
 
 FailureOr<DeviceSchedule> cinch::emitOneThread(OpBuilder &builder,
@@ -44,5 +52,6 @@ FailureOr<DeviceSchedule> cinch::emitOneThread(OpBuilder &builder,
   schedule.threads = 1;
   schedule.name = "one thread";
   schedule.reason = "its loops depend on each other";
+  schedule.isFallback = true;
   return schedule;
 }

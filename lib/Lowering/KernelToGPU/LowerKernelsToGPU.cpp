@@ -163,6 +163,8 @@ void LowerKernelsToGPU::addRecord(func::FuncOp body,
   NamedAttrList record(schedule.details);
   record.set("schedule", builder.getStringAttr(schedule.name));
   record.set("reason", builder.getStringAttr(schedule.reason));
+  if (schedule.isFallback)
+    record.set("fallback", builder.getUnitAttr());
   NamedAttrList fields;
   fields.set("name", builder.getStringAttr(body.getName()));
   fields.set("words", builder.getI64IntegerAttr(words));

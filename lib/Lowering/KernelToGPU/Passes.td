@@ -21,7 +21,8 @@ def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
     A device function gets the words of runtime/ModuleAbi.h as parameters and computes
     the tile of its block. The module attribute `exec.device_functions` lists, in the
     order in which `lower-exec` numbers them: name, words, threads, shared_bytes, and
-    `record`, what `--kernel-report` says of the schedule. `@k` stays declared until
+    `record`, what `--kernel-report` says of the schedule: its name, the reason for it,
+    `fallback` where there is none for such a kernel, and more. `@k` stays declared until
     `lower-exec` has lowered its calls.
 
     Requires a program with places (`plan-memory`), as vectors of 16 bytes are loaded
