@@ -50,8 +50,9 @@ static void splitWidening(func::FuncOp function) {
   });
   for (graph::CastOp op : casts) {
     llvm::SetVector<Operation *> users(op->user_begin(), op->user_end());
-    for (auto [number, user] : llvm::enumerate(users)) {
-      if (number == 0 || !isa<graph::GraphDialect>(user->getDialect()))
+    for (size_t number = 1; number < users.size(); ++number) {
+      Operation *user = users[number];
+      if (!isa<graph::GraphDialect>(user->getDialect()))
         continue;
       OpBuilder builder(op);
       builder.setInsertionPointAfter(op);
