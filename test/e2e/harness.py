@@ -3,6 +3,7 @@
 CINCH_BUILD names the build folder (default: build).
 """
 import dataclasses
+import errno
 import functools
 import io
 import json
@@ -35,13 +36,25 @@ class Done:
                                             (134, 135, 136, 139))
 
 
+def _start(command, **options):
+    """subprocess.run. Some kernels refuse now and then, with EFAULT, to start one
+    from several threads at once: then it is tried again."""
+    for _ in range(4):
+        try:
+            return subprocess.run(command, **options)
+        except OSError as error:
+            if error.errno != errno.EFAULT:
+                raise
+    return subprocess.run(command, **options)
+
+
 def run(tool, *arguments, timeout=600, environment=None):
     """Runs build/bin/TOOL; never raises on a failure of the tool."""
     command = [os.path.join(BUILD, "bin", tool), *map(str, arguments)]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout,
-                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                              env=environment and {**os.environ, **environment})
+        done = _start(command, stdout=subprocess.PIPE, timeout=timeout,
+                      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                      env=environment and {**os.environ, **environment})
     except subprocess.TimeoutExpired as error:
         return Done(None, (error.output or b"").decode(errors="replace"))
     return Done(done.returncode, done.stdout.decode(errors="replace"))
