@@ -51,6 +51,9 @@ inline constexpr llvm::StringLiteral launchCallsAttrName = "exec.launch_calls";
 inline std::string getGroupName(llvm::StringRef callee, int64_t calls) {
   return (callee + "_x" + llvm::Twine(calls)).str();
 }
+/// The place that plan-memory gave `value`, an argument of the entry or a
+/// result of an operation of the program; null if it has none.
+SlotAttr getSlot(mlir::Value value);
 /// The kind of a kernel body; empty if it has none.
 llvm::StringRef getKernelKind(mlir::Operation *body);
 } // namespace cinch::exec

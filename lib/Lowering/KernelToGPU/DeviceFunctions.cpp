@@ -24,18 +24,7 @@ KernelFrame DeviceFunctions::beginBody() {
   builder.setInsertionPointToEnd(device.getBody());
   auto function = func::FuncOp::create(builder, loc, source.getName(),
                                        builder.getFunctionType(types, {}));
-  unsigned word = 0;
-  for (auto [number, type] : llvm::enumerate(source.getArgumentTypes())) {
-    if (auto tensor = dyn_cast<RankedTensorType>(type)) {
-      if (!body.shared[number])
-        function.setArgAttr(word, LLVM::LLVMDialect::getNoAliasAttrName(),
-                            builder.getUnitAttr());
-      function.setArgAttr(word, LLVM::LLVMDialect::getAlignAttrName(),
-                          builder.getI64IntegerAttr(body.alignments[number]));
-      word += tensor.getNumDynamicDims() + (getRowAxis(source, number) >= 0);
-    }
-    ++word;
-  }
+  describeAddresses(function, source, body.shared, body.alignments);
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   SmallVector<Value> words;

@@ -35,7 +35,6 @@ private:
   bool isLike(exec::KernelOp first, exec::KernelOp next) const;
   bool isAlive(exec::KernelOp call, int64_t step) const;
   bool areApart(exec::KernelOp a, exec::KernelOp b) const;
-  exec::SlotAttr getSlot(Value value) const;
 
   const memory::Program &program;
   ArrayAttr slots;
@@ -43,19 +42,6 @@ private:
 };
 
 } // namespace
-
-exec::SlotAttr GroupFinder::getSlot(Value value) const {
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    return function ? function.getArgAttrOfType<exec::SlotAttr>(
-                          argument.getArgNumber(), "exec.slot")
-                    : exec::SlotAttr();
-  }
-  auto list = value.getDefiningOp()->getAttrOfType<ArrayAttr>("slots");
-  return list ? dyn_cast<exec::SlotAttr>(
-                    list[cast<OpResult>(value).getResultNumber()])
-              : exec::SlotAttr();
-}
 
 /// Whether both have the same code, sizes and number of blocks.
 bool GroupFinder::isLike(exec::KernelOp first, exec::KernelOp next) const {
@@ -76,7 +62,7 @@ bool GroupFinder::isLike(exec::KernelOp first, exec::KernelOp next) const {
 /// the other calls lies there.
 bool GroupFinder::isAlive(exec::KernelOp call, int64_t step) const {
   auto isKept = [&](Value value) {
-    exec::SlotAttr slot = getSlot(value);
+    exec::SlotAttr slot = exec::getSlot(value);
     if (!slot || slot.getSpace() == exec::Space::state)
       return false;
     if (slot.getSpace() != exec::Space::arena)
@@ -91,7 +77,7 @@ bool GroupFinder::isAlive(exec::KernelOp call, int64_t step) const {
 /// Whether neither writes what the other reads or writes.
 bool GroupFinder::areApart(exec::KernelOp a, exec::KernelOp b) const {
   auto isSame = [&](Value x, Value y) {
-    exec::SlotAttr left = getSlot(x), right = getSlot(y);
+    exec::SlotAttr left = exec::getSlot(x), right = exec::getSlot(y);
     return left.getSpace() == right.getSpace() &&
            left.getNumber() == right.getNumber();
   };

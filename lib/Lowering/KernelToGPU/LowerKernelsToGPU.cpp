@@ -64,22 +64,6 @@ static int64_t getAlignment(Value value, exec::SlotAttr slot) {
   return alignment;
 }
 
-/// The place that plan-memory gave `value`; null if it has none.
-static exec::SlotAttr getSlot(Value value) {
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    return function ? function.getArgAttrOfType<exec::SlotAttr>(
-                          argument.getArgNumber(), "exec.slot")
-                    : exec::SlotAttr();
-  }
-  Operation *op = value.getDefiningOp();
-  auto slots = op->getAttrOfType<ArrayAttr>(op->getNumRegions() ? "exec.slots"
-                                                                : "slots");
-  return slots ? dyn_cast<exec::SlotAttr>(
-                     slots[cast<OpResult>(value).getResultNumber()])
-               : exec::SlotAttr();
-}
-
 /// What the calls `users` of `body` allow.
 static DeviceBody analyze(func::FuncOp body, ArrayRef<exec::KernelOp> users) {
   DeviceBody result;
@@ -90,8 +74,9 @@ static DeviceBody analyze(func::FuncOp body, ArrayRef<exec::KernelOp> users) {
   result.alignments.assign(count, maxAlignment);
   for (exec::KernelOp user : users) {
     auto limit = [&](unsigned argument, Value value) {
-      result.alignments[argument] = std::min(
-          result.alignments[argument], getAlignment(value, getSlot(value)));
+      result.alignments[argument] =
+          std::min(result.alignments[argument],
+                   getAlignment(value, exec::getSlot(value)));
     };
     for (auto [number, input] : llvm::enumerate(user.getInputs()))
       limit(number, input);
@@ -141,13 +126,9 @@ FailureOr<DeviceSchedule> LowerKernelsToGPU::emitBody(OpBuilder &builder,
                                                       ModuleOp device,
                                                       const DeviceBody &body) {
   func::FuncOp source = body.body;
+  if (failed(checkKernelBody(source)))
+    return failure();
   StringRef kind = exec::getKernelKind(source);
-  if (!llvm::is_contained({"generic", "contraction", "attention", "loops"},
-                          kind))
-    return source.emitOpError("expected exec.kind of \"generic\", "
-                              "\"contraction\", \"attention\" or \"loops\"");
-  if (!source.getBody().hasOneBlock())
-    return source.emitOpError("expected one block in a kernel body");
   if (kind == "loops")
     return emitOneThread(builder, device, body);
   if (kind == "attention")

@@ -29,6 +29,16 @@ int64_t cinch::getRowAxis(func::FuncOp body, unsigned argument) {
   return axes ? axes[argument] : -1;
 }
 
+LogicalResult cinch::checkKernelBody(func::FuncOp body) {
+  if (!llvm::is_contained({"generic", "contraction", "attention", "loops"},
+                          exec::getKernelKind(body)))
+    return body.emitOpError("expected exec.kind of \"generic\", "
+                            "\"contraction\", \"attention\" or \"loops\"");
+  if (!body.getBody().hasOneBlock())
+    return body.emitOpError("expected one block in a kernel body");
+  return success();
+}
+
 bool cinch::mayFail(func::FuncOp body) {
   return body.walk([](cf::AssertOp) { return WalkResult::interrupt(); })
       .wasInterrupted();
@@ -107,6 +117,25 @@ void cinch::forEachWord(func::FuncOp body,
   }
 }
 
+void cinch::describeAddresses(func::FuncOp function, func::FuncOp body,
+                              ArrayRef<bool> shared,
+                              ArrayRef<int64_t> alignments) {
+  Builder builder(body.getContext());
+  unsigned word = 0;
+  for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+      if (!shared[number])
+        function.setArgAttr(word, LLVM::LLVMDialect::getNoAliasAttrName(),
+                            builder.getUnitAttr());
+      if (!alignments.empty())
+        function.setArgAttr(word, LLVM::LLVMDialect::getAlignAttrName(),
+                            builder.getI64IntegerAttr(alignments[number]));
+      word += tensor.getNumDynamicDims() + (getRowAxis(body, number) >= 0);
+    }
+    ++word;
+  }
+}
+
 KernelFrame cinch::makeFrame(OpBuilder &builder, Location loc,
                              func::FuncOp body, ValueRange words) {
   KernelFrame frame;
@@ -180,16 +209,7 @@ KernelFrame KernelFunctions::beginBody() {
                            builder.getFunctionType(types, {}));
   inner->setAttr("llvm.linkage",
                  LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
-  unsigned word = 0;
-  for (auto [number, type] : llvm::enumerate(body.getArgumentTypes())) {
-    if (auto tensor = dyn_cast<RankedTensorType>(type)) {
-      if (!shared[number])
-        inner.setArgAttr(word, LLVM::LLVMDialect::getNoAliasAttrName(),
-                         builder.getUnitAttr());
-      word += tensor.getNumDynamicDims() + (getRowAxis(body, number) >= 0);
-    }
-    ++word;
-  }
+  describeAddresses(inner, body, shared);
 
   auto outer = func::FuncOp::create(
       builder, loc, body.getName(),

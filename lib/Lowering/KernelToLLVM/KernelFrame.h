@@ -41,6 +41,13 @@ struct KernelFrame {
 /// Calls `word(isAddress)` per argument word of `body`, in order.
 void forEachWord(mlir::func::FuncOp body,
                  llvm::function_ref<void(bool isAddress)> word);
+/// Tells LLVM about the addresses of the tensors in `function`, whose first
+/// arguments are the words of `body`: nothing else points to one that is not
+/// `shared`, and each is a multiple of its element of `alignments`, in bytes,
+/// unless there are none.
+void describeAddresses(mlir::func::FuncOp function, mlir::func::FuncOp body,
+                       llvm::ArrayRef<bool> shared,
+                       llvm::ArrayRef<int64_t> alignments = {});
 /// The frame of `body` whose words are `words` (pointers or index values).
 KernelFrame makeFrame(mlir::OpBuilder &builder, mlir::Location loc,
                       mlir::func::FuncOp body, mlir::ValueRange words);
@@ -74,6 +81,9 @@ private:
 llvm::SmallVector<bool>
 getSharedArguments(mlir::func::FuncOp body,
                    llvm::ArrayRef<exec::KernelOp> users);
+/// Fails, with an error, unless `body` has one block and an `exec.kind` that
+/// kernels are lowered by.
+mlir::LogicalResult checkKernelBody(mlir::func::FuncOp body);
 /// The axis of the rows of argument number `argument` of `body`, or -1.
 int64_t getRowAxis(mlir::func::FuncOp body, unsigned argument);
 /// True if `body` has assertions, so that its calls may fail a run.

@@ -86,13 +86,9 @@ private:
   FailureOr<int64_t> emitBody(OpBuilder &builder, func::FuncOp body,
                               ArrayRef<bool> shared,
                               MicrokernelTable &microkernels) {
+    if (failed(checkKernelBody(body)))
+      return failure();
     StringRef kind = exec::getKernelKind(body);
-    if (!llvm::is_contained({"generic", "contraction", "attention", "loops"},
-                            kind))
-      return body.emitOpError("expected exec.kind of \"generic\", "
-                              "\"contraction\", \"attention\" or \"loops\"");
-    if (!body.getBody().hasOneBlock())
-      return body.emitOpError("expected one block in a kernel body");
     if (kind == "loops")
       return emitBufferizedKernel(builder, body, shared);
     if (kind == "contraction" && !reference)
