@@ -1,6 +1,7 @@
 //===- DeviceCode.cpp - the code of a model for a GPU ---------------------===//
 #include "lib/Target/DeviceCode.h"
 #include "dialects/Exec/Exec.h"
+#include "lib/Target/Occupancy.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "runtime/ModuleAbi.h"
 #include "llvm/IR/Constants.h"
@@ -14,8 +15,7 @@ llvm::StringRef cinch::getChip(llvm::StringRef target) {
 }
 
 bool cinch::isDeviceTarget(llvm::StringRef target) {
-  return llvm::is_contained({"sm_80", "sm_86", "sm_89", "sm_90", "sm_120"},
-                            getChip(target));
+  return getMultiprocessor(getChip(target)) != nullptr;
 }
 
 llvm::StringRef cinch::getPtx(mlir::ModuleOp module) {
@@ -25,8 +25,9 @@ llvm::StringRef cinch::getPtx(mlir::ModuleOp module) {
   return {};
 }
 
-static llvm::GlobalVariable *
-addConstant(llvm::Module &code, llvm::Constant *value, llvm::StringRef name) {
+llvm::GlobalVariable *cinch::addConstant(llvm::Module &code,
+                                         llvm::Constant *value,
+                                         llvm::StringRef name) {
   return new llvm::GlobalVariable(code, value->getType(), /*isConstant=*/true,
                                   llvm::GlobalValue::InternalLinkage, value,
                                   name);

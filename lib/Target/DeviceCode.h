@@ -15,6 +15,10 @@ bool isDeviceTarget(llvm::StringRef target);
 /// The PTX of a module lowered for a GPU (its `gpu.binary`); empty without.
 llvm::StringRef getPtx(mlir::ModuleOp module);
 
+/// A constant that only `code` sees.
+llvm::GlobalVariable *addConstant(llvm::Module &code, llvm::Constant *value,
+                                  llvm::StringRef name);
+
 /// The fields of cinch_module_t about device code, added to `code` as constants
 /// of it: images (the PTX, and `cubin` unless it is empty), their number,
 /// functions, their number.

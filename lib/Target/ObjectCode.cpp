@@ -17,14 +17,6 @@ static llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-/// A constant of this file only.
-static llvm::GlobalVariable *
-addConstant(llvm::Module &module, llvm::Constant *value, llvm::StringRef name) {
-  return new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
-                                  llvm::GlobalValue::InternalLinkage, value,
-                                  name);
-}
-
 /// The table of `exec.microkernels`; null if it is empty.
 static llvm::Constant *addMicrokernels(llvm::Module &module,
                                        mlir::ArrayAttr list) {
@@ -139,13 +131,14 @@ void cinch::optimize(llvm::Module &module, const Machine &machine) {
 llvm::Expected<std::unique_ptr<llvm::Module>>
 cinch::makeLLVMModule(mlir::ModuleOp source, llvm::LLVMContext &context,
                       const Machine &machine, const ModuleContents &contents) {
-  // Its bytes become a constant below; no loader of upstream's is wanted.
-  mlir::OwningOpRef<mlir::ModuleOp> host(source.clone());
-  for (auto binary :
-       llvm::make_early_inc_range(host->getOps<mlir::gpu::BinaryOp>()))
-    binary.erase();
+  // Device code becomes a constant below; no loader of upstream's is wanted.
+  auto binaries = llvm::to_vector(source.getOps<mlir::gpu::BinaryOp>());
+  for (mlir::gpu::BinaryOp binary : binaries)
+    binary->remove();
   std::unique_ptr<llvm::Module> module =
-      mlir::translateModuleToLLVMIR(*host, context, "cinch");
+      mlir::translateModuleToLLVMIR(source, context, "cinch");
+  for (mlir::gpu::BinaryOp binary : binaries)
+    source.push_back(binary);
   if (!module)
     return makeError("the lowered program does not translate to LLVM IR");
   module->setTargetTriple(machine.target->getTargetTriple());
