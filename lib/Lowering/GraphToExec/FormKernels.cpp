@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Graph/Names.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace cinch {
@@ -57,9 +58,7 @@ static void splitWidening(func::FuncOp function) {
       OpBuilder builder(op);
       builder.setInsertionPointAfter(op);
       auto own = cast<graph::CastOp>(builder.clone(*op));
-      own->setAttr("names",
-                   builder.getStrArrayAttr({graph::getValueName(op) + "_" +
-                                            std::to_string(number)}));
+      graph::setName(own, graph::getValueName(op) + "_" + Twine(number));
       op->replaceUsesWithIf(ValueRange(own.getResult()), [&](OpOperand &use) {
         return use.getOwner() == user;
       });
