@@ -57,6 +57,11 @@ private:
   mlir::LogicalResult copyQueries();
   mlir::LogicalResult copyKeys(mlir::Value step);
   mlir::LogicalResult copyValues(mlir::Value step);
+  /// Fills `tile` with the keys or values from `firstKey` on.
+  mlir::LogicalResult copyAlongKeys(const AttentionOperand &operand,
+                                    const PaddedTile &tile,
+                                    int64_t paddedColumns, mlir::Value firstKey,
+                                    Values loops);
   /// Fills `rows` rows of `tile`, of which the first `numValid` are there
   /// (null: all); `setRow` sets the loops of a row.
   mlir::LogicalResult

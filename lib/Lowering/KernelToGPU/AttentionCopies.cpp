@@ -155,22 +155,23 @@ LogicalResult AttentionBlock::copyQueries() {
       [&](Value local) { setRow(loops, emitter.add(firstFlat, local)); });
 }
 
-LogicalResult AttentionBlock::copyKeys(Value firstKey) {
-  Values loops(scoreLoops);
+LogicalResult AttentionBlock::copyAlongKeys(const AttentionOperand &operand,
+                                            const PaddedTile &tile,
+                                            int64_t paddedColumns,
+                                            Value firstKey, Values loops) {
   Value numValid;
   if (!plan.numKeys || *plan.numKeys % layout.getKeys() != 0)
     numValid = emitter.sub(numKeys, firstKey);
-  return copyTile(
-      keys, keyTile, layout.getKeys(), layout.depth, numValid, loops,
-      [&](Value local) { loops[middle] = emitter.add(firstKey, local); });
+  return copyTile(operand, tile, layout.getKeys(), paddedColumns, numValid,
+                  loops, [&](Value local) {
+                    loops[operand.along] = emitter.add(firstKey, local);
+                  });
+}
+
+LogicalResult AttentionBlock::copyKeys(Value firstKey) {
+  return copyAlongKeys(keys, keyTile, layout.depth, firstKey, scoreLoops);
 }
 
 LogicalResult AttentionBlock::copyValues(Value firstKey) {
-  Values loops(productLoops);
-  Value numValid;
-  if (!plan.numKeys || *plan.numKeys % layout.getKeys() != 0)
-    numValid = emitter.sub(numKeys, firstKey);
-  return copyTile(
-      values, valueTile, layout.getKeys(), layout.width, numValid, loops,
-      [&](Value local) { loops[last] = emitter.add(firstKey, local); });
+  return copyAlongKeys(values, valueTile, layout.width, firstKey, productLoops);
 }
