@@ -93,18 +93,16 @@ Value ElementTiles::makeSpace() {
 /// The indices of the elements from number `first` on.
 SmallVector<SmallVector<Value>> ElementTiles::getPoints(Value first) {
   SmallVector<Value> indices(schedule.rank, emitter.constant(0));
-  Value rest = first;
   SmallVector<unsigned> walked;
+  SmallVector<Value> sizes;
   for (unsigned dim = 0; dim < schedule.rank; ++dim)
-    if (!schedule.merged[dim])
+    if (!schedule.merged[dim]) {
       walked.push_back(dim);
-  for (unsigned dim : llvm::reverse(walked)) {
-    bool isOutermost = dim == walked.front();
-    indices[dim] = isOutermost ? rest : emitter.rem(rest, space.sizes[dim]);
-    if (!isOutermost)
-      rest = emitter.floorDiv(rest, space.sizes[dim]);
-    indices[dim] = emitter.add(indices[dim], space.starts[dim]);
-  }
+      sizes.push_back(space.sizes[dim]);
+    }
+  for (auto [dim, index] :
+       llvm::zip_equal(walked, emitter.delinearize(first, sizes)))
+    indices[dim] = emitter.add(index, space.starts[dim]);
   SmallVector<SmallVector<Value>> points(width, indices);
   for (int64_t next = 1; next < width; ++next)
     points[next].back() = emitter.add(indices.back(), emitter.constant(next));

@@ -48,14 +48,11 @@ void cinch::decodeRole(const ContractionRoles &roles, Role role, Value linear,
   SmallVector<unsigned> loops = roles.getLoops(role);
   llvm::erase_if(loops,
                  [&](unsigned loop) { return roles.loops[loop].size == 1; });
-  for (unsigned loop : llvm::reverse(loops)) {
-    if (loop == loops.front()) {
-      at[loop] = linear;
-      break;
-    }
-    at[loop] = emitter.rem(linear, sizes.loops[loop]);
-    linear = emitter.floorDiv(linear, sizes.loops[loop]);
-  }
+  auto spans = llvm::map_to_vector(
+      loops, [&](unsigned loop) { return sizes.loops[loop]; });
+  for (auto [loop, index] :
+       llvm::zip_equal(loops, emitter.delinearize(linear, spans)))
+    at[loop] = index;
 }
 
 /// The part of the offset of an element that the loops of `role` give.

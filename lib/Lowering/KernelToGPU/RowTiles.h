@@ -25,8 +25,6 @@ public:
 private:
   void chooseThreads();
   llvm::SmallVector<mlir::Value> getRowIndices(mlir::Value row);
-  llvm::SmallVector<mlir::Value> getIndices(llvm::ArrayRef<mlir::Value> sizes,
-                                            mlir::Value item);
   llvm::ArrayRef<ItemGroup> getGroups(llvm::ArrayRef<mlir::Value> sizes);
   mlir::LogicalResult
   forItems(llvm::ArrayRef<mlir::Value> sizes, mlir::ValueRange init,

@@ -30,22 +30,11 @@ Value RowTiles::makeSpace() {
   return blocks;
 }
 
-/// Indices of `item` in a space of `sizes`.
-SmallVector<Value> RowTiles::getIndices(ArrayRef<Value> sizes, Value item) {
-  SmallVector<Value> indices(sizes.size());
-  for (size_t dim = sizes.size(); dim-- > 0;) {
-    indices[dim] = dim == 0 ? item : emitter.rem(item, sizes[dim]);
-    if (dim > 0)
-      item = emitter.floorDiv(item, sizes[dim]);
-  }
-  return indices;
-}
-
 SmallVector<Value> RowTiles::getRowIndices(Value row) {
   SmallVector<Value> sizes, indices(schedule.rank, emitter.constant(0));
   for (unsigned dim : rowDims)
     sizes.push_back(space.sizes[dim]);
-  for (auto [dim, index] : llvm::zip(rowDims, getIndices(sizes, row)))
+  for (auto [dim, index] : llvm::zip(rowDims, emitter.delinearize(row, sizes)))
     indices[dim] = emitter.add(index, space.starts[dim]);
   return indices;
 }
@@ -69,7 +58,7 @@ ArrayRef<ItemGroup> RowTiles::getGroups(ArrayRef<Value> sizes) {
       group.isInside = lessThan(item, emitter.constant(count));
       item = emitter.min(item, emitter.constant(count - joined));
     }
-    group.points.assign(joined, getIndices(sizes, item));
+    group.points.assign(joined, emitter.delinearize(item, sizes));
     for (int64_t next = 1; next < joined; ++next)
       group.points[next].back() =
           emitter.add(group.points[0].back(), emitter.constant(next));
@@ -111,7 +100,8 @@ LogicalResult RowTiles::forItems(
   scf::ForOp loop =
       emitter.makeLoop(lane, count, emitter.constant(rowThreads), init);
   FailureOr<SmallVector<Value>> next =
-      emit(getIndices(sizes, loop.getInductionVar()), loop.getRegionIterArgs());
+      emit(emitter.delinearize(loop.getInductionVar(), sizes),
+           loop.getRegionIterArgs());
   if (failed(next))
     return failure();
   if (!init.empty()) {

@@ -68,6 +68,9 @@ public:
   mlir::Value floorDiv(mlir::Value a, mlir::Value b); ///< of values >= 0
   mlir::Value ceilDiv(mlir::Value a, mlir::Value b);  ///< of values >= 0
   mlir::Value rem(mlir::Value a, mlir::Value b);      ///< of values >= 0
+  /// The indices of element `linear`, row-major, of a space of `sizes`.
+  llvm::SmallVector<mlir::Value> delinearize(mlir::Value linear,
+                                             llvm::ArrayRef<mlir::Value> sizes);
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value max(mlir::Value a, mlir::Value b);
 

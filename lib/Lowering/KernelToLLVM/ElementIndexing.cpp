@@ -101,6 +101,18 @@ Value ElementEmitter::rem(Value a, Value b) {
   return arith::RemUIOp::create(builder, loc, a, b);
 }
 
+SmallVector<Value> ElementEmitter::delinearize(Value linear,
+                                               ArrayRef<Value> sizes) {
+  SmallVector<Value> indices(sizes.size());
+  for (size_t dim = sizes.size(); dim-- > 1;) {
+    indices[dim] = rem(linear, sizes[dim]);
+    linear = floorDiv(linear, sizes[dim]);
+  }
+  if (!sizes.empty())
+    indices.front() = linear;
+  return indices;
+}
+
 Value ElementEmitter::ceilDiv(Value a, Value b) {
   return floorDiv(add(a, sub(b, constant(1))), b);
 }

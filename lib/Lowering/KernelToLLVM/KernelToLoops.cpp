@@ -131,18 +131,16 @@ LogicalResult LoopEmitter::emitTiles() {
   SmallVector<Value> indices(schedule.rank, zero);
   if (!schedule.tileDims.empty()) {
     scf::ForOp rows = emitter.makeLoop(rowBegin, rowEnd, one);
-    Value rest = rows.getInductionVar();
     SmallVector<unsigned> walked;
+    SmallVector<Value> sizes;
     for (unsigned dim : schedule.tileDims)
-      if (!schedule.merged[dim])
+      if (!schedule.merged[dim]) {
         walked.push_back(dim);
-    for (unsigned dim : llvm::reverse(walked)) {
-      bool outermost = dim == walked.front();
-      indices[dim] = outermost ? rest : emitter.rem(rest, space.sizes[dim]);
-      if (!outermost)
-        rest = emitter.floorDiv(rest, space.sizes[dim]);
-      indices[dim] = emitter.add(indices[dim], space.starts[dim]);
-    }
+        sizes.push_back(space.sizes[dim]);
+      }
+    for (auto [dim, index] : llvm::zip_equal(
+             walked, emitter.delinearize(rows.getInductionVar(), sizes)))
+      indices[dim] = emitter.add(index, space.starts[dim]);
   }
   return emitRow(indices, begin, end);
 }
