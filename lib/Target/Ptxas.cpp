@@ -16,21 +16,34 @@ namespace fs = llvm::sys::fs;
 /// Longest time that the assembler may take; a few seconds are usual.
 static constexpr int limitSeconds = 600;
 
-/// The ptxas of the PyPI package in a folder of packages; empty if none is.
+/// The ptxas of the PyPI package in a folder of packages, the newest one; empty
+/// if none is. It is in nvidia/cu13/bin, and so on; the package for CUDA 12 has
+/// it in nvidia/cuda_nvcc/bin.
 static std::string findInPackages(llvm::StringRef packages) {
   llvm::SmallString<128> folder(packages);
   path::append(folder, "nvidia");
-  std::vector<std::string> found; // nvidia/cu13/bin, nvidia/cuda_nvcc/bin
+  std::pair<unsigned, std::string> newest;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     llvm::SmallString<128> name(entry->path());
+    llvm::StringRef release = path::filename(entry->path());
+    unsigned number = 12;
+    if (release != "cuda_nvcc" &&
+        (!release.consume_front("cu") || release.getAsInteger(10, number)))
+      continue;
     path::append(name, "bin", "ptxas");
-    if (fs::can_execute(name))
-      found.push_back(std::string(name));
+    if (fs::can_execute(name) && number > newest.first)
+      newest = {number, std::string(name)};
   }
-  llvm::sort(found);
-  return found.empty() ? "" : found.back();
+  return newest.second;
+}
+
+/// The ptxas of a CUDA toolkit; empty if there is none.
+static std::string findInToolkit(llvm::StringRef toolkit) {
+  llvm::SmallString<128> name(toolkit);
+  path::append(name, "bin", "ptxas");
+  return !toolkit.empty() && fs::can_execute(name) ? std::string(name) : "";
 }
 
 /// The folder of Python packages that this library lies in; empty if in none.
@@ -72,17 +85,10 @@ std::string cinch::findPtxas() {
     return *path;
   if (llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName("ptxas"))
     return *path;
-  std::vector<std::string> toolkits;
   for (const char *name : {"CUDA_HOME", "CUDA_PATH"})
-    if (std::optional<std::string> path = Process::GetEnv(name))
-      toolkits.push_back(*path);
-  toolkits.push_back("/usr/local/cuda");
-  for (const std::string &toolkit : toolkits) {
-    llvm::SmallString<128> name(toolkit);
-    path::append(name, "bin", "ptxas");
-    if (!toolkit.empty() && fs::can_execute(name))
-      return std::string(name);
-  }
+    if (std::optional<std::string> toolkit = Process::GetEnv(name))
+      if (std::string found = findInToolkit(*toolkit); !found.empty())
+        return found;
   std::vector<std::string> packages = {findOwnPackages()};
   if (std::optional<std::string> path = Process::GetEnv("VIRTUAL_ENV"))
     llvm::append_range(packages, findPackages(*path));
@@ -90,7 +96,7 @@ std::string cinch::findPtxas() {
     if (std::string found = folder.empty() ? "" : findInPackages(folder);
         !found.empty())
       return found;
-  return "";
+  return findInToolkit("/usr/local/cuda");
 }
 
 llvm::Expected<Cubin> cinch::assemblePtx(llvm::StringRef ptxas,

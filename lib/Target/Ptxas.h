@@ -23,9 +23,10 @@ struct Cubin {
 
 /// Path of the assembler; empty if there is none. The environment variable
 /// CINCH_PTXAS names it (empty: none is to be used), else it is looked for in
-/// PATH, in the toolkit that CUDA_HOME or CUDA_PATH names, in
-/// /usr/local/cuda, and in the PyPI package nvidia-cuda-nvcc where that lies
-/// beside this library or in the virtual environment VIRTUAL_ENV.
+/// PATH, in the toolkit that CUDA_HOME or CUDA_PATH names, in the PyPI package
+/// nvidia-cuda-nvcc where that lies beside this library or in the virtual
+/// environment VIRTUAL_ENV (of several releases, the newest), and in
+/// /usr/local/cuda.
 std::string findPtxas();
 
 /// Assembles `ptx` for `chip` with the assembler `ptxas`, on temporary files of

@@ -185,14 +185,19 @@ def test_ptxas_that_is_missing_or_fails(model, tmp_path):
     assert "wrote no cubin" in refuse(silent)
 
 
-@pytest.mark.parametrize("place", ["venv/lib/python3.11/site-packages/nvidia/cu13/bin",
-                                   "home/bin", "path"])
-def test_places_of_ptxas(place, model, tmp_path):
-    if place.startswith("venv") and os.access("/usr/local/cuda/bin/ptxas", os.X_OK):
-        pytest.skip("/usr/local/cuda comes first")
-    folder = tmp_path / place
-    folder.mkdir(parents=True)
-    ptxas_stub(folder, "echo found here; exit 1\n")
+PACKAGES = "venv/lib/python3.11/site-packages/nvidia"
+
+
+@pytest.mark.parametrize("places", [
+    ["path", "home/bin", f"{PACKAGES}/cu13/bin"], ["home/bin", f"{PACKAGES}/cu13/bin"],
+    [f"{PACKAGES}/{folder}/bin" for folder in ("cu13", "cuda_nvcc", "nvrtc")],
+    [f"{PACKAGES}/{folder}/bin" for folder in ("cu100", "cu13")],
+    [f"{PACKAGES}/cuda_nvcc/bin"]])
+def test_places_of_ptxas(places, model, tmp_path):
+    for place in places:  # the first is taken
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        ptxas_stub(folder, f"echo found in {place}; exit 1\n")
     environment = {k: v for k, v in os.environ.items()
                    if k not in ("CINCH_PTXAS", "CUDA_PATH")}
     environment |= {"PATH": str(tmp_path / "path"), "CUDA_HOME": str(tmp_path / "home"),
@@ -200,7 +205,8 @@ def test_places_of_ptxas(place, model, tmp_path):
     done = subprocess.run([os.path.join(harness.BUILD, "bin", "cinch-compile"), model, "-o",
                            tmp_path / "m.cubin", "--emit=cubin", GPU], env=environment,
                           capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "assembling PTX failed: found here" in done.stderr
+    assert done.returncode == 1
+    assert f"assembling PTX failed: found in {places[0]}" in done.stderr
 
 
 @pytest.mark.parametrize("flags, text", [
