@@ -96,6 +96,23 @@ typedef struct cinch_compile_options_t {
    * are what a report compares the precision with f32 on; 0: one; negative:
    * none. */
   int32_t precision_samples;
+  /** null: none; a .txt or .json file that says how each kernel is computed, or
+   * "-": as text to the standard output. */
+  const char *kernel_report;
+  /** [report_dim_count] sizes (`min` == `max`) of symbolic dimensions without a
+   * bound, at which reports show the program and samples are made; the rest:
+   * 128 in reports, the smallest in samples. */
+  const cinch_dim_bound_t *report_dims;
+  size_t report_dim_count;
+  /** Nonzero: put machine code for the GPU beside the PTX, into the shared
+   * library or object; needs NVIDIA's ptxas, and fails without. */
+  int32_t embed_cubin;
+  /** Nonzero: CINCH_COMPILE_UNSUPPORTED where the GPU has no schedule for a
+   * kernel; else a remark says so. */
+  int32_t fail_on_fallback;
+  /** Nonzero: a GPU may round the factors of f32 products to 10 bits of
+   * mantissa (TF32), for which it has matrix instructions. */
+  int32_t allow_tf32;
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT                                             \
@@ -115,6 +132,12 @@ typedef struct cinch_compile_options_t {
    NULL,                                                                       \
    0,                                                                          \
    NULL,                                                                       \
+   0,                                                                          \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
+   0,                                                                          \
+   0,                                                                          \
    0}
 
 /** Returns CINCH_COMPILER_ABI_VERSION of the library. */

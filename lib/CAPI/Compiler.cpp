@@ -50,6 +50,14 @@ static std::string check(const char *input, const char *output,
     if (!dim.name || dim.min < 0 || (dim.max >= 0 && dim.max < dim.min))
       return "cinch_compile: expected dims with a name and 0 <= min <= max";
   }
+  if (options.report_dim_count && !options.report_dims)
+    return "cinch_compile: options.report_dims is null";
+  for (size_t i = 0; i < options.report_dim_count; ++i) {
+    const cinch_dim_bound_t &dim = options.report_dims[i];
+    if (!dim.name || dim.min < 0 || dim.max != dim.min)
+      return "cinch_compile: expected report_dims with a name and 0 <= min == "
+             "max";
+  }
   if (options.state_count && !options.states)
     return "cinch_compile: options.states is null";
   for (size_t i = 0; i < options.state_count; ++i)
@@ -71,6 +79,8 @@ static CompileOptions convert(const char *input, const char *output,
     result.pipeline = options.pipeline;
   if (options.report)
     result.report = options.report;
+  if (options.kernel_report)
+    result.kernelReport = options.kernel_report;
   if (options.precision)
     result.precision = options.precision;
   if (options.precision_samples != 0)
@@ -78,6 +88,12 @@ static CompileOptions convert(const char *input, const char *output,
   result.budgetBytes = options.memory_budget_bytes;
   result.emit = static_cast<Emit>(options.emit);
   result.embedsWeights = options.embed_weights != 0;
+  result.embedsCubin = options.embed_cubin != 0;
+  result.failsOnFallback = options.fail_on_fallback != 0;
+  result.allowsTF32 = options.allow_tf32 != 0;
+  for (size_t i = 0; i < options.report_dim_count; ++i)
+    result.reportSizes.push_back(
+        {options.report_dims[i].name, options.report_dims[i].min});
   for (size_t i = 0; i < options.dim_count; ++i) {
     const cinch_dim_bound_t &dim = options.dims[i];
     DimBound bound;

@@ -60,6 +60,9 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
             embed_weights: bool = False,
             states: Mapping[str, str] | None = None,
             precision: str = "f32", precision_samples: int = 1,
+            report_dims: Mapping[str, int] | None = None,
+            kernel_report: Path | None = None, embed_cubin: bool = False,
+            fail_on_fallback: bool = False, allow_tf32: bool = False,
             progress: Callable[[str, float], object] | None = None
             ) -> CompiledModel:
     """Compiles a model to native code, as `cinch-compile` does.
@@ -68,6 +71,7 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         bytes of one. Weights in other files are found from a path only.
     output: file to write. Default: in the working folder, named after the
         model; of a model in memory, a temporary file.
+    target: "cpu", or a GPU such as "cuda:sm_80".
     cpu: "native", or a name such as "x86-64-v3".
     dims: sizes of symbolic dimensions: a number pins one, (low, high) bounds it
         so that the memory plan holds up to `high`; high None leaves it open.
@@ -84,6 +88,17 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         bits; sums are computed in f32, inputs and outputs keep their types.
     precision_samples: sets of random inputs that show which values f16 does not
         hold, and on which a report compares the outputs with those of f32; 0: none.
+    report_dims: sizes of symbolic dimensions without a bound, at which reports
+        show the program and samples are made. Default: 128 in reports, the
+        smallest in samples.
+    kernel_report: .txt or .json file that says how each kernel is computed, or
+        "-": as text to the standard output of the process.
+    embed_cubin: put machine code for the GPU beside the PTX, into the output
+        itself; needs NVIDIA's ptxas, and fails without.
+    fail_on_fallback: raise UnsupportedError where the GPU has no schedule for a
+        kernel, instead of a remark in `diagnostics`.
+    allow_tf32: let a GPU round the factors of f32 products to 10 bits of
+        mantissa, for which it has matrix instructions.
     progress: called with the phase that begins and the share of the time that
         is over, 0 to 1. What it raises is raised when the compilation ends.
 
@@ -102,6 +117,11 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         embeds_weights=embed_weights,
         states=[f"{past}={present}" for past, present in (states or {}).items()],
         precision=precision, precision_samples=precision_samples,
+        kernel_report=None if kernel_report is None else os.fsencode(kernel_report),
+        report_dims=[_make_dim(name, size)
+                     for name, size in (report_dims or {}).items()],
+        embeds_cubin=embed_cubin, fails_on_fallback=fail_on_fallback,
+        allows_tf32=allow_tf32,
         progress=progress)
     if isinstance(model, (str, os.PathLike)):
         name = os.path.splitext(os.path.basename(model))[0] + EXTENSIONS[emit]

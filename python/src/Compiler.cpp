@@ -61,21 +61,29 @@ static nb::str decode(const std::string &text) {
   return nb::steal<nb::str>(result);
 }
 
-static Result compile(const nb::bytes &input, const nb::bytes &output,
-                      const std::string &target, const std::string &cpu,
-                      const std::string &pipeline,
-                      const std::optional<nb::bytes> &report,
-                      const std::vector<Dim> &dims, int64_t budgetBytes,
-                      int emit, bool embedsWeights,
-                      const std::vector<std::string> &states,
-                      const std::string &precision, int precisionSamples,
-                      const nb::object &progress) {
-  Run run;
-  run.progress = progress;
+/// Holds the names of `dims`, which must live as long.
+static std::vector<cinch_dim_bound_t> toBounds(const std::vector<Dim> &dims) {
   std::vector<cinch_dim_bound_t> bounds;
   bounds.reserve(dims.size());
   for (const auto &[name, min, max] : dims)
     bounds.push_back({toC(name), min, max});
+  return bounds;
+}
+
+static Result
+compile(const nb::bytes &input, const nb::bytes &output,
+        const std::string &target, const std::string &cpu,
+        const std::string &pipeline, const std::optional<nb::bytes> &report,
+        const std::vector<Dim> &dims, int64_t budgetBytes, int emit,
+        bool embedsWeights, const std::vector<std::string> &states,
+        const std::string &precision, int precisionSamples,
+        const std::optional<nb::bytes> &kernelReport,
+        const std::vector<Dim> &reportDims, bool embedsCubin,
+        bool failsOnFallback, bool allowsTF32, const nb::object &progress) {
+  Run run;
+  run.progress = progress;
+  std::vector<cinch_dim_bound_t> bounds = toBounds(dims),
+                                 sizes = toBounds(reportDims);
   std::vector<const char *> pairs;
   pairs.reserve(states.size());
   for (const std::string &state : states)
@@ -94,6 +102,12 @@ static Result compile(const nb::bytes &input, const nb::bytes &output,
   options.state_count = pairs.size();
   options.precision = toC(precision);
   options.precision_samples = precisionSamples > 0 ? precisionSamples : -1;
+  options.kernel_report = kernelReport ? toC(*kernelReport) : nullptr;
+  options.report_dims = sizes.data();
+  options.report_dim_count = sizes.size();
+  options.embed_cubin = embedsCubin;
+  options.fail_on_fallback = failsOnFallback;
+  options.allow_tf32 = allowsTF32;
   options.diagnose = collect;
   options.progress = progress.is_none() ? nullptr : tellProgress;
   options.user = &run;
@@ -119,13 +133,18 @@ NB_MODULE(_compiler, m) {
         nb::arg("report").none(), nb::arg("dims"), nb::arg("budget_bytes"),
         nb::arg("emit"), nb::arg("embeds_weights"), nb::arg("states"),
         nb::arg("precision"), nb::arg("precision_samples"),
-        nb::arg("progress").none(),
+        nb::arg("kernel_report").none(), nb::arg("report_dims"),
+        nb::arg("embeds_cubin"), nb::arg("fails_on_fallback"),
+        nb::arg("allows_tf32"), nb::arg("progress").none(),
         nb::sig("def compile(input: bytes, output: bytes, *, target: str, "
                 "cpu: str, pipeline: str, report: bytes | None, "
                 "dims: collections.abc.Sequence[tuple[str, int, int]], "
                 "budget_bytes: int, emit: int, embeds_weights: bool, "
                 "states: collections.abc.Sequence[str], precision: str, "
-                "precision_samples: int, "
+                "precision_samples: int, kernel_report: bytes | None, "
+                "report_dims: collections.abc.Sequence[tuple[str, int, int]], "
+                "embeds_cubin: bool, fails_on_fallback: bool, "
+                "allows_tf32: bool, "
                 "progress: collections.abc.Callable[[str, float], object] | "
                 "None) -> tuple[int, list[tuple[int, str]]]"),
         "Compiles a file without holding the interpreter lock; returns the "

@@ -116,6 +116,47 @@ def test_emit(emit, start, model, tmp_path):
     assert (tmp_path / "out").read_bytes().startswith(start)
 
 
+def test_kernel_report(model, tmp_path, capfd):
+    for name in ("k.json", "k.txt"):
+        cinch.compile(model, tmp_path / "m.so", kernel_report=tmp_path / name)
+    kernels = json.loads((tmp_path / "k.json").read_text())["kernels"]
+    assert [k["name"] for k in kernels] == [
+        k.name for k in cinch.InferenceSession(tmp_path / "m.so").kernels]
+    cinch.compile(model, tmp_path / "m.so", kernel_report="-")
+    assert capfd.readouterr().out == (tmp_path / "k.txt").read_text()
+
+
+def test_sizes_of_reports(model, tmp_path):
+    for sizes, size in ({"batch": 7}, 7), (None, 128):
+        report = tmp_path / "r.json"
+        cinch.compile(model, tmp_path / "m.so", report=report, report_dims=sizes)
+        assert json.loads(report.read_text())["sizes"] == {"batch": size}
+    with pytest.raises(cinch.CompileError, match="no dimension 'time'"):
+        cinch.compile(model, tmp_path / "m.so", report=report, report_dims={"time": 7})
+
+
+def test_options_for_a_gpu(tmp_path, monkeypatch):
+    model = small.make([helper.make_node("MatMul", ["x", "x"], ["p"]),
+                        helper.make_node("CumSum", ["p", "axis"], ["y"])],
+                       [("x", TensorProto.FLOAT, [64, 64])],
+                       [("y", TensorProto.FLOAT, [64, 64])],
+                       [helper.make_tensor("axis", TensorProto.INT64, [], [0])])
+    options = {"target": "cuda:sm_80", "emit": "ptx"}
+    output = tmp_path / "m.ptx"
+    compiled = cinch.compile(model, output, **options)
+    assert "tf32" not in output.read_text()
+    assert any(severity == "remark" and "no schedule for the GPU: 'y'" in text
+               for severity, text in compiled.diagnostics)
+    cinch.compile(model, output, allow_tf32=True, **options)
+    assert "tf32" in output.read_text()
+    with pytest.raises(cinch.UnsupportedError, match="no schedule for the GPU: 'y'"):
+        cinch.compile(model, tmp_path / "n.ptx", fail_on_fallback=True, **options)
+    monkeypatch.setenv("CINCH_PTXAS", "")
+    with pytest.raises(cinch.CompileError, match="found no ptxas"):
+        cinch.compile(model, tmp_path / "n.so", target="cuda:sm_80", embed_cubin=True)
+    assert os.listdir(tmp_path) == ["m.ptx"]
+
+
 @pytest.mark.parametrize("options, text", [
     ({"target": "toaster"}, "unknown target 'toaster'"),
     ({"cpu": "toaster"}, "unknown CPU 'toaster'"),
@@ -123,6 +164,11 @@ def test_emit(emit, start, model, tmp_path):
     ({"report": "report.pdf"}, "report.pdf"),
     ({"emit": "wasm"}, "unknown emit 'wasm'"),
     ({"emit": "llvm", "embed_weights": True}, "embedded"),
+    ({"kernel_report": "k.html"}, "k.html"),
+    ({"embed_cubin": True}, "cubin"),
+    ({"fail_on_fallback": True}, "fallbacks to fail on"),
+    ({"allow_tf32": True}, "TF32"),
+    ({"report_dims": {"batch": (1, 2)}}, "min == max"),
     ({"dims": {"batch": (3, 2)}}, "for 'batch', but got 3..2"),
     ({"memory_budget": "many"}, "but got 'many'"),
     ({"memory_budget": 0}, "but got 0")])

@@ -1,8 +1,8 @@
 /* Uses the compiler as a C library: `c-compiler MODEL FOLDER`, where MODEL has
  * a dimension `unk__214`. Compiles MODEL to FOLDER/default.so (no options),
- * FOLDER/options.so (sizes 1 to 4, embedded weights, a report) and, on two
- * threads at once, FOLDER/thread0.so and FOLDER/thread1.so; and expects
- * refusals of everything that can be wrong.
+ * FOLDER/options.so (sizes 1 to 4, embedded weights, reports), FOLDER/gpu.ptx
+ * (TF32, a report at size 77) and, on two threads at once, FOLDER/thread0.so
+ * and FOLDER/thread1.so; and expects refusals of everything that can be wrong.
  */
 #include <cinch/compiler.h>
 #include <pthread.h>
@@ -115,6 +115,17 @@ static void testBadOptions(void) {
   REFUSE(options.emit = (cinch_emit_t)99, USAGE, "options.emit");
   REFUSE((options.emit = CINCH_EMIT_LLVM, options.embed_weights = 1), USAGE,
          "embedded");
+  REFUSE(options.kernel_report = "k.html", USAGE, "k.html");
+  REFUSE((options.kernel_report = "k.txt", options.emit = CINCH_EMIT_EXEC),
+         USAGE, "compiled kernels");
+  REFUSE(options.allow_tf32 = 1, USAGE, "TF32");
+  REFUSE(options.embed_cubin = 1, USAGE, "cubin");
+  REFUSE(options.fail_on_fallback = 1, USAGE, "fallbacks to fail on");
+  REFUSE(options.report_dim_count = 1, USAGE, "report_dims is null");
+  REFUSE(
+      (options.report_dims = &dim, options.report_dim_count = 1, dim.max = 4),
+      USAGE, "min == max");
+  dim.max = 1;
   REFUSE(options.state_count = 1, USAGE, "states is null");
   REFUSE((options.states = &noPair, options.state_count = 1), USAGE,
          "past=present");
@@ -154,6 +165,28 @@ static void testBadOptions(void) {
   options.target = "toaster";
   if (cinch_compile(model, bad, &options) != USAGE)
     ++failures;
+}
+
+/** Code for a GPU, and what needs an assembler; the environment says that there
+ * is none. */
+static void testGpu(void) {
+  messages_t messages;
+  cinch_compile_options_t options = collecting(&messages);
+  cinch_dim_bound_t size = {"unk__214", 77, 77};
+  char output[512], report[512], kernels[512];
+  options.target = "cuda:sm_80";
+  options.emit = CINCH_EMIT_PTX;
+  options.allow_tf32 = 1;
+  options.report = inFolder("gpu.json", report);
+  options.kernel_report = inFolder("kernels.txt", kernels);
+  options.report_dims = &size;
+  options.report_dim_count = 1;
+  expectDone(inFolder("gpu.ptx", output), &options);
+  options = collecting(&messages);
+  options.target = "cuda:sm_80";
+  options.embed_cubin = 1;
+  expectRefused(model, inFolder("bad.so", output), &options, &messages, FAILED,
+                "found no ptxas");
 }
 
 /** Compiles three times, and fails once in between. */
@@ -198,7 +231,7 @@ int main(int argc, char **argv) {
   messages_t messages;
   cinch_compile_options_t options;
   cinch_dim_bound_t dim = {"unk__214", 1, 4};
-  char output[512], report[512];
+  char output[512], report[512], kernels[512];
   if (argc != 3 || cinch_compiler_abi_version() != CINCH_COMPILER_ABI_VERSION)
     return 2;
   model = argv[1];
@@ -210,6 +243,7 @@ int main(int argc, char **argv) {
   options.cpu = "x86-64-v3";
   options.memory_budget_bytes = (int64_t)1 << 30;
   options.report = inFolder("report.json", report);
+  options.kernel_report = inFolder("kernels.json", kernels);
   options.embed_weights = 1;
   options.progress = follow;
   expectDone(inFolder("options.so", output), &options);
@@ -223,6 +257,7 @@ int main(int argc, char **argv) {
   options.embed_weights = 1;
   expectDone(inFolder("old.so", output), &options);
   testBadOptions();
+  testGpu();
   testThreads();
   printf("%s: %d failures\n", cinch_compiler_version(), failures);
   return failures != 0;
