@@ -35,6 +35,7 @@ private:
   mlir::LogicalResult emitStatistic(const KernelReduction &reduction,
                                     llvm::ArrayRef<mlir::Value> row);
   mlir::LogicalResult emitItems(llvm::SmallVector<mlir::Value> indices);
+  bool isRowFollowedByBarrier();
   mlir::LogicalResult emitAlone(llvm::SmallVector<mlir::Value> indices);
   void guardedStore(mlir::Value condition,
                     llvm::ArrayRef<RootElement> elements);

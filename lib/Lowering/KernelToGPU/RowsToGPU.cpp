@@ -237,6 +237,18 @@ LogicalResult RowTiles::emitAlone(SmallVector<Value> indices) {
   return emitRoots(schedule, emitter, indices);
 }
 
+/// Whether the threads of a block must meet before its next row. The statistics
+/// of that row take the shared memory of this one's; of several, each is used
+/// behind the barrier of another.
+bool RowTiles::isRowFollowedByBarrier() {
+  int64_t combined = 0;
+  for (const KernelReduction &reduction : statistics)
+    combined += reduction.op->getNumResults();
+  std::optional<int64_t> numRows = getConstantIntValue(rows);
+  bool hasNext = !numRows || *numRows > maxBlocks;
+  return combined == 1 && hasNext;
+}
+
 LogicalResult RowTiles::emitBlock() {
   Value thread = getThreadNumber(emitter, out.threads);
   Value first = getBlockNumber(emitter);
@@ -266,8 +278,7 @@ LogicalResult RowTiles::emitBlock() {
       return failure();
   if (failed(emitItems(indices)))
     return failure();
-  // The next row's statistics take the shared memory of this one's.
-  if (rowThreads > warpSize && !statistics.empty())
+  if (rowThreads > warpSize && isRowFollowedByBarrier())
     NVVM::Barrier0Op::create(emitter.builder, emitter.loc);
   return success();
 }
