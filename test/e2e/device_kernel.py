@@ -18,6 +18,12 @@ def ceil_div(a, b):
     return -(-a // b)
 
 
+def is_fault(done):
+    """Whether the device reports a fault of a thread; else the code was refused, or
+    nothing is wrong."""
+    return done.status == 1 and re.search(r"kernel \w+, line \d+, block", done.output)
+
+
 class Fault(Exception):
     """What the emulated device reports."""
 
@@ -103,7 +109,7 @@ class DeviceKernel:
                            f"--grid={blocks}", f"--block={self.function['threads']}",
                            f"--shared={self.function['shared_bytes']}",
                            "--counters=json", *flags)
-        if done.status == 1:
+        if is_fault(done):
             raise Fault(done.output)
         harness.check(done, "cinch-emulate")
         counters = json.loads(done.output[done.output.index("{"):])
@@ -129,18 +135,3 @@ def assemble(path, architecture):
                            os.devnull], capture_output=True, text=True, check=True)
     return (max(map(int, re.findall(r"Used (\d+) registers", done.stderr)), default=0),
             sum(map(int, re.findall(r"(\d+) bytes spill stores", done.stderr))))
-
-
-def mutants(ptx):
-    """(line, its text, the code without it): barriers, waits and ends of groups of
-    copies; for a transposing load, the code without the transposition."""
-    lines = ptx.split("\n")
-    for number, line in enumerate(lines):
-        changed = None
-        if re.search(r"\bbar\.sync|cp\.async\.(wait|commit)", line):
-            changed = ""
-        elif "ldmatrix" in line and ".trans" in line:
-            changed = line.replace(".trans", "")
-        if changed is not None:
-            yield number + 1, line.strip(), "\n".join(
-                lines[:number] + [changed] + lines[number + 1:])

@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 import harness
+from device_kernel import is_fault
 
 LAYOUTS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 TYPES = {"f32": (TensorProto.FLOAT, np.float32, 1e-5),
@@ -26,10 +27,10 @@ def value(name, kind, shape):
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def save(path, nodes, inputs, output):
+def save(path, nodes, inputs, output, opset=21):
     graph = helper.make_graph(nodes, "g", inputs, [output])
     model = helper.make_model(graph, ir_version=10,
-                              opset_imports=[helper.make_opsetid("", 21)])
+                              opset_imports=[helper.make_opsetid("", opset)])
     onnx.save(model, path)
     return path
 
@@ -123,8 +124,9 @@ class Device:
             f"--shared={self.field('shared_bytes')}", *arguments,
             f"--arg=out:{out}:{result.nbytes}", "--max-instructions=3000000",
             "--counters=json")
-        if done.status != 0:
+        if is_fault(done):
             return None, None
+        harness.check(done, "cinch-emulate")
         return np.fromfile(out, result.dtype).reshape(result.shape), json.loads(
             done.output)
 
