@@ -174,16 +174,21 @@ def moved(folder, name, kind, shape, nodes, inputs=1, constants=()):
     yield from ptxas_figures(title, model, folder)
 
 
-def softmax(folder, cases=(("f32", (4096, 256)), ("f32", (4096, 1024)),
-                           ("f32", (1024, 4096)), ("f16", (4096, 256)),
-                           ("f16", (1024, 4096)))):
+SOFTMAX_SHAPES = ((4096, 64), (4096, 128), (4096, 256), (4096, 384), (4096, 1024),
+                  (1024, 4096))
+
+
+def softmax(folder, cases=tuple((kind, shape) for kind in ("f32", "f16", "bf16")
+                                for shape in SOFTMAX_SHAPES)):
     for kind, shape in cases:
         yield from moved(folder, "softmax", kind, shape,
                          [helper.make_node("Softmax", ["x0"], ["y"], axis=-1)])
 
 
-def layer_norm(folder, cases=(("f32", (65536, 256)), ("f16", (65536, 256)),
-                              ("f32", (65536, 512)))):
+def layer_norm(folder, cases=(("f32", (65536, 256)), ("f32", (65536, 512)),
+                              ("f16", (65536, 64)), ("f16", (65536, 128)),
+                              ("f16", (65536, 256)), ("f16", (65536, 384)),
+                              ("bf16", (65536, 256)))):
     """Enough rows that the scale and the offset, read once by each warp, are few."""
     for kind, shape in cases:
         yield from moved(
@@ -192,13 +197,13 @@ def layer_norm(folder, cases=(("f32", (65536, 256)), ("f16", (65536, 256)),
             constants=("scale", "offset"))
 
 
-def gelu(folder, kinds=("f32", "f16")):
+def gelu(folder, kinds=("f32", "f16", "bf16")):
     for kind in kinds:
         yield from moved(folder, "GELU (erf)", kind, (1024, 1024),
                          [helper.make_node("Gelu", ["x0"], ["y"])])
 
 
-def residual(folder, kinds=("f32", "f16")):
+def residual(folder, kinds=("f32", "f16", "bf16")):
     for kind in kinds:
         yield from moved(folder, "residual add", kind, (1024, 1024),
                          [helper.make_node("Add", ["x0", "x1"], ["y"])], inputs=2)

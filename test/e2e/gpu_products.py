@@ -64,14 +64,14 @@ def multiply(inputs, trans_a=0, trans_b=0):
     return product + (inputs["c"].astype(np.float64) if "c" in inputs else 0)
 
 
-def run(model, inputs):
+def run(model, inputs, *flags):
     """The output of a model, compiled for a GPU, on the emulated device."""
     binary = harness.compile_model(model, model + ".so", "--target=cuda:sm_80")
     # numpy has no bfloat16, and cinch-run no other name for it.
     inputs = {name: array.view("V2") if array.dtype == ml_dtypes.bfloat16 else array
               for name, array in inputs.items()}
     outputs, _ = harness.run_model(binary, inputs, os.path.dirname(model),
-                                   "--device=emulated")
+                                   "--device=emulated", *flags)
     (output,) = outputs.values()
     return output.view(ml_dtypes.bfloat16) if output.dtype == "V2" else output
 

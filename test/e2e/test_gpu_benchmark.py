@@ -4,9 +4,6 @@ import pytest
 
 import gpu_kernels
 
-# LLVM joins the accesses of 16-bit items in pieces that cross threads' items.
-UNJOINED = pytest.mark.xfail(reason="accesses are not joined", strict=True)
-
 
 def check(figures):
     figures = list(figures)
@@ -16,20 +13,21 @@ def check(figures):
     return figures
 
 
-@pytest.mark.parametrize("kind, shape", [
-    ("f32", (1024, 256)), ("f32", (256, 1024)), ("f32", (64, 4096)),
-    ("f16", (64, 4096)),
-    pytest.param("f16", (1024, 256), marks=UNJOINED)], ids=str)
+@pytest.mark.parametrize("shape", [(1024, 64), (1024, 128), (1024, 256), (256, 384),
+                                   (256, 1024), (64, 4096)], ids=str)
+@pytest.mark.parametrize("kind", ["f32", "f16", "bf16"])
 def test_softmax(kind, shape, tmp_path):
     check(gpu_kernels.softmax(str(tmp_path), [(kind, shape)]))
 
 
-@pytest.mark.parametrize("shape", [(65536, 256), (65536, 512)], ids=str)
-def test_layer_norm(shape, tmp_path):
-    check(gpu_kernels.layer_norm(str(tmp_path), [("f32", shape)]))
+@pytest.mark.parametrize("kind, shape", [
+    ("f32", (65536, 256)), ("f32", (65536, 512)), ("f16", (65536, 64)),
+    ("bf16", (65536, 128)), ("f16", (65536, 256))], ids=str)
+def test_layer_norm(kind, shape, tmp_path):
+    check(gpu_kernels.layer_norm(str(tmp_path), [(kind, shape)]))
 
 
-@pytest.mark.parametrize("kind", ["f32", "f16"])
+@pytest.mark.parametrize("kind", ["f32", "f16", "bf16"])
 @pytest.mark.parametrize("measure", [gpu_kernels.gelu, gpu_kernels.residual],
                          ids=["gelu", "residual"])
 def test_elementwise(measure, kind, tmp_path):

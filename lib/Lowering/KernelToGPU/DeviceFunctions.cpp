@@ -34,6 +34,8 @@ KernelFrame DeviceFunctions::beginBody() {
                         : arith::IndexCastOp::create(
                               builder, loc, builder.getIndexType(), argument));
   KernelFrame frame = makeFrame(builder, loc, source, words);
+  for (auto [tensor, alignment] : llvm::zip(frame.tensors, body.alignments))
+    tensor.alignment = alignment;
   builder.setInsertionPoint(func::ReturnOp::create(builder, loc));
   return frame;
 }

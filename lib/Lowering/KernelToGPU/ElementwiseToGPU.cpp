@@ -1,9 +1,8 @@
 //===- ElementwiseToGPU.cpp - a thread per element ------------------------===//
 //
 // Threads take runs of the last dimension, as many elements as fit in 16 bytes
-// where its length is a multiple of that, so that LLVM joins their loads and
-// stores. A reduction that every element has for itself is a loop of its
-// thread.
+// where its length is a multiple of that, and load and store them together. A
+// reduction that every element has for itself is a loop of its thread.
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToGPU/KernelToGPU.h"
@@ -15,20 +14,19 @@ using namespace cinch;
 
 static constexpr int64_t defaultThreads = 256;
 
-int64_t cinch::getVectorWidth(const DeviceBody &body,
-                              const KernelSchedule &schedule, int64_t length) {
+int64_t cinch::getVectorWidth(const DeviceBody &body, int64_t length) {
   int64_t bytes = 1, alignment = 16;
   func::FuncOp function = body.body;
   for (auto [number, type] : llvm::enumerate(function.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor)
+    if (!tensor || (tensor.hasStaticShape() && tensor.getNumElements() <= 1))
       continue;
     Type element = tensor.getElementType();
     bytes = std::max<int64_t>(
         bytes, element.isIndex() ? 8 : element.getIntOrFloatBitWidth() / 8);
     alignment = std::min(alignment, body.alignments[number]);
   }
-  int64_t width = schedule.reductions.empty() ? alignment / bytes : 1;
+  int64_t width = alignment / bytes;
   while (width > 1 && length % width != 0)
     width /= 2;
   return std::max<int64_t>(width, 1);
@@ -76,7 +74,8 @@ int64_t ElementTiles::getRunLength() const {
 Value ElementTiles::makeSpace() {
   if (!getSpaceSizes(schedule, emitter, space))
     return nullptr;
-  width = getVectorWidth(body, schedule, getRunLength());
+  if (schedule.reductions.empty())
+    width = getVectorWidth(body, getRunLength());
   mergeSizes(schedule, emitter, space);
   total = emitter.constant(1);
   for (Value size : space.sizes)
@@ -106,6 +105,7 @@ SmallVector<SmallVector<Value>> ElementTiles::getPoints(Value first) {
   SmallVector<SmallVector<Value>> points(width, indices);
   for (int64_t next = 1; next < width; ++next)
     points[next].back() = emitter.add(indices.back(), emitter.constant(next));
+  joinLast(emitter, points);
   return points;
 }
 

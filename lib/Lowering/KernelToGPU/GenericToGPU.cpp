@@ -7,10 +7,36 @@
 using namespace mlir;
 using namespace cinch;
 
+void cinch::joinLast(ElementEmitter &emitter,
+                     ArrayRef<SmallVector<Value>> points) {
+  SmallVector<Value> items;
+  for (const SmallVector<Value> &point : points)
+    items.push_back(point.back());
+  emitter.joinItems(items);
+}
+
 void cinch::storeElements(ElementEmitter &emitter,
                           ArrayRef<RootElement> elements) {
-  for (const RootElement &element : elements)
-    emitter.store(element.value, element.argument, element.indices);
+  // The element of the argument of `first` at the last index `item`.
+  auto find = [&](const RootElement &first, Value item) -> Value {
+    ArrayRef<Value> outer = ArrayRef<Value>(first.indices).drop_back();
+    for (const RootElement &other : elements)
+      if (other.argument == first.argument && other.indices.back() == item &&
+          ArrayRef<Value>(other.indices).drop_back() == outer)
+        return other.value;
+    return nullptr;
+  };
+  for (const RootElement &element : elements) {
+    ArrayRef<Value> joined =
+        emitter.getJoined(element.argument, element.indices);
+    SmallVector<Value> values;
+    for (Value item : joined)
+      values.push_back(find(element, item));
+    if (values.empty() || llvm::is_contained(values, Value()))
+      emitter.store(element.value, element.argument, element.indices);
+    else if (element.indices.back() == joined.front())
+      emitter.storeJoined(values, element.argument, element.indices);
+  }
 }
 
 FailureOr<DeviceSchedule>

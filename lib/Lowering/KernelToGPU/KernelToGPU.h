@@ -41,11 +41,15 @@ mlir::FailureOr<DeviceSchedule> emitOneThread(mlir::OpBuilder &builder,
                                               const DeviceBody &body);
 
 /// Elements that a thread takes at once: of 16 bytes together, if all arguments
-/// are aligned and rows of `length` elements (or multiples) consist of them.
-int64_t getVectorWidth(const DeviceBody &body, const KernelSchedule &schedule,
-                       int64_t length);
+/// of more than one element are aligned and rows of `length` elements (or
+/// multiples) consist of them.
+int64_t getVectorWidth(const DeviceBody &body, int64_t length);
 
-/// Stores what computeRoots computed.
+/// Joins the last indices of `points`, consecutive points of a space.
+void joinLast(ElementEmitter &emitter,
+              llvm::ArrayRef<llvm::SmallVector<mlir::Value>> points);
+
+/// Stores what computeRoots computed, in vectors where items are joined.
 void storeElements(ElementEmitter &emitter,
                    llvm::ArrayRef<RootElement> elements);
 

@@ -132,8 +132,7 @@ void RowTiles::chooseThreads() {
     out.reason = "a block for each row, whose length is not static";
     return;
   }
-  KernelSchedule plain; // the reductions are of rows, not of elements
-  width = getVectorWidth(body, plain, innermost);
+  width = getVectorWidth(body, innermost);
   int64_t vectors = llvm::divideCeil(length, width);
   rowThreads =
       std::min(maxThreads, static_cast<int64_t>(llvm::PowerOf2Ceil(

@@ -52,6 +52,7 @@ private:
   llvm::SmallVector<KernelReduction> statistics; ///< of a row, in order
   llvm::SmallVector<unsigned> rowDims, itemDims; ///< of the space
   mlir::Value rows, blocks, lane;
+  bool hasBranch = false;        ///< that not all threads of a row take
   int64_t rowThreads = 1;        ///< threads of a row; 1: it is walked alone
   int64_t width = 1, length = 0; ///< items at once, in a row (0: not static)
   std::vector<std::pair<llvm::SmallVector<mlir::Value>, std::vector<ItemGroup>>>

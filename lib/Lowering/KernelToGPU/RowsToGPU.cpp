@@ -62,6 +62,7 @@ ArrayRef<ItemGroup> RowTiles::getGroups(ArrayRef<Value> sizes) {
     for (int64_t next = 1; next < joined; ++next)
       group.points[next].back() =
           emitter.add(group.points[0].back(), emitter.constant(next));
+    joinLast(emitter, group.points);
     list.push_back(std::move(group));
   }
   groups.push_back({llvm::to_vector(sizes), std::move(list)});
@@ -171,6 +172,7 @@ LogicalResult RowTiles::emitStatistic(const KernelReduction &reduction,
 void RowTiles::guardedStore(Value condition, ArrayRef<RootElement> elements) {
   OpBuilder::InsertionGuard guard(emitter.builder);
   if (condition) {
+    hasBranch = true;
     auto branch = scf::IfOp::create(emitter.builder, emitter.loc, condition,
                                     /*withElseRegion=*/false);
     emitter.builder.setInsertionPoint(branch.thenBlock()->getTerminator());
@@ -260,7 +262,6 @@ LogicalResult RowTiles::emitBlock() {
     first = emitter.add(emitter.mul(first, together),
                         emitter.floorDiv(thread, size));
     step = emitter.mul(step, together);
-    // The register, as LLVM cannot join accesses at remainders.
     lane = rowThreads == warpSize ? getLaneNumber(emitter)
                                   : emitter.rem(thread, size);
   }
@@ -280,6 +281,11 @@ LogicalResult RowTiles::emitBlock() {
     return failure();
   if (rowThreads > warpSize && isRowFollowedByBarrier())
     NVVM::Barrier0Op::create(emitter.builder, emitter.loc);
+  // Lanes that store nothing do not load their part of the next row alone.
+  if (rowThreads == warpSize && hasBranch)
+    NVVM::SyncWarpOp::create(
+        emitter.builder, emitter.loc,
+        arith::ConstantIntOp::create(emitter.builder, emitter.loc, -1, 32));
   return success();
 }
 

@@ -55,6 +55,9 @@ Value ElementEmitter::element(Value tensor, ArrayRef<Value> indices) {
   OpBuilder::InsertionGuard guard(builder);
   Value value;
   if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    ArrayRef<Value> joined = getJoined(argument.getArgNumber(), indices);
+    if (!joined.empty())
+      return loadJoined(argument.getArgNumber(), indices, joined);
     Value offset = linearize(argument.getArgNumber(), indices);
     hoist(offset);
     value = load(cast<RankedTensorType>(tensor.getType()).getElementType(),

@@ -37,6 +37,18 @@ public:
   /// Stores `value` into argument number `argument` of the body.
   void store(mlir::Value value, unsigned argument,
              llvm::ArrayRef<mlir::Value> indices);
+  /// From now on, elements of arguments at the last indices `items` are loaded
+  /// together, in vectors of up to 16 bytes as far as the argument is aligned.
+  /// They are consecutive, a power of two, and the first is a multiple of their
+  /// number.
+  void joinItems(llvm::ArrayRef<mlir::Value> items);
+  /// The last indices of the elements that are in one vector with that of
+  /// argument number `argument` at `indices`, in order; empty if it is alone.
+  llvm::ArrayRef<mlir::Value> getJoined(unsigned argument,
+                                        llvm::ArrayRef<mlir::Value> indices);
+  /// Stores `values` at `indices`, the first of a vector of getJoined.
+  void storeJoined(mlir::ValueRange values, unsigned argument,
+                   llvm::ArrayRef<mlir::Value> indices);
   /// Address of an element of a tensor argument.
   mlir::Value address(unsigned argument, llvm::ArrayRef<mlir::Value> indices);
 
@@ -129,6 +141,16 @@ private:
                                    mlir::linalg::GenericOp generic,
                                    llvm::ArrayRef<mlir::Value> indices);
   mlir::Value lookUp(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
+  /// The address of element `offset` of the array at `base`.
+  mlir::Value getAddress(mlir::Type element, mlir::Value base,
+                         mlir::Value offset);
+  /// `value`, as it is in memory, as a value of type `type`, and back.
+  mlir::Value fromMemory(mlir::Value value, mlir::Type type);
+  mlir::Value toMemory(mlir::Value value);
+  /// The element of argument number `argument` at `indices`, which is in one
+  /// vector with `joined`. All of them are known from then on.
+  mlir::Value loadJoined(unsigned argument, llvm::ArrayRef<mlir::Value> indices,
+                         llvm::ArrayRef<mlir::Value> joined);
 
   struct Entry {
     llvm::SmallVector<mlir::Value> indices;
@@ -144,6 +166,11 @@ private:
   };
   llvm::DenseMap<mlir::Value, ChannelParts> channelParts;
   llvm::SmallVector<mlir::Block *> barriers;
+  struct ItemPlace {
+    unsigned run, number; ///< of the item in the run
+  };
+  std::vector<llvm::SmallVector<mlir::Value>> itemRuns;
+  llvm::DenseMap<mlir::Value, ItemPlace> itemPlaces;
   mlir::ArrayAttr accessGroups;
 };
 

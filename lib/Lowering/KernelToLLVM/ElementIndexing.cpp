@@ -182,39 +182,46 @@ Value ElementEmitter::allocateStack(Type element, int64_t count,
       getMemoryType(element), size, alignment);
 }
 
-static Value elementAddress(OpBuilder &builder, Location loc, Type type,
-                            Value base, Value offset) {
+Value ElementEmitter::getAddress(Type element, Value base, Value offset) {
   Value word =
       arith::IndexCastOp::create(builder, loc, builder.getI64Type(), offset);
   return LLVM::GEPOp::create(
       builder, loc, LLVM::LLVMPointerType::get(builder.getContext()),
-      getMemoryType(type), base, ArrayRef<LLVM::GEPArg>{word},
+      getMemoryType(element), base, ArrayRef<LLVM::GEPArg>{word},
       LLVM::GEPNoWrapFlags::inbounds);
+}
+
+Value ElementEmitter::fromMemory(Value value, Type type) {
+  if (type.isInteger(1)) {
+    Value zero = arith::ConstantIntOp::create(builder, loc, 0, 8);
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value,
+                                 zero);
+  }
+  if (type.isIndex())
+    return arith::IndexCastOp::create(builder, loc, type, value);
+  return value;
+}
+
+Value ElementEmitter::toMemory(Value value) {
+  Type type = value.getType(), memory = getMemoryType(type);
+  if (type.isInteger(1))
+    return arith::ExtUIOp::create(builder, loc, memory, value);
+  if (type.isIndex())
+    return arith::IndexCastOp::create(builder, loc, memory, value);
+  return value;
 }
 
 Value ElementEmitter::load(Type type, Value base, Value offset) {
   OpBuilder::InsertionGuard guard(builder);
-  Value at = elementAddress(builder, loc, type, base, offset);
+  Value at = getAddress(type, base, offset);
   auto op = LLVM::LoadOp::create(builder, loc, getMemoryType(type), at);
   op.setAccessGroupsAttr(accessGroups);
-  if (type.isInteger(1)) {
-    Value zero = arith::ConstantIntOp::create(builder, loc, 0, 8);
-    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, op,
-                                 zero);
-  }
-  if (type.isIndex())
-    return arith::IndexCastOp::create(builder, loc, type, op);
-  return op;
+  return fromMemory(op, type);
 }
 
 void ElementEmitter::store(Value value, Value base, Value offset) {
-  Type type = value.getType(), memory = getMemoryType(type);
-  Value at = elementAddress(builder, loc, type, base, offset);
-  if (type.isInteger(1))
-    value = arith::ExtUIOp::create(builder, loc, memory, value);
-  if (type.isIndex())
-    value = arith::IndexCastOp::create(builder, loc, memory, value);
-  auto op = LLVM::StoreOp::create(builder, loc, value, at);
+  Value at = getAddress(value.getType(), base, offset);
+  auto op = LLVM::StoreOp::create(builder, loc, toMemory(value), at);
   op.setAccessGroupsAttr(accessGroups);
 }
 
@@ -301,8 +308,7 @@ Value ElementEmitter::address(unsigned argument, ArrayRef<Value> indices) {
   Type type = cast<RankedTensorType>(frame.body.getArgumentTypes()[argument])
                   .getElementType();
   Value offset = linearize(argument, indices);
-  return elementAddress(builder, loc, type, frame.tensors[argument].address,
-                        offset);
+  return getAddress(type, frame.tensors[argument].address, offset);
 }
 
 Value ElementEmitter::addressOf(linalg::GenericOp op, OpOperand *operand,

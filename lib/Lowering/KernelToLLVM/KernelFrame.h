@@ -17,7 +17,8 @@ struct TensorArgument {
   /// Sizes in memory: `sizes`, but for the rows that a state has room for.
   mlir::SmallVector<mlir::Value> extents;
   mlir::SmallVector<mlir::Value>
-      strides; ///< index, in elements; made on demand
+      strides;           ///< index, in elements; made on demand
+  int64_t alignment = 1; ///< bytes that `address` is known to be a multiple of
 };
 
 /// The arguments of kernel body `body` as values of one emitted function.
