@@ -3,6 +3,7 @@
 #define CINCH_LIB_LOWERING_KERNELTOGPU_ATTENTIONBLOCK_H
 
 #include "lib/Lowering/KernelToGPU/AttentionLayout.h"
+#include "lib/Lowering/KernelToGPU/CausalMask.h"
 #include "lib/Lowering/KernelToGPU/DeviceFunctions.h"
 #include "lib/Lowering/KernelToGPU/PaddedTile.h"
 
@@ -27,7 +28,8 @@ struct AttentionOperand {
 class AttentionBlock {
 public:
   AttentionBlock(const KernelSchedule &schedule, AttentionPlan &plan,
-                 const AttentionLayouts &layouts, const DeviceBody &body,
+                 const AttentionLayouts &layouts,
+                 const std::optional<CausalMask> &mask, const DeviceBody &body,
                  ElementEmitter &emitter);
 
   /// The number of blocks; null after an error.
@@ -50,6 +52,8 @@ private:
   /// Copies the queries and the first keys.
   mlir::LogicalResult startCopies();
   mlir::LogicalResult emitStep(mlir::Value firstKey);
+  /// The key behind the last one that a query of the block looks at.
+  mlir::Value getEndKey();
   /// Makes `loops` those of row `flat` of the group of heads.
   void setRow(Values &loops, mlir::Value flat);
 
@@ -113,12 +117,13 @@ private:
   const KernelSchedule &schedule;
   AttentionPlan &plan;
   const AttentionLayouts &layouts;
+  const std::optional<CausalMask> &mask;
   ElementEmitter &emitter;
   mlir::OpBuilder &builder;
   const unsigned row, middle, last; ///< loops of both contractions
   AttentionOperand queries, keys, values;
 
-  mlir::Value numKeys, numFlat, rowTiles, isFew;
+  mlir::Value numKeys, numQueries, numFlat, rowTiles, isFew;
   Values batchSizes;
   Values scoreLoops, productLoops;
   mlir::Value firstHead, thread;
@@ -126,6 +131,7 @@ private:
   // Of the current layout.
   AttentionLayout layout;
   mlir::Value firstFlat;
+  mlir::Value endKey; ///< keys from here on are hidden from all of the block
   mlir::Value lane, group, member, rowWarp, keyWarp; ///< g and t of the layout
   mlir::Value firstRow, firstWarpKey; ///< of the warp, in the block and step
   PaddedTile queryTile, keyTile, valueTile, weightTile, resultTile;

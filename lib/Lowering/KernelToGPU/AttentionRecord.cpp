@@ -35,8 +35,25 @@ static std::optional<Expr> getSize(func::FuncOp body, linalg::GenericOp op,
   return std::nullopt;
 }
 
+/// The steps that the blocks of `tile` rows take, where only keys up to those
+/// of `mask` are walked.
+static Expr getSteps(AttentionPlan &plan, const AttentionLayout &layout,
+                     const CausalMask &mask, const Expr &queries,
+                     const Expr &keys, const Expr &tile) {
+  Expr end = Expr::min(tile * Expr(layout.getRows()) + Expr(layout.getRows()),
+                       queries * Expr(plan.groupSize));
+  Expr query = Expr::floorDiv(end - Expr(1), plan.groupSize);
+  Expr offset = Expr(mask.constant + 1);
+  if (mask.isAtEnd)
+    offset = offset + keys - queries;
+  Expr seen = Expr::min(Expr::max(query + offset, 0), keys);
+  return Expr::ceilDiv(seen, layout.getKeys());
+}
+
 static void describe(func::FuncOp body, AttentionPlan &plan,
-                     const AttentionLayout &layout, NamedAttrList &fields) {
+                     const AttentionLayout &layout,
+                     const std::optional<CausalMask> &mask,
+                     NamedAttrList &fields) {
   Builder builder(body.getContext());
   auto add = [&](StringRef name, int64_t value) {
     fields.set(name, builder.getI64IntegerAttr(value));
@@ -61,20 +78,37 @@ static void describe(func::FuncOp body, AttentionPlan &plan,
   if (!queries || !keys)
     return;
   Expr rows = *queries * Expr(plan.groupSize);
-  Expr blocks = heads * Expr::ceilDiv(rows, layout.getRows());
-  if (layout.usesMatrices) {
-    Expr count = blocks * Expr::ceilDiv(*keys, layout.getKeys()) *
-                 Expr(layout.getMatrixOps());
-    fields.set("matrix_count", builder.getStringAttr(count.str()));
-  }
+  Expr tiles = Expr::ceilDiv(rows, layout.getRows());
   int64_t bytes = layout.element.getIntOrFloatBitWidth() / 8;
-  Expr load = heads * rows * Expr(plan.headSize * bytes) +
-              blocks * *keys * Expr((plan.headSize + plan.valueSize) * bytes);
-  fields.set("load_bytes", builder.getStringAttr(load.str()));
+  Expr ops = heads * Expr(layout.getMatrixOps());
+  Expr queryBytes = heads * rows * Expr(plan.headSize * bytes);
+  Expr keyBytes = heads * Expr((plan.headSize + plan.valueSize) * bytes);
+  auto set = [&](StringRef name, const std::string &text) {
+    fields.set(name, builder.getStringAttr(text));
+  };
+  if (!mask) {
+    if (layout.usesMatrices)
+      set("matrix_count",
+          (ops * tiles * Expr::ceilDiv(*keys, layout.getKeys())).str());
+    set("load_bytes", (queryBytes + keyBytes * tiles * *keys).str());
+    return;
+  }
+  // Expressions have no sums of a number of terms that is not known.
+  auto sum = [&](const Expr &factor, const Expr &term) {
+    return "(" + factor.str() + ") * sum(" + term.str() +
+           " for tile in range(" + tiles.str() + "))";
+  };
+  Expr steps =
+      getSteps(plan, layout, *mask, *queries, *keys, Expr::symbol("tile"));
+  if (layout.usesMatrices)
+    set("matrix_count", sum(ops, steps));
+  Expr walked = Expr::min(steps * Expr(layout.getKeys()), *keys);
+  set("load_bytes", queryBytes.str() + " + " + sum(keyBytes, walked));
 }
 
 DeviceSchedule cinch::describeAttention(func::FuncOp body, AttentionPlan &plan,
-                                        const AttentionLayouts &layouts) {
+                                        const AttentionLayouts &layouts,
+                                        const std::optional<CausalMask> &mask) {
   DeviceSchedule schedule;
   const AttentionLayout &many = layouts.many;
   schedule.threads = many.getThreads();
@@ -85,13 +119,15 @@ DeviceSchedule cinch::describeAttention(func::FuncOp body, AttentionPlan &plan,
                     std::to_string(plan.valueSize) + " elements, " +
                     std::to_string(plan.groupSize) +
                     " of them with the same keys and values";
+  if (mask)
+    schedule.reason += ", without the keys that a causal mask hides";
   NamedAttrList fields;
-  describe(body, plan, many, fields);
+  describe(body, plan, many, mask, fields);
   if (layouts.few) {
     schedule.sharedBytes =
         std::max(schedule.sharedBytes, layouts.few->sharedBytes);
     NamedAttrList few;
-    describe(body, plan, *layouts.few, few);
+    describe(body, plan, *layouts.few, mask, few);
     fields.set("few", few.getDictionary(body.getContext()));
   }
   schedule.details.append(fields.begin(), fields.end());

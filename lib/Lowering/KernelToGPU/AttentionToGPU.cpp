@@ -5,7 +5,8 @@
 // keeps, per row, the largest logit so far, the sum of exponentials and the
 // weighted values, which stay in registers, as do scores and weights (Dao,
 // "FlashAttention-2", 2023, algorithm 1). Keys are copied while values are
-// multiplied, and values while keys are. Where there are few rows, the warps of
+// multiplied, and values while keys are. Keys that a causal mask hides from all
+// rows of a block are left out. Where there are few rows, the warps of
 // a block share them, each with keys of its own, and are combined at the end
 // (Dao et al., "Flash-Decoding", 2023, within a block).
 //
@@ -21,10 +22,11 @@ using namespace cinch;
 AttentionBlock::AttentionBlock(const KernelSchedule &schedule,
                                AttentionPlan &plan,
                                const AttentionLayouts &layouts,
+                               const std::optional<CausalMask> &mask,
                                const DeviceBody &body, ElementEmitter &emitter)
-    : schedule(schedule), plan(plan), layouts(layouts), emitter(emitter),
-      builder(emitter.builder), row(plan.numBatch), middle(row + 1),
-      last(row + 2) {
+    : schedule(schedule), plan(plan), layouts(layouts), mask(mask),
+      emitter(emitter), builder(emitter.builder), row(plan.numBatch),
+      middle(row + 1), last(row + 2) {
   queries = makeOperand(plan.scores, plan.getQueries(), row, last,
                         plan.headSize, body);
   keys = makeOperand(plan.scores, plan.getKeys(), middle, last, plan.headSize,
@@ -39,7 +41,8 @@ Value AttentionBlock::makeSpace() {
   if (scoreSizes.empty() || productSizes.empty())
     return nullptr;
   numKeys = scoreSizes[middle];
-  numFlat = emitter.mul(scoreSizes[row], emitter.constant(plan.groupSize));
+  numQueries = scoreSizes[row];
+  numFlat = emitter.mul(numQueries, emitter.constant(plan.groupSize));
   Value rows = emitter.constant(layouts.many.getRows());
   if (layouts.few) {
     Value fewRows = emitter.constant(layouts.few->getRows());
@@ -78,6 +81,20 @@ void AttentionBlock::setRow(Values &loops, Value flat) {
   loops[row] = emitter.floorDiv(flat, heads);
   if (plan.numBatch)
     loops[row - 1] = emitter.add(firstHead, emitter.rem(flat, heads));
+}
+
+Value AttentionBlock::getEndKey() {
+  if (!mask)
+    return numKeys;
+  Value end = emitter.min(
+      emitter.add(firstFlat, emitter.constant(layout.getRows())), numFlat);
+  Value query = emitter.floorDiv(emitter.sub(end, emitter.constant(1)),
+                                 emitter.constant(plan.groupSize));
+  Value offset = emitter.constant(mask->constant + 1);
+  if (mask->isAtEnd)
+    offset = emitter.add(offset, emitter.sub(numKeys, numQueries));
+  Value seen = emitter.max(emitter.add(query, offset), emitter.constant(0));
+  return emitter.min(seen, numKeys);
 }
 
 LogicalResult AttentionBlock::emitBlock() {
@@ -165,7 +182,7 @@ LogicalResult AttentionBlock::startCopies() {
   }
   {
     OpBuilder::InsertionGuard guard(builder);
-    scf::IfOp hasKeys = makeIf(isLess(zero, numKeys));
+    scf::IfOp hasKeys = makeIf(isLess(zero, endKey));
     builder.setInsertionPoint(hasKeys.thenBlock()->getTerminator());
     if ((!layout.keepsQueries() && failed(copyQueries())) ||
         failed(copyKeys(zero)))
@@ -202,7 +219,7 @@ LogicalResult AttentionBlock::emitStep(Value firstKey) {
   {
     OpBuilder::InsertionGuard guard(builder);
     Value next = emitter.add(firstKey, emitter.constant(layout.getKeys()));
-    scf::IfOp hasNext = makeIf(isLess(next, numKeys));
+    scf::IfOp hasNext = makeIf(isLess(next, endKey));
     builder.setInsertionPoint(hasNext.thenBlock()->getTerminator());
     if (failed(copyKeys(next)))
       return failure();
@@ -215,6 +232,7 @@ LogicalResult AttentionBlock::emitStep(Value firstKey) {
 
 LogicalResult AttentionBlock::emitLayout(const AttentionLayout &way) {
   place(way);
+  endKey = getEndKey();
   if (failed(startCopies()))
     return failure();
   int64_t rows = layout.getThreadRows();
@@ -228,7 +246,7 @@ LogicalResult AttentionBlock::emitLayout(const AttentionLayout &way) {
   scf::ForOp loop;
   {
     OpBuilder::InsertionGuard guard(builder);
-    loop = emitter.makeLoop(emitter.constant(0), numKeys,
+    loop = emitter.makeLoop(emitter.constant(0), endKey,
                             emitter.constant(layout.getKeys()), init);
     setState(loop.getRegionIterArgs());
     if (failed(emitStep(loop.getInductionVar())))
@@ -264,10 +282,12 @@ cinch::emitDeviceAttention(OpBuilder &builder, ModuleOp device,
                         generic->reason;
     return generic;
   }
+  std::optional<CausalMask> mask = findCausalMask(body.body, *plan, body.calls);
   if (failed(emitDeviceFunctions(
           builder, device, body, [&](ElementEmitter &emitter) {
-            return AttentionBlock(*schedule, *plan, *layouts, body, emitter);
+            return AttentionBlock(*schedule, *plan, *layouts, mask, body,
+                                  emitter);
           })))
     return failure();
-  return describeAttention(body.body, *plan, *layouts);
+  return describeAttention(body.body, *plan, *layouts, mask);
 }

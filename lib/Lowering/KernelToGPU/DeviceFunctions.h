@@ -13,6 +13,8 @@ struct DeviceBody {
   llvm::SmallVector<bool> shared;
   /// Per argument: bytes that the addresses of all calls are multiples of.
   llvm::SmallVector<int64_t> alignments;
+  /// All calls of the body.
+  llvm::ArrayRef<exec::KernelOp> calls;
 };
 
 /// How a device function is launched, and what `--kernel-report` says of it.

@@ -68,6 +68,7 @@ static int64_t getAlignment(Value value, exec::SlotAttr slot) {
 static DeviceBody analyze(func::FuncOp body, ArrayRef<exec::KernelOp> users) {
   DeviceBody result;
   result.body = body;
+  result.calls = users;
   result.shared = getSharedArguments(body, users);
   unsigned count = body.getNumArguments();
   unsigned firstDestination = count - body.getNumResults();

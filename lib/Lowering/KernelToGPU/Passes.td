@@ -26,7 +26,7 @@ def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
     `lower-exec` has lowered its calls.
 
     Requires a program with places (`plan-memory`), as vectors of 16 bytes are loaded
-    where all calls have aligned operands. Element by element, producers are inlined
+    where all calls have aligned operands and rows consist of them. Element by element, producers are inlined
     at their use; statistics of rows are computed by the threads of a warp or a block
     together; a row is read once if its length is static and at most 32 elements per
     thread. Bodies of kind "loops" run on one thread.
@@ -45,12 +45,14 @@ def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
     keys (Dao, "FlashAttention-2", 2023, algorithm 1; unlike there, the rows of a block
     are those of all heads that read the same keys and values). With few rows the warps
     of a block have different keys. Products of f16 and bf16 are matrix instructions,
-    others multiply-adds in f32; the softmax is in f32. Heads that do not fit into
+    others multiply-adds in f32; the softmax is in f32. Where all calls compute the mask
+    from positions, sizes and constants so that it hides the keys after each query, a
+    block stops at the last key that a row of it sees. Heads that do not fit into
     shared memory are computed element by element, and the reason says so. Its record
     has `rows` of a block, `keys` of a step, the `matrix` instruction, and expressions
     over the words of a launch: `matrix_count` and `load_bytes` (of queries, keys and
-    values); the same in `few` for launches with at most its `rows` of each group of
-    heads.
+    values), which are sums over the tiles of rows with such a mask; the same in `few`
+    for launches with at most its `rows` of each group of heads.
   }];
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_80\"",
