@@ -2,8 +2,8 @@
 #ifndef CINCH_TOOLS_CINCHRUN_DATA_H
 #define CINCH_TOOLS_CINCHRUN_DATA_H
 
+#include "lib/TensorFiles/Tensor.h"
 #include "tools/cinch-run/Options.h"
-#include "tools/cinch-run/Tensor.h"
 
 namespace cinch::run {
 
@@ -16,12 +16,6 @@ struct NamedTensor {
 /// Makes the inputs of `model` from files, or random ones.
 bool makeInputs(const cinch_model_t *model, const Options &options,
                 std::vector<NamedTensor> &out, std::string &error);
-
-/// Reads the tensors `names` from the .npz or folder at `path`; in a folder the
-/// k-th is `prefix`_k.pb. All must be there, and no others.
-bool readTensors(const std::string &path, const char *prefix,
-                 const std::vector<std::string> &names,
-                 std::vector<Tensor> &out, std::string &error);
 
 /// Writes `outputs` to an .npz if `path` ends so, else to a folder, which is
 /// created, as output_k.pb.

@@ -1,7 +1,7 @@
 //===- DeviceCounters.cpp - what the emulated device counted --------------===//
 #include "tools/cinch-run/DeviceCounters.h"
 
-#include "tools/cinch-run/Tensor.h"
+#include "lib/TensorFiles/Tensor.h"
 
 #include <dlfcn.h>
 

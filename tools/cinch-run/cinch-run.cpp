@@ -9,6 +9,9 @@
 #include <optional>
 
 using namespace cinch::run;
+using cinch::getBytes;
+using cinch::readTensors;
+using cinch::Tensor;
 
 namespace {
 

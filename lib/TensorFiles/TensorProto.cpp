@@ -4,11 +4,11 @@
 // needs no protobuf. Numbers of fields and types: onnx.proto.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/cinch-run/Tensor.h"
+#include "lib/TensorFiles/Tensor.h"
 
 #include <cstring>
 
-namespace cinch::run {
+namespace cinch {
 
 namespace {
 
@@ -223,4 +223,4 @@ std::string makeTensorProtoHeader(const Tensor &tensor,
   return header;
 }
 
-} // namespace cinch::run
+} // namespace cinch

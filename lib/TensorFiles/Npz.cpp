@@ -5,13 +5,13 @@
 // central directory only.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/cinch-run/Tensor.h"
+#include "lib/TensorFiles/Tensor.h"
 
 #include <climits>
 #include <cstring>
 #include <zlib.h>
 
-namespace cinch::run {
+namespace cinch {
 
 namespace {
 
@@ -284,4 +284,4 @@ bool writeNpz(
   return writeFile(path, pieces, error);
 }
 
-} // namespace cinch::run
+} // namespace cinch

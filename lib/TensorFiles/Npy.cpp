@@ -4,11 +4,11 @@
 // exactly the keys 'descr', 'fortran_order' and 'shape'.
 //
 //===----------------------------------------------------------------------===//
-#include "tools/cinch-run/Tensor.h"
+#include "lib/TensorFiles/Tensor.h"
 
 #include <cstring>
 
-namespace cinch::run {
+namespace cinch {
 
 namespace {
 
@@ -207,4 +207,4 @@ std::string makeNpyHeader(const Tensor &tensor) {
   return header + dictionary;
 }
 
-} // namespace cinch::run
+} // namespace cinch

@@ -1,6 +1,6 @@
-//===- Tensor.h - tensors of cinch-run and their file formats -------------===//
-#ifndef CINCH_TOOLS_CINCHRUN_TENSOR_H
-#define CINCH_TOOLS_CINCHRUN_TENSOR_H
+//===- Tensor.h - tensors and their file formats --------------------------===//
+#ifndef CINCH_LIB_TENSORFILES_TENSOR_H
+#define CINCH_LIB_TENSORFILES_TENSOR_H
 
 #include "cinch/runtime.h"
 
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace cinch::run {
+namespace cinch {
 
 /// A tensor in memory of its own, contiguous and row-major.
 struct Tensor {
@@ -62,6 +62,12 @@ bool parseTensorProto(Bytes file, Tensor &out, std::string &error);
 std::string makeTensorProtoHeader(const Tensor &tensor,
                                   const std::string &name);
 
-} // namespace cinch::run
+/// Reads the tensors `names` from the .npz or folder at `path`; in a folder the
+/// k-th is `prefix`_k.pb. All must be there, and no others.
+bool readTensors(const std::string &path, const char *prefix,
+                 const std::vector<std::string> &names,
+                 std::vector<Tensor> &out, std::string &error);
 
-#endif // CINCH_TOOLS_CINCHRUN_TENSOR_H
+} // namespace cinch
+
+#endif // CINCH_LIB_TENSORFILES_TENSOR_H

@@ -1,5 +1,5 @@
 //===- Tensor.cpp - tensors and files -------------------------------------===//
-#include "tools/cinch-run/Tensor.h"
+#include "lib/TensorFiles/Tensor.h"
 
 #include <cerrno>
 #include <csignal>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace cinch::run {
+namespace cinch {
 
 int64_t Tensor::elements() const {
   int64_t count = 1;
@@ -156,4 +156,4 @@ bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
   return isWritten;
 }
 
-} // namespace cinch::run
+} // namespace cinch
