@@ -17,8 +17,10 @@ def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
     %e = graph.exp %s {names = ["e"]} : tensor<8x32xf32> -> tensor<8x32xf32>
     ```
     Every operation computes its sums and functions in f32 whatever the types are
-    (`form-kernels`) and rounds its result once; this pass decides which values are
-    rounded. Per operation, in program order:
+    (`form-kernels`). The attribute `graph.rounds_at_store` of the function says that
+    inside a kernel its result stays f32: only what a kernel stores is rounded, and
+    what casts of the model, which get `graph.rounds`, give. Per operation, in program
+    order:
 
     - matmul, conv, conv_transpose, einsum: operands and result are 16-bit.
     - exp, log, pow, reciprocal, tan, sinh, cosh, x * x, reduce_sum, reduce_prod,

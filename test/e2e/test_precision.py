@@ -65,6 +65,49 @@ def test_detector(tmp_path):
     assert error.max() <= 0.1 and (error > 1e-2).mean() <= 1e-2
 
 
+def write_product(path, *steps):
+    """y = steps of (operator, constant, type or None) on x times the identity."""
+    nodes, tensors, last = [], [], "p"
+    for number, (operator, operand) in enumerate(steps):
+        name = f"s{number}"
+        if operator == "Cast":
+            nodes.append(helper.make_node("Cast", [last], [name], to=operand))
+        elif operand is None:
+            nodes.append(helper.make_node(operator, [last], [name]))
+        else:
+            tensors.append(helper.make_tensor(f"c{number}", TensorProto.FLOAT, [], [operand]))
+            nodes.append(helper.make_node(operator, [last, f"c{number}"], [name]))
+        last = name
+    nodes.insert(0, helper.make_node("MatMul", ["x", "w"], ["p"]))
+    nodes.append(helper.make_node("Identity", [last], ["y"]))
+    tensors.append(helper.make_tensor("w", TensorProto.FLOAT, [4, 4],
+                                      np.eye(4, dtype=np.float32).ravel()))
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4])
+              for name in "xy"]
+    graph = helper.make_graph(nodes, "steps", values[:1], values[1:], tensors)
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[
+        helper.make_opsetid("", 17)]), path)
+
+
+@pytest.mark.parametrize("flags, device", [((), ()), (("--target=cuda:sm_80",),
+                                                      ("--device=emulated",))])
+@pytest.mark.parametrize("precision, step", [("f16", 1.0), ("bf16", 8.0)])
+def test_rounds_where_it_stores(precision, step, flags, device, tmp_path):
+    """Behind a sum with 2000 the last bit of 16 is `step`; in one kernel it stays
+    f32. What the model casts is rounded all the same."""
+    path = tmp_path / "model.onnx"
+    half = TensorProto.FLOAT16 if precision == "f16" else TensorProto.BFLOAT16
+    x = np.linspace(0, 1, 32, dtype=np.float32).reshape(8, 4)
+    for steps, bound in (((), 4e-3), ([("Cast", half), ("Cast", TensorProto.FLOAT)], step)):
+        # The activation keeps sums from being folded into each other.
+        write_product(path, ("Add", 2000.0), ("Relu", None), *steps, ("Sub", 2000.0))
+        binary = harness.compile_model(path, tmp_path / "m.so", f"--precision={precision}",
+                                       *flags)
+        got, _ = harness.run_model(binary, {"x": x}, tmp_path, *device)
+        error = np.abs(got["y"] - x).max()
+        assert error <= bound and (not steps or error > 0.2), steps
+
+
 @pytest.mark.parametrize("name", ["gen_gpt2_op17", "gen_resnet18_op13"])
 def test_weights_take_half_the_bytes(name, tmp_path):
     exact, rounded = compile_both(harness.model_path(name), tmp_path, "f16")

@@ -163,7 +163,7 @@ KernelBody::Results KernelBody::generic(ArrayRef<Operand> ins, ValueRange outs,
   auto op = linalg::GenericOp::create(
       builder, loc, outs.getTypes(), inputValues, outs, maps, iterators,
       [&](OpBuilder &b, Location bodyLoc, ValueRange arguments) {
-        Scalars s(b, bodyLoc);
+        Scalars s(b, bodyLoc, roundsAtStore);
         SmallVector<Value> scalars;
         size_t next = 0;
         for (const Operand &in : ins)

@@ -129,6 +129,8 @@ public:
   KernelKind kind = KernelKind::Generic;
   /// An operation may write part of a result that lies over its input.
   bool mayUpdate = false;
+  /// Whether a float that is narrowed is rounded where it is stored only.
+  bool roundsAtStore = false;
 
 private:
   mlir::OpBuilder builder;

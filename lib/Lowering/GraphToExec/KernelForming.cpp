@@ -1,4 +1,5 @@
 //===- KernelForming.cpp - bodies of the kernels of a function ------------===//
+#include "dialects/Graph/Rounding.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -91,6 +92,8 @@ LogicalResult ProgramWriter::formKernel(Group group) {
     if (group.readThrough.contains(op))
       continue;
     body.setLoc(op->getLoc());
+    body.roundsAtStore = function->hasAttr(graph::roundsAtStoreAttrName) &&
+                         !op->hasAttr(graph::roundsAttrName);
     const Lowering *lowering = table.find(op);
     if (!lowering) {
       emitUnsupported(op) << "it has no kernel";

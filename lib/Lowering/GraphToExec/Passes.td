@@ -47,6 +47,10 @@ def FormKernelsPass : Pass<"form-kernels", "::mlir::ModuleOp"> {
     be lowered is reported at once, one error per operation, each beginning with
     `unsupported: `.
 
+    In a function with `graph.rounds_at_store` the conversions of floats have the
+    fast-math flag `contract`, but for casts with `graph.rounds`: whoever computes the
+    body may leave out a narrowing and the widening behind it.
+
     With `fuse=false` every operation is a kernel of its own, nothing is in place.
   }];
   let options = [

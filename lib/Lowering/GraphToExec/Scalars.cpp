@@ -148,10 +148,18 @@ Value Scalars::toFloat(Value x, Type type) {
     return x;
   unsigned from = x.getType().getIntOrFloatBitWidth(),
            to = type.getIntOrFloatBitWidth();
-  if (from < to)
-    return make<arith::ExtFOp>(type, x);
-  if (from > to)
-    return make<arith::TruncFOp>(type, x);
+  if (from != to) {
+    Value result = from < to ? make<arith::ExtFOp>(type, x)
+                             : make<arith::TruncFOp>(type, x);
+    if (roundsAtStore) {
+      auto op =
+          llvm::cast<arith::ArithFastMathInterface>(result.getDefiningOp());
+      op->setAttr(op.getFastMathAttrName(),
+                  arith::FastMathFlagsAttr::get(
+                      b.getContext(), arith::FastMathFlags::contract));
+    }
+    return result;
+  }
   return toFloat(make<arith::ExtFOp>(b.getF32Type(), x), type); // f16 <-> bf16
 }
 

@@ -12,10 +12,14 @@ namespace cinch::form {
 /// argument.
 class Scalars {
 public:
-  Scalars(mlir::OpBuilder &builder, mlir::Location loc)
-      : b(builder), loc(loc) {}
+  /// `roundsAtStore`: floats that are narrowed keep their bits where they are
+  /// widened again in the same kernel.
+  Scalars(mlir::OpBuilder &builder, mlir::Location loc,
+          bool roundsAtStore = false)
+      : b(builder), loc(loc), roundsAtStore(roundsAtStore) {}
   mlir::OpBuilder &b;
   mlir::Location loc;
+  bool roundsAtStore;
 
   template <typename OpTy, typename... Args> mlir::Value make(Args &&...args) {
     return OpTy::create(b, loc, std::forward<Args>(args)...)->getResult(0);

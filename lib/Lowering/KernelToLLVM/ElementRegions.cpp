@@ -122,6 +122,25 @@ LogicalResult ElementEmitter::emitGuarded(Operation &op, IRMapping &mapping) {
   return success();
 }
 
+/// Whether `op`, a conversion of a float, need not round.
+static bool mayContract(Operation *op) {
+  auto flags = cast<arith::ArithFastMathInterface>(op).getFastMathFlagsAttr();
+  return flags && arith::bitEnumContainsAll(flags.getValue(),
+                                            arith::FastMathFlags::contract);
+}
+
+/// What `op` widens, before it was narrowed, if neither need round; else null.
+static Value findUnrounded(Operation &op, const IRMapping &mapping) {
+  if (!isa<arith::ExtFOp>(op) || !mayContract(&op))
+    return nullptr;
+  auto narrow =
+      mapping.lookup(op.getOperand(0)).getDefiningOp<arith::TruncFOp>();
+  if (!narrow || !mayContract(narrow) ||
+      narrow.getIn().getType() != op.getResult(0).getType())
+    return nullptr;
+  return narrow.getIn();
+}
+
 LogicalResult ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
                                          linalg::GenericOp op,
                                          ArrayRef<Value> indices,
@@ -179,6 +198,10 @@ LogicalResult ElementEmitter::cloneBlock(Block &block, IRMapping &mapping,
     if (inner.getNumRegions() != 0) {
       if (failed(cloneRegions(inner, mapping, op, indices)))
         return failure();
+      continue;
+    }
+    if (Value exact = findUnrounded(inner, mapping)) {
+      mapping.map(inner.getResult(0), exact);
       continue;
     }
     OpBuilder::InsertionGuard guard(builder);

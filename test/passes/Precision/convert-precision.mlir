@@ -218,3 +218,17 @@ func.func @numbers_products(%x: tensor<2x2xf32> {graph.name = "x"}) -> tensor<2x
   %e = graph.matmul %d by %x {names = ["l4"]} : tensor<2x2xf32> by tensor<2x2xf32> -> tensor<2x2xf32>
   return %e : tensor<2x2xf32>
 }
+
+// -----
+
+// What is rounded inside a kernel is said by casts of the model alone.
+// CHECK-LABEL: func.func @rounds_at_store
+// CHECK-SAME: graph.rounds_at_store
+func.func @rounds_at_store(%x: tensor<2x4xf32> {graph.name = "x"}) -> tensor<2x4xf32> {
+  // CHECK: graph.cast %arg0 {graph.rounds, names = ["a"]} : tensor<2x4xf32> -> tensor<2x4xbf16>
+  // CHECK: graph.cast {{.*}} {graph.rounds, names = ["b"]} : tensor<2x4xbf16> -> tensor<2x4xf32>
+  // CHECK: return
+  %a = graph.cast %x {names = ["a"]} : tensor<2x4xf32> -> tensor<2x4xbf16>
+  %b = graph.cast %a {names = ["b"]} : tensor<2x4xbf16> -> tensor<2x4xf32>
+  return %b : tensor<2x4xf32>
+}
