@@ -113,6 +113,12 @@ typedef struct cinch_compile_options_t {
   /** Nonzero: a GPU may round the factors of f32 products to 10 bits of
    * mantissa (TF32), for which it has matrix instructions. */
   int32_t allow_tf32;
+  /** null: none; a .npz file or a folder of sets of inputs to take instead of
+   * random ones. */
+  const char *precision_sample_files;
+  /** Largest error of an output over its largest value on these inputs, above 0
+   * and below 1: products stay in f32 until it holds. 0: any. */
+  double precision_goal;
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT                                             \
@@ -138,6 +144,8 @@ typedef struct cinch_compile_options_t {
    0,                                                                          \
    0,                                                                          \
    0,                                                                          \
+   0,                                                                          \
+   NULL,                                                                       \
    0}
 
 /** Returns CINCH_COMPILER_ABI_VERSION of the library. */

@@ -85,6 +85,9 @@ static CompileOptions convert(const char *input, const char *output,
     result.precision = options.precision;
   if (options.precision_samples != 0)
     result.precisionSamples = std::max(options.precision_samples, 0);
+  if (options.precision_sample_files)
+    result.precisionSampleFiles = options.precision_sample_files;
+  result.precisionGoal = options.precision_goal;
   result.budgetBytes = options.memory_budget_bytes;
   result.emit = static_cast<Emit>(options.emit);
   result.embedsWeights = options.embed_weights != 0;

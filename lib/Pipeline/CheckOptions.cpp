@@ -56,6 +56,15 @@ static std::string checkPrecision(const CompileOptions &options) {
       (!hasPhases || options.emit == Emit::Mlir))
     return "a precision is for the default and the reference pipeline, "
            "and not for the imported graph";
+  double goal = options.precisionGoal;
+  if (!(goal >= 0 && goal < 1))
+    return "expected an error goal above 0 and below 1";
+  if (goal == 0)
+    return "";
+  if (*precision == Precision::F32)
+    return "an error goal is for a precision such as f16";
+  if (options.precisionSamples == 0 && options.precisionSampleFiles.empty())
+    return "an error goal needs samples to measure the error on";
   return "";
 }
 

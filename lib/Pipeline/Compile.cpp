@@ -7,6 +7,7 @@
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/Phases.h"
 #include "lib/Pipeline/Pipelines.h"
+#include "lib/Pipeline/PrecisionPhase.h"
 #include "lib/Pipeline/Register.h"
 #include "lib/Pipeline/Report.h"
 #include "lib/Pipeline/SymbolBounds.h"
@@ -157,41 +158,16 @@ Status Compilation::runPhase(AddPasses addPasses) {
   return runPasses(passes);
 }
 
-/// Changes the precision: the values of f32 on samples decide where f16 has the
-/// range, and a report says what it costs.
 Status Compilation::convertPrecision() {
-  bool observes = options.precision == "f16",
-       compares = !options.report.empty();
-  PrecisionSamples samples(options.precisionSamples, options.reportSizes);
-  auto skip = [&](StringRef what, llvm::Error error) {
-    diagnose(Severity::Warning, (options.precision + ": " + what + ": " +
-                                 llvm::toString(std::move(error)))
-                                    .str());
+  auto convert = [this, numRecords = records.size()] {
+    records.erase(records.begin() + numRecords, records.end());
+    return runPhase(addPrecisionPasses);
   };
-  bool runs = options.precisionSamples > 0 && (observes || compares);
-  if (runs) {
-    enter("observe values");
-    llvm::Error error = samples.load(*module, observes);
-    if (!error && observes)
-      error = samples.observe(*module);
-    if (error) {
-      runs = false;
-      skip("no ranges of values are known, as the model cannot be run on "
-           "random inputs (--report-dim gives sizes)",
-           std::move(error));
-    }
-  }
-  Status status = runPhase(addPrecisionPasses);
-  precisionError.emplace();
-  precisionError->precision = options.precision;
-  precisionError->kept = takeKeptValues(*module);
-  if (status != Status::Done || !runs || !compares)
-    return status;
-  if (llvm::Error error = samples.compare(*module, *precisionError))
-    skip("is not compared with f32", std::move(error));
-  for (const OutputError &output : precisionError->outputs)
-    diagnose(Severity::Remark, describe(*precisionError, output));
-  return Status::Done;
+  PrecisionPhase phase(options, module, diagnose, convert,
+                       [this](StringRef name) { enter(name); });
+  Status status = phase.run();
+  precisionError = phase.takeResult();
+  return status;
 }
 
 /// Runs the phases that `emit` needs.

@@ -32,8 +32,13 @@ struct CompileOptions {
   int64_t budgetBytes = 0;       ///< of arena and weights; 0: no budget
   std::string precision = "f32"; ///< or f16, bf16: of f32 values and weights
   /// Sets of random inputs that show which values f16 does not hold, and on
-  /// which a report compares a precision with f32.
+  /// which a precision is compared with f32, for a report or a goal.
   int64_t precisionSamples = 1;
+  /// A .npz file or a folder of sets of inputs to take instead; empty: none.
+  std::string precisionSampleFiles;
+  /// Largest error of an output over its largest value: products stay in f32
+  /// until it holds on the samples. 0: any.
+  double precisionGoal = 0;
   Emit emit = Emit::So;
   bool embedsWeights = false; ///< in the output of So or Obj
   /// Machine code for the GPU beside the PTX in the output of So or Obj.

@@ -326,12 +326,12 @@ static void writePasses(const Report &report, llvm::raw_ostream &os) {
 
 static void writePrecision(const PrecisionError &error, llvm::raw_ostream &os) {
   os << "<h2>Precision</h2>\n<p>Outputs in " << escape(error.precision)
-     << " against f32 on " << error.samples
-     << " sets of random inputs: the largest difference over the largest "
-        "value, "
-        "and the root mean square of the differences over that of the values."
+     << " against f32 on " << error.samples << " sets of inputs ("
+     << (error.source.empty() ? "random" : escape(error.source))
+     << "): the largest difference over the largest "
+        "value, and the norm of the differences over that of the values."
         "</p>\n<div class=\"table\"><table id=\"precision\"><thead><tr><th>"
-        "output</th><th class=\"num\">largest</th><th class=\"num\">rms</th>"
+        "output</th><th class=\"num\">largest</th><th class=\"num\">norm</th>"
         "</tr></thead><tbody>\n";
   for (const OutputError &output : error.outputs)
     os << "<tr><td>" << escape(output.name) << "</td>"

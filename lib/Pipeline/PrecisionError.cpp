@@ -55,11 +55,18 @@ static bool isFloat(cinch_dtype_t dtype) {
          dtype == CINCH_DTYPE_F32 || dtype == CINCH_DTYPE_F64;
 }
 
+double cinch::getMaxError(ArrayRef<OutputError> outputs) {
+  double largest = 0;
+  for (const OutputError &output : outputs)
+    grow(largest, output.maxError);
+  return largest;
+}
+
 std::string cinch::describe(const PrecisionError &error,
                             const OutputError &output) {
   return llvm::formatv(
              "{0}: output '{1}' is within {2:e2} of its largest value "
-             "in f32, rms error {3:e2}",
+             "in f32, norm of the error {3:e2} of its norm",
              error.precision, output.name, output.maxError, output.rmsError)
       .str();
 }
@@ -68,19 +75,44 @@ llvm::Error PrecisionSamples::load(ModuleOp module, bool observes) {
   OwningOpRef<ModuleOp> copy = module.clone();
   if (observes)
     observed = addObservers(*copy);
-  return exact.load(*copy);
+  if (llvm::Error error = exact.load(*copy))
+    return error;
+  if (source.path.empty())
+    return addRandomSamples();
+  llvm::Expected<std::vector<Sample>> read = readSamples(exact, source.path);
+  if (!read)
+    return read.takeError();
+  samples = std::move(*read);
+  return llvm::Error::success();
+}
+
+llvm::Error PrecisionSamples::addRandomSamples() {
+  for (int64_t seed = 0; seed < source.count; ++seed) {
+    llvm::Expected<Sample> inputs = exact.makeInputs(seed, source.sizes);
+    if (!inputs)
+      return inputs.takeError();
+    samples.push_back(std::move(*inputs));
+  }
+  return llvm::Error::success();
+}
+
+/// Runs the program in f32 once for every sample.
+llvm::Error PrecisionSamples::computeWanted() {
+  for (size_t index = wanted.size(); index < samples.size(); ++index) {
+    auto outputs = exact.run(samples[index]);
+    if (!outputs)
+      return outputs.takeError();
+    wanted.push_back(std::move(*outputs));
+  }
+  return llvm::Error::success();
 }
 
 llvm::Error PrecisionSamples::observe(ModuleOp module) {
+  if (llvm::Error error = computeWanted())
+    return error;
   std::vector<double> magnitudes(observed.size());
-  for (int64_t seed = 0; seed < count; ++seed) {
-    auto inputs = exact.makeInputs(seed, sizes);
-    if (!inputs)
-      return inputs.takeError();
-    auto outputs = exact.run(*inputs);
-    if (!outputs)
-      return outputs.takeError();
-    auto seen = ArrayRef(*outputs).take_back(observed.size());
+  for (const std::vector<SampleTensor> &outputs : wanted) {
+    auto seen = ArrayRef(outputs).take_back(observed.size());
     for (auto [magnitude, output] : llvm::zip(magnitudes, seen))
       grow(magnitude, getElement(output, 0));
   }
@@ -88,37 +120,59 @@ llvm::Error PrecisionSamples::observe(ModuleOp module) {
   return llvm::Error::success();
 }
 
+static SampleTensor makeFlag(bool value) {
+  SampleTensor flag;
+  flag.name = "flag";
+  flag.dtype = CINCH_DTYPE_BOOL;
+  flag.bytes.emplace(1);
+  *flag.bytes->begin() = static_cast<char>(value);
+  return flag;
+}
+
+llvm::Expected<std::vector<OutputError>>
+PrecisionSamples::measure(const SampleProgram &program, ArrayRef<bool> flags) {
+  if (llvm::Error error = computeWanted())
+    return error;
+  std::vector<Sums> sums;
+  std::vector<std::pair<std::string, cinch_dtype_t>> outputs;
+  for (auto [sample, want] : llvm::zip_equal(samples, wanted)) {
+    size_t numInputs = sample.size();
+    for (bool flag : flags)
+      sample.push_back(makeFlag(flag));
+    auto got = program.run(sample);
+    while (sample.size() > numInputs)
+      sample.pop_back();
+    if (!got)
+      return got.takeError();
+    sums.resize(got->size()); // what is observed comes behind these outputs
+    outputs.clear();
+    for (auto [a, b, sum] : llvm::zip_first(*got, want, sums)) {
+      outputs.emplace_back(a.name, b.dtype);
+      if (isFloat(b.dtype))
+        add(b, a, sum);
+    }
+  }
+  std::vector<OutputError> errors;
+  auto divide = [](double error, double value) {
+    return error == 0 ? 0 : error / value;
+  };
+  for (auto [output, sum] : llvm::zip_equal(outputs, sums))
+    if (isFloat(output.second))
+      errors.push_back({output.first, divide(sum.maxDifference, sum.maxValue),
+                        std::sqrt(divide(sum.differences, sum.values))});
+  return errors;
+}
+
 llvm::Error PrecisionSamples::compare(ModuleOp module, PrecisionError &result) {
   SampleProgram rounded;
   if (llvm::Error error = rounded.load(module))
     return error;
-  std::vector<Sums> sums;
-  for (int64_t seed = 0; seed < count; ++seed) {
-    auto inputs = exact.makeInputs(seed, sizes);
-    if (!inputs)
-      return inputs.takeError();
-    auto wanted = exact.run(*inputs);
-    if (!wanted)
-      return wanted.takeError();
-    auto got = rounded.run(*inputs);
-    if (!got)
-      return got.takeError();
-    sums.resize(got->size()); // what is observed comes behind these outputs
-    for (auto [a, b, sum] : llvm::zip_first(*got, *wanted, sums))
-      if (isFloat(b.dtype))
-        add(b, a, sum);
-    result.outputs.clear();
-    for (auto [output, sum] : llvm::zip(*got, sums)) {
-      auto divide = [](double error, double value) {
-        return error == 0 ? 0 : error / value;
-      };
-      if (isFloat(output.dtype))
-        result.outputs.push_back(
-            {output.name, divide(sum.maxDifference, sum.maxValue),
-             std::sqrt(divide(sum.differences, sum.values))});
-    }
-  }
-  result.samples = count;
+  llvm::Expected<std::vector<OutputError>> errors = measure(rounded, {});
+  if (!errors)
+    return errors.takeError();
+  result.outputs = std::move(*errors);
+  result.samples = samples.size();
+  result.source = source.path;
   return llvm::Error::success();
 }
 
@@ -126,6 +180,7 @@ std::vector<KeptValue> cinch::takeKeptValues(ModuleOp module) {
   std::vector<KeptValue> kept;
   for (auto function : module.getOps<func::FuncOp>()) {
     function->removeAttr("graph.magnitudes");
+    function->removeAttr("graph.wide_products");
     auto reasons = dyn_cast_or_null<DictionaryAttr>(
         function->removeAttr("graph.precision_kept"));
     if (reasons)

@@ -2,7 +2,7 @@
 #ifndef CINCH_LIB_PIPELINE_PRECISIONERROR_H
 #define CINCH_LIB_PIPELINE_PRECISIONERROR_H
 
-#include "lib/Pipeline/SampleProgram.h"
+#include "lib/Pipeline/Samples.h"
 
 namespace cinch {
 
@@ -10,7 +10,7 @@ namespace cinch {
 struct OutputError {
   std::string name;
   double maxError = 0; ///< largest |a - b| over the largest |a|, of f32 a
-  double rmsError = 0; ///< root of the sums of (a - b)^2 over that of a^2
+  double rmsError = 0; ///< the norm of all a - b over the norm of all a
 };
 
 /// A value that stays in f32, and why.
@@ -21,20 +21,32 @@ struct KeptValue {
 /// What another precision changes and leaves.
 struct PrecisionError {
   std::string precision; ///< f16 or bf16
-  int64_t samples = 0;   ///< sets of random inputs; 0: not compared
+  int64_t samples = 0;   ///< sets of inputs; 0: not compared
+  std::string source;    ///< the file or folder of the sets; empty: random
+  double goal = 0;       ///< that holds for all outputs' maxError; 0: none
   std::vector<OutputError> outputs;
   std::vector<KeptValue> kept;
 };
 
-/// A program in f32 that is run on sets of random inputs, those of cinch-run
-/// with the seeds 0, 1, ..., to learn how large its values are and how far a
-/// precision is from it.
+/// The largest maxError of `outputs`; NaN if one is.
+double getMaxError(llvm::ArrayRef<OutputError> outputs);
+
+/// Where samples come from.
+struct SampleSource {
+  int64_t count = 1; ///< sets of random inputs, those of cinch-run with the
+                     ///< seeds 0, 1, ...
+  SampleSizes sizes; ///< of symbols in random inputs
+  std::string path;  ///< a file or folder (`readSamples`) instead
+};
+
+/// A program in f32 that is run on samples, to learn how large its values are
+/// and how far a precision is from it.
 class PrecisionSamples {
 public:
-  PrecisionSamples(int64_t count, SampleSizes sizes)
-      : count(count), sizes(std::move(sizes)) {}
+  explicit PrecisionSamples(SampleSource source) : source(std::move(source)) {}
   /// Compiles `module`, which is on the graph level, for this machine; with
-  /// observers if `observes`. An error if it cannot be compiled.
+  /// observers if `observes`. Reads the samples. An error if it cannot be
+  /// compiled, or if there are no samples for it.
   llvm::Error load(mlir::ModuleOp module, bool observes);
   /// Runs it, and writes the largest magnitude of every value into the entry of
   /// `module` (`setMagnitudes`). An error if it cannot be run.
@@ -42,11 +54,19 @@ public:
   /// Compiles `rounded`, which has the same signature, runs both, and compares
   /// the float outputs. An error if that is not possible.
   llvm::Error compare(mlir::ModuleOp rounded, PrecisionError &result);
+  /// Compares `program`, which has the same outputs and takes a bool scalar for
+  /// each of `flags` behind the inputs.
+  llvm::Expected<std::vector<OutputError>> measure(const SampleProgram &program,
+                                                   llvm::ArrayRef<bool> flags);
 
 private:
-  int64_t count;
-  SampleSizes sizes;
+  llvm::Error addRandomSamples();
+  llvm::Error computeWanted();
+
+  SampleSource source;
   SampleProgram exact;
+  std::vector<Sample> samples;
+  std::vector<std::vector<SampleTensor>> wanted; ///< outputs, by sample
   std::vector<std::string> observed; ///< names of values, whose magnitudes are
                                      ///< the last outputs of `exact`
 };

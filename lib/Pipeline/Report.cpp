@@ -87,6 +87,10 @@ static void writePasses(OStream &json, const Report &report) {
 static void writePrecision(OStream &json, const PrecisionError &error) {
   json.attribute("type", error.precision);
   json.attribute("samples", error.samples);
+  if (!error.source.empty())
+    putText(json, "source", error.source);
+  if (error.goal > 0)
+    json.attribute("goal", error.goal);
   auto putError = [&](StringRef key, double value) {
     if (std::isfinite(value))
       json.attribute(key, value);
@@ -211,8 +215,11 @@ void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
   if (!report.info.precision)
     return;
   os << "\nErrors of " << report.info.precision->precision << " against f32 on "
-     << report.info.precision->samples
-     << " sets of random inputs: largest, rms\n";
+     << report.info.precision->samples << " sets of inputs ("
+     << (report.info.precision->source.empty()
+             ? "random"
+             : StringRef(report.info.precision->source))
+     << "): largest / largest value, norm / norm\n";
   for (const OutputError &output : report.info.precision->outputs)
     os << "  " << output.name << ": "
        << llvm::format("%.2e, %.2e\n", output.maxError, output.rmsError);

@@ -39,6 +39,8 @@ public:
   llvm::Expected<std::vector<SampleTensor>>
   run(std::vector<SampleTensor> &inputs) const;
 
+  cinch_model_t *getModel() const { return program.getModel(); }
+
 private:
   LoadedProgram program;
   cinch_model_info_t info = {};

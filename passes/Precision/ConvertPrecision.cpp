@@ -64,6 +64,7 @@ void ConvertPrecision::runOnOperation() {
       getNumbersAttr(&getContext(), {{"clamped", counts.clamped},
                                      {"converted", counts.converted},
                                      {"counts", left(Reason::Counts)},
+                                     {"goal", left(Reason::Goal)},
                                      {"out_of_range", left(Reason::OutOfRange)},
                                      {"quantized", left(Reason::Quantized)},
                                      {"range", left(Reason::Range)},

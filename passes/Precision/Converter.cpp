@@ -9,6 +9,7 @@
 #include "dialects/Graph/Constants.h"
 #include "passes/Graph/Names.h"
 #include "passes/Precision/RoundConstant.h"
+#include "passes/Precision/RoundingGates.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -174,6 +175,16 @@ void Converter::leave(Operation *op, Reason reason) {
   widen(op);
 }
 
+/// Lets `op` compute in f32 for an error goal; readers in 16 bits round.
+void Converter::keep(Operation *op) {
+  ++counts.left[static_cast<int>(Reason::Goal)];
+  for (Value result : op->getResults())
+    if (isWide(result))
+      kept.note(result, Reason::Goal);
+  widen(op);
+  rounded.insert(op->result_begin(), op->result_end());
+}
+
 /// Whether an operand that would be rounded is out of range. Constants that
 /// element-wise operations read are clamped.
 bool Converter::readsKept(Operation *op) {
@@ -218,6 +229,8 @@ void Converter::convert(Operation *op) {
                    [&](Value result) { return kept.contains(result); }))
     return leave(op, Reason::OutOfRange);
   Rule rule = getRule(op);
+  if (wideOps.contains(op) && rule.treatment != Treatment::Wide)
+    return keep(op);
   bool keepsOperand = readsKept(op);
   bool isMixed = false, hasNarrow = false;
   for (OpOperand &operand : op->getOpOperands())
@@ -247,6 +260,7 @@ void Converter::convert(Operation *op) {
 }
 
 llvm::Error Converter::run() {
+  wideOps = getWideOperations(function);
   for (BlockArgument argument : function.getArguments())
     names.insert(getValueName(argument));
   SmallVector<Operation *> ops;

@@ -57,6 +57,7 @@ private:
   std::string makeName(const llvm::Twine &name);
   void widen(mlir::Operation *op);
   void leave(mlir::Operation *op, Reason reason);
+  void keep(mlir::Operation *op);
   bool readsKept(mlir::Operation *op);
   void narrow(mlir::Operation *op);
   void narrowInside(mlir::Operation *op);
@@ -68,6 +69,7 @@ private:
   std::string suffix;
   bool isRepeated; ///< casts that are there may be those of the pass
   KeptValues kept;
+  llvm::DenseSet<mlir::Operation *> wideOps; ///< for an error goal
   llvm::StringSet<> names;
   /// Values in f32 that operations computed for readers in 16 bits.
   llvm::DenseSet<mlir::Value> rounded;

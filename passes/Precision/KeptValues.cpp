@@ -66,6 +66,8 @@ static StringRef getText(Reason reason) {
     break;
   case Reason::Counts:
     return "a position or a count";
+  case Reason::Goal:
+    return "the error goal";
   case Reason::OutOfRange:
     return "out of range";
   case Reason::Quantized:

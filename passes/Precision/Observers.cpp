@@ -9,7 +9,7 @@ using namespace cinch::precision;
 
 static constexpr StringLiteral magnitudesName = "graph.magnitudes";
 
-static func::FuncOp getEntry(ModuleOp module) {
+func::FuncOp precision::getEntry(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("graph.entry"))
       return function;

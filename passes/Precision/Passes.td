@@ -39,6 +39,12 @@ def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
     what reads it computes in f32 and rounds its result. So does a product that reads a
     constant whose largest magnitude is above 65504 or below 2^-14.
 
+    A product whose name is in `graph.wide_products` of the function ([names]; for an
+    error goal, `cinch-compile` writes it) computes in f32, and so does what computes its
+    operands, and the results of the function, from the results of other products, and
+    those of these that are not fused with an element-wise reader. What reads such a
+    value in 16 bits rounds it.
+
     Left in f32: arguments and results of the function and of control flow (a cast at
     the edge), quantize, dequantize and the products of dequantized values, lstm, gru
     and rnn, the concatenation of an argument that is a result (a state) and products
@@ -52,7 +58,7 @@ def ConvertPrecisionPass : Pass<"convert-precision", "::mlir::func::FuncOp"> {
 
     Counts, in the attribute `graph.convert_precision_report` of the function when
     `report` is set: converted (operations), clamped (constant elements), left in f32 by
-    reason: counts, out_of_range, quantized, range, recurrent, state, unselected
+    reason: counts, goal, out_of_range, quantized, range, recurrent, state, unselected
     (operations);
     weight_bytes_before and _after, value_bytes_before and _after (of results of
     operations but casts of floats; an unknown dimension counts 64). The attribute

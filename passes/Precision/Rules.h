@@ -18,13 +18,14 @@ enum class Treatment {
 enum class Reason {
   None,
   Counts,
+  Goal,
   OutOfRange,
   Quantized,
   Range,
   Recurrent,
   State
 };
-constexpr int numReasons = 7;
+constexpr int numReasons = 8;
 
 struct Rule {
   Treatment treatment = Treatment::Follow;

@@ -59,7 +59,8 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
             emit: str = "so", report: Path | None = None,
             embed_weights: bool = False,
             states: Mapping[str, str] | None = None,
-            precision: str = "f32", precision_samples: int = 1,
+            precision: str = "f32", precision_samples: "int | Path" = 1,
+            precision_goal: float = 0,
             report_dims: Mapping[str, int] | None = None,
             kernel_report: Path | None = None, embed_cubin: bool = False,
             fail_on_fallback: bool = False, allow_tf32: bool = False,
@@ -86,8 +87,11 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         new rows. Default: all that the compiler finds.
     precision: "f32", or "f16" or "bf16" to store f32 weights and values in 16
         bits; sums are computed in f32, inputs and outputs keep their types.
-    precision_samples: sets of random inputs that show which values f16 does not
-        hold, and on which a report compares the outputs with those of f32; 0: none.
+    precision_samples: inputs that show which values f16 does not hold, and on
+        which the outputs are compared with those of f32: a number of random
+        sets (0: none), or a .npz file or a folder, as docs/precision.md says.
+    precision_goal: products stay in f32 until the largest error of each output
+        on these inputs, over its largest value, is at most this. 0: any.
     report_dims: sizes of symbolic dimensions without a bound, at which reports
         show the program and samples are made. Default: 128 in reports, the
         smallest in samples.
@@ -116,7 +120,11 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         budget_bytes=_parse_size(memory_budget), emit=list(EXTENSIONS).index(emit),
         embeds_weights=embed_weights,
         states=[f"{past}={present}" for past, present in (states or {}).items()],
-        precision=precision, precision_samples=precision_samples,
+        precision=precision,
+        precision_samples=precision_samples if isinstance(precision_samples, int) else 1,
+        precision_sample_files=(None if isinstance(precision_samples, int)
+                                else os.fsencode(precision_samples)),
+        precision_goal=precision_goal,
         kernel_report=None if kernel_report is None else os.fsencode(kernel_report),
         report_dims=[_make_dim(name, size)
                      for name, size in (report_dims or {}).items()],

@@ -77,6 +77,7 @@ compile(const nb::bytes &input, const nb::bytes &output,
         const std::vector<Dim> &dims, int64_t budgetBytes, int emit,
         bool embedsWeights, const std::vector<std::string> &states,
         const std::string &precision, int precisionSamples,
+        const std::optional<nb::bytes> &precisionFiles, double precisionGoal,
         const std::optional<nb::bytes> &kernelReport,
         const std::vector<Dim> &reportDims, bool embedsCubin,
         bool failsOnFallback, bool allowsTF32, const nb::object &progress) {
@@ -102,6 +103,9 @@ compile(const nb::bytes &input, const nb::bytes &output,
   options.state_count = pairs.size();
   options.precision = toC(precision);
   options.precision_samples = precisionSamples > 0 ? precisionSamples : -1;
+  options.precision_sample_files =
+      precisionFiles ? toC(*precisionFiles) : nullptr;
+  options.precision_goal = precisionGoal;
   options.kernel_report = kernelReport ? toC(*kernelReport) : nullptr;
   options.report_dims = sizes.data();
   options.report_dim_count = sizes.size();
@@ -133,6 +137,7 @@ NB_MODULE(_compiler, m) {
         nb::arg("report").none(), nb::arg("dims"), nb::arg("budget_bytes"),
         nb::arg("emit"), nb::arg("embeds_weights"), nb::arg("states"),
         nb::arg("precision"), nb::arg("precision_samples"),
+        nb::arg("precision_sample_files").none(), nb::arg("precision_goal"),
         nb::arg("kernel_report").none(), nb::arg("report_dims"),
         nb::arg("embeds_cubin"), nb::arg("fails_on_fallback"),
         nb::arg("allows_tf32"), nb::arg("progress").none(),
@@ -141,7 +146,9 @@ NB_MODULE(_compiler, m) {
                 "dims: collections.abc.Sequence[tuple[str, int, int]], "
                 "budget_bytes: int, emit: int, embeds_weights: bool, "
                 "states: collections.abc.Sequence[str], precision: str, "
-                "precision_samples: int, kernel_report: bytes | None, "
+                "precision_samples: int, "
+                "precision_sample_files: bytes | None, "
+                "precision_goal: float, kernel_report: bytes | None, "
                 "report_dims: collections.abc.Sequence[tuple[str, int, int]], "
                 "embeds_cubin: bool, fails_on_fallback: bool, "
                 "allows_tf32: bool, "

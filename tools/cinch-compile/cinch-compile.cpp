@@ -68,12 +68,18 @@ static cl::opt<bool> allowTF32(
     cl::desc("Let the GPU multiply f32 with 10 bits of mantissa, on its tensor "
              "cores"),
     cl::cat(category));
-static cl::opt<unsigned> precisionSamples(
-    "precision-samples", cl::init(1), cl::value_desc("n"),
+static cl::opt<std::string> precisionSamples(
+    "precision-samples", cl::init("1"), cl::value_desc("n|file.npz|folder"),
     cl::desc(
-        "With --precision: sets of random inputs that show which values f16 "
-        "does not hold, and on which a report compares the outputs with those "
-        "of f32 (default: 1; 0: none)"),
+        "With --precision: inputs that show which values f16 does not hold, "
+        "and on which the outputs are compared with those of f32: a number of "
+        "random sets (default: 1; 0: none), or files"),
+    cl::cat(category));
+static cl::opt<double> precisionGoal(
+    "precision-goal", cl::init(0), cl::value_desc("error"),
+    cl::desc("With --precision: keep products in f32 until the largest error "
+             "of each output on the samples, over its largest value, is at "
+             "most this (default: 0, any)"),
     cl::cat(category));
 static cl::opt<std::string> pipeline(
     "pipeline", cl::init("default"), cl::value_desc("name|passes"),
@@ -190,7 +196,10 @@ int main(int argc, char **argv) {
   options.cpu = cpu;
   options.pipeline = pipeline;
   options.precision = precision;
-  options.precisionSamples = precisionSamples;
+  if (llvm::StringRef(precisionSamples)
+          .getAsInteger(10, options.precisionSamples))
+    options.precisionSampleFiles = precisionSamples;
+  options.precisionGoal = precisionGoal;
   options.report = report;
   options.emit = emit;
   options.embedsWeights = embedWeights;

@@ -232,3 +232,24 @@ func.func @rounds_at_store(%x: tensor<2x4xf32> {graph.name = "x"}) -> tensor<2x4
   %b = graph.cast %a {names = ["b"]} : tensor<2x4xbf16> -> tensor<2x4xf32>
   return %b : tensor<2x4xf32>
 }
+
+// -----
+
+// A product that an error goal keeps reads f32, from the product before it on.
+// CHECK-LABEL: func.func @products_of_a_goal
+// CHECK-SAME: goal = 3
+func.func @products_of_a_goal(%x: tensor<4x4xf32> {graph.name = "x"}) -> tensor<4x4xf32> attributes {graph.wide_products = ["z"]} {
+  // CHECK: %[[Y:.*]] = graph.matmul {{.*}}names = ["y"]} : tensor<4x4xf16> by tensor<4x4xf16>
+  // CHECK: %[[S:.*]] = graph.cast %[[Y]]
+  // CHECK: %[[R:.*]] = graph.relu %[[S]] {names = ["r"]} : tensor<4x4xf32>
+  // CHECK: %[[T:.*]] = graph.transpose %[[R]] {{.*}} -> tensor<4x4xf32>
+  // CHECK: %[[Z:.*]] = graph.matmul %[[T]] by {{.*}}names = ["z"]} : tensor<4x4xf32> by tensor<4x4xf32>
+  // CHECK: graph.matmul {{.*}}names = ["v/f16"]} : tensor<4x4xf16> by tensor<4x4xf16>
+  %w = graph.constant dense<0.5> : tensor<4x4xf32> {names = ["w"]}
+  %y = graph.matmul %x by %w {names = ["y"]} : tensor<4x4xf32> by tensor<4x4xf32> -> tensor<4x4xf32>
+  %r = graph.relu %y {names = ["r"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %t = graph.transpose %r by [1, 0] {names = ["t"]} : tensor<4x4xf32> -> tensor<4x4xf32>
+  %z = graph.matmul %t by %w {names = ["z"]} : tensor<4x4xf32> by tensor<4x4xf32> -> tensor<4x4xf32>
+  %v = graph.matmul %z by %w {names = ["v"]} : tensor<4x4xf32> by tensor<4x4xf32> -> tensor<4x4xf32>
+  return %v : tensor<4x4xf32>
+}

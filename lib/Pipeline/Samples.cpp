@@ -1,0 +1,179 @@
+//===- Samples.cpp - inputs of a model from files -------------------------===//
+#include "lib/Pipeline/Samples.h"
+#include "lib/TensorFiles/Tensor.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include <cmath>
+
+using namespace cinch;
+using llvm::ArrayRef;
+using llvm::StringRef;
+
+namespace {
+
+/// The signature of one input.
+struct InputInfo {
+  std::string name;
+  cinch_value_info_t value;
+};
+
+} // namespace
+
+static llvm::Expected<std::vector<InputInfo>>
+getInputs(const cinch_model_t *model) {
+  cinch_model_info_t info = {};
+  info.struct_size = sizeof(info);
+  if (llvm::Error error = checkStatus(cinch_model_get_info(model, &info)))
+    return error;
+  std::vector<InputInfo> inputs(info.input_count);
+  for (auto [index, input] : llvm::enumerate(inputs)) {
+    input.value.struct_size = sizeof(input.value);
+    if (llvm::Error error =
+            checkStatus(cinch_model_get_input(model, index, &input.value)))
+      return error;
+    input.name = input.value.name;
+  }
+  return inputs;
+}
+
+/// "f32 [n, 3]".
+static std::string describe(const cinch_value_info_t &value) {
+  std::string text = std::string(cinch_dtype_name(value.dtype)) + " [";
+  for (const cinch_dim_t &dim : ArrayRef(value.dims, value.rank)) {
+    text += &dim == value.dims ? "" : ", ";
+    text += dim.min == dim.max ? std::to_string(dim.min)
+            : dim.symbol       ? std::string(dim.symbol)
+                               : std::string(dim.expression);
+  }
+  return text + "]";
+}
+
+/// Index of the first element that is NaN or infinite; -1 if none is.
+static int64_t findNonFinite(cinch_dtype_t dtype, ArrayRef<uint8_t> bytes) {
+  auto find = [&](auto isFinite, size_t size) -> int64_t {
+    for (size_t at = 0; at < bytes.size(); at += size)
+      if (!isFinite(&bytes[at]))
+        return at / size;
+    return -1;
+  };
+  auto hasExponentBelow = [](uint16_t mask) {
+    return [mask](const uint8_t *at) {
+      uint16_t bits;
+      memcpy(&bits, at, sizeof(bits));
+      return (bits & mask) != mask;
+    };
+  };
+  auto isFinite = [](auto number) {
+    return [number](const uint8_t *at) mutable {
+      memcpy(&number, at, sizeof(number));
+      return std::isfinite(number);
+    };
+  };
+  switch (dtype) {
+  case CINCH_DTYPE_F64:
+    return find(isFinite(double()), 8);
+  case CINCH_DTYPE_F32:
+    return find(isFinite(float()), 4);
+  case CINCH_DTYPE_F16:
+    return find(hasExponentBelow(0x7c00), 2);
+  case CINCH_DTYPE_BF16:
+    return find(hasExponentBelow(0x7f80), 2);
+  default:
+    return -1;
+  }
+}
+
+/// Adds the sets in `tensors`, one per input, to `samples`.
+static llvm::Error addSamples(ArrayRef<InputInfo> inputs,
+                              ArrayRef<Tensor> tensors, StringRef path,
+                              bool mayStack, std::vector<Sample> &samples) {
+  std::optional<int64_t> stacked; // sets along a leading axis
+  for (auto [input, tensor] : llvm::zip_equal(inputs, tensors)) {
+    const cinch_value_info_t &value = input.value;
+    int64_t extra = tensor.shape.size() - value.rank;
+    bool fits =
+        tensor.dtype == value.dtype && (extra == 0 || (extra == 1 && mayStack));
+    for (int32_t axis = 0; fits && axis < value.rank; ++axis) {
+      const cinch_dim_t &dim = value.dims[axis];
+      int64_t size = tensor.shape[extra + axis];
+      fits = size >= dim.min && (dim.max < 0 || size <= dim.max);
+    }
+    if (!fits)
+      return llvm::createStringError(
+          path + ": expected input '" + input.name + "' to be " +
+          describe(value) +
+          (mayStack ? ", or one axis more for several sets" : "") +
+          ", but got " + tensor.str());
+    int64_t count = extra == 1 ? tensor.shape[0] : -1;
+    if (stacked && *stacked != count)
+      return llvm::createStringError(
+          path + ": expected the leading axis of all inputs to count the " +
+          "sets, but that of '" + input.name + "' does not: " + tensor.str());
+    stacked = count;
+    if (int64_t at = findNonFinite(tensor.dtype, tensor.data); at >= 0)
+      return llvm::createStringError(path + ": input '" + input.name +
+                                     "' has NaN or infinity at element " +
+                                     std::to_string(at));
+  }
+  int64_t count = std::max<int64_t>(stacked.value_or(-1), -1);
+  for (int64_t set = 0; set < (count < 0 ? 1 : count); ++set) {
+    Sample &sample = samples.emplace_back();
+    for (auto [input, tensor] : llvm::zip_equal(inputs, tensors)) {
+      SampleTensor made;
+      made.name = input.name;
+      made.dtype = tensor.dtype;
+      made.shape.assign(tensor.shape.begin() + (count < 0 ? 0 : 1),
+                        tensor.shape.end());
+      if (llvm::Error error = made.allocate())
+        return error;
+      size_t bytes = made.count * cinch_dtype_bytes(made.dtype);
+      if (bytes != 0)
+        memcpy(made.bytes->begin(), tensor.data.data() + set * bytes, bytes);
+      sample.push_back(std::move(made));
+    }
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<Sample>>
+cinch::readSamples(const SampleProgram &program, const std::string &path) {
+  llvm::Expected<std::vector<InputInfo>> inputs = getInputs(program.getModel());
+  if (!inputs)
+    return inputs.takeError();
+  std::vector<std::string> names, files;
+  for (const InputInfo &input : *inputs)
+    names.push_back(input.name);
+  if (llvm::sys::fs::is_directory(path)) {
+    std::error_code code;
+    for (llvm::sys::fs::directory_iterator it(path, code), end;
+         it != end && !code; it.increment(code)) {
+      StringRef file = it->path(), name = llvm::sys::path::filename(file);
+      if (name.ends_with(".npz") || (name.starts_with("test_data_set_") &&
+                                     llvm::sys::fs::is_directory(file)))
+        files.push_back(it->path());
+    }
+    if (code)
+      return llvm::createStringError(path + ": " + code.message());
+    llvm::sort(files);
+    if (files.empty())
+      return llvm::createStringError(
+          path + ": has no .npz file and no folder test_data_set_N");
+  } else {
+    files.push_back(path);
+  }
+  std::vector<Sample> samples;
+  for (const std::string &file : files) {
+    std::vector<Tensor> tensors;
+    std::string problem;
+    if (!readTensors(file, "input", names, tensors, problem))
+      return llvm::createStringError(problem);
+    bool mayStack = !llvm::sys::fs::is_directory(file);
+    if (llvm::Error error =
+            addSamples(*inputs, tensors, file, mayStack, samples))
+      return error;
+  }
+  if (samples.empty())
+    return llvm::createStringError(path + ": has no set of inputs");
+  return samples;
+}
