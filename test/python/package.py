@@ -1,4 +1,5 @@
 """The wheel of python/, installed into build/python/site for the tests here."""
+import fcntl
 import os
 import subprocess
 import sys
@@ -23,6 +24,13 @@ def _sources():
 
 def install():
     """Makes the wheel again if the package or what it carries has changed."""
+    os.makedirs(os.path.dirname(STAMP), exist_ok=True)
+    with open(STAMP + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes share the folder
+        _install()
+
+
+def _install():
     if (os.path.exists(STAMP) and
             max(map(os.path.getmtime, _sources())) < os.path.getmtime(STAMP)):
         return
