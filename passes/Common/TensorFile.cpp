@@ -183,8 +183,8 @@ makeHeader(const std::map<std::string, StoredTensor> &tensors,
       for (const auto &[key, value] : metadata)
         out.attribute(key, value);
     });
-    for (const auto &[name, tensor] : tensors)
-      out.attributeObject(name, [&] {
+    for (const auto &entry : tensors)
+      out.attributeObject(entry.first, [&, &tensor = entry.second] {
         out.attribute("dtype", tensor.dtype);
         out.attributeArray("shape", [&] {
           for (int64_t dim : tensor.shape)

@@ -26,7 +26,8 @@ public:
   double getBinWidth() const;
   /// The middle of a bin.
   double getCenter(int bin) const {
-    return (bin - numBins / 2 + 0.5) * getBinWidth();
+    int first = -numBins / 2;
+    return (first + bin + 0.5) * getBinWidth();
   }
   /// One per bin; empty where nothing was added.
   const std::vector<int64_t> &getCounts() const { return counts; }
