@@ -80,6 +80,7 @@ private:
   std::vector<PassRecord> records;
   std::optional<PrecisionError> precisionError;
   std::optional<Cubin> cubin;
+  DotProducts dotProducts = DotProducts::None;
   bool hasUnsupported = false;
 };
 
@@ -154,6 +155,7 @@ Status Compilation::runPhase(AddPasses addPasses) {
   pipeline.chip = getChip(options.target).str();
   pipeline.precision = *parsePrecision(options.precision);
   pipeline.allowsTF32 = options.allowsTF32;
+  pipeline.dotProducts = dotProducts;
   addPasses(passes, pipeline);
   return runPasses(passes);
 }
@@ -307,6 +309,7 @@ Status Compilation::run() {
   llvm::Expected<Machine> machine = createMachine(options.cpu);
   if (!machine)
     return fail(llvm::toString(machine.takeError()), Status::WrongUsage);
+  dotProducts = getDotProducts(machine->features);
   if ((status = load()) != Status::Done ||
       (status = transform()) != Status::Done ||
       (status = tellFallbacks()) != Status::Done ||

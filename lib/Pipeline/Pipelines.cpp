@@ -127,6 +127,7 @@ void cinch::addLoweringPasses(OpPassManager &passes,
   if (options.chip.empty()) {
     LowerKernelsPassOptions kernels;
     kernels.reference = options.isReference;
+    kernels.dotProducts = options.dotProducts;
     passes.addPass(createLowerKernelsPass(kernels));
   } else {
     LowerKernelsToGPUPassOptions kernels;

@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_PIPELINE_PIPELINES_H
 #define CINCH_LIB_PIPELINE_PIPELINES_H
 
+#include "lib/Lowering/KernelToLLVM/DotProducts.h"
 #include "mlir/Pass/PassManager.h"
 #include <optional>
 #include <string>
@@ -25,7 +26,8 @@ struct PipelineOptions {
   std::vector<std::string> states; ///< pairs past=present; empty: all found
   std::string chip; ///< GPU, such as sm_80; empty: kernels for the CPU
   Precision precision = Precision::F32;
-  bool allowsTF32 = false; ///< in products of f32 on a GPU
+  bool allowsTF32 = false;                     ///< in products of f32 on a GPU
+  DotProducts dotProducts = DotProducts::None; ///< that a CPU has
 };
 
 /// graph to graph: everything that techniques and kernels build on.

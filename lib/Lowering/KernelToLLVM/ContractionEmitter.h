@@ -3,6 +3,7 @@
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_CONTRACTIONEMITTER_H
 
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
+#include "lib/Lowering/KernelToLLVM/DotProducts.h"
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 #include "lib/Lowering/KernelToLLVM/Microkernels.h"
 
@@ -17,7 +18,10 @@ public:
                      llvm::ArrayRef<ContractionPlan> plans,
                      ElementEmitter &emitter, MicrokernelTable &microkernels)
       : schedule(schedule), plans(plans), plan(plans.front()), emitter(emitter),
-        builder(emitter.builder), microkernels(microkernels) {}
+        builder(emitter.builder), microkernels(microkernels) {
+    if (plan.integers)
+      dot = makeDotProduct();
+  }
 
   /// The number of tiles; null after an error.
   mlir::Value makeSpace();
@@ -65,6 +69,24 @@ private:
   void callOnce(int64_t m, mlir::Value isFullColumns, mlir::Value isFullDepth,
                 mlir::Value a, mlir::Value b, mlir::Value c);
   mlir::LogicalResult emitEpilogue(mlir::Value firstRow, mlir::Value rows);
+  mlir::Type getSumType();
+  /// Rows of the accumulator for each block of columns of a tile.
+  int64_t getAccumulatorRows() const {
+    return plan.tileRows + (dot && dot->isShifted());
+  }
+  void allocatePanels();
+
+  // Of products of 8-bit integers (ContractionIntegers.cpp).
+  DotProduct makeDotProduct() const;
+  mlir::Value readLhsUnit();
+  mlir::LogicalResult packIntegerLhs(mlir::Value firstRow, mlir::Value count,
+                                     mlir::Value firstDepth, mlir::Value depth);
+  mlir::LogicalResult packIntegerRhs(mlir::Value firstDepth, mlir::Value depth,
+                                     mlir::Value firstColumn,
+                                     mlir::Value count);
+  void callDot(mlir::Value rows, mlir::Value depth, mlir::Value b,
+               mlir::Value c);
+  mlir::Value unshift(mlir::Value sum, mlir::Value base);
 
   const KernelSchedule &schedule;
   llvm::ArrayRef<ContractionPlan> plans;
@@ -72,6 +94,8 @@ private:
   ElementEmitter &emitter;
   mlir::OpBuilder &builder;
   MicrokernelTable &microkernels;
+
+  std::optional<DotProduct> dot; ///< of 8-bit integers
 
   llvm::SmallVector<mlir::Value> loopSizes, dimSizes;
   llvm::SmallVector<unsigned>
@@ -84,7 +108,7 @@ private:
   /// Of the current tile: the first block of columns and their number; the
   /// current one of them, and where it begins in the accumulator.
   mlir::Value firstBlock, blocks, block, blockStart;
-  mlir::Value localRow, localColumn;
+  mlir::Value localRow, localColumn, tileRows;
 };
 
 } // namespace cinch

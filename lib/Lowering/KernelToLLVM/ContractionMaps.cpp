@@ -2,6 +2,7 @@
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -20,19 +21,26 @@ AffineMap cinch::getSimplifiedMap(linalg::LinalgOp op, OpOperand *operand) {
   return AffineMap::get(map.getNumDims(), 0, results, context);
 }
 
-bool cinch::isMultiplyAdd(linalg::GenericOp op) {
+/// The multiplication whose result `op`, of two inputs, adds to its output, of
+/// element type `type`; null if it does something else.
+template <typename AddOp, typename MulOp>
+static MulOp findAddedProduct(linalg::GenericOp op, Type type) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
-    return false;
+    return {};
   Block *body = op.getBlock();
-  auto add =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add || !add.getType().isF32())
-    return false;
+  auto add = body->getTerminator()->getOperand(0).getDefiningOp<AddOp>();
+  if (!add || add.getType() != type)
+    return {};
   Value output = body->getArgument(2);
   Value product = add.getLhs() == output ? add.getRhs() : add.getLhs();
   if (add.getLhs() != output && add.getRhs() != output)
-    return false;
-  auto mul = product.getDefiningOp<arith::MulFOp>();
+    return {};
+  return product.getDefiningOp<MulOp>();
+}
+
+bool cinch::isMultiplyAdd(linalg::GenericOp op) {
+  auto mul = findAddedProduct<arith::AddFOp, arith::MulFOp>(
+      op, Float32Type::get(op.getContext()));
   if (!mul)
     return false;
   // 16-bit elements are widened.
@@ -40,19 +48,40 @@ bool cinch::isMultiplyAdd(linalg::GenericOp op) {
     auto extend = factor.getDefiningOp<arith::ExtFOp>();
     return extend ? extend.getIn() : factor;
   };
+  Block *body = op.getBlock();
   Value a = body->getArgument(0), b = body->getArgument(1);
   Value lhs = getSource(mul.getLhs()), rhs = getSource(mul.getRhs());
   return (lhs == a && rhs == b) || (lhs == b && rhs == a);
+}
+
+std::optional<IntegerOperands> cinch::findIntegerProduct(linalg::GenericOp op) {
+  auto mul = findAddedProduct<arith::AddIOp, arith::MulIOp>(
+      op, IntegerType::get(op.getContext(), 32));
+  if (!mul)
+    return std::nullopt;
+  // Whether the block argument `number` is extended with its sign.
+  auto isSigned = [&](unsigned number) -> std::optional<bool> {
+    Value argument = op.getBlock()->getArgument(number);
+    for (Value factor : {mul.getLhs(), mul.getRhs()}) {
+      Operation *extend = factor.getDefiningOp();
+      if (isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp>(extend) &&
+          extend->getOperand(0) == argument && argument.getType().isInteger(8))
+        return isa<arith::ExtSIOp>(extend);
+    }
+    return std::nullopt;
+  };
+  std::optional<bool> lhs = isSigned(0), rhs = isSigned(1);
+  if (!lhs || !rhs)
+    return std::nullopt;
+  return IntegerOperands{*lhs, *rhs};
 }
 
 bool cinch::startsAtZero(linalg::GenericOp op) {
   auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   if (!fill)
     return false;
-  auto constant = fill.value().getDefiningOp<arith::ConstantOp>();
-  auto value =
-      constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
-  return value && value.getValue().isPosZero();
+  return matchPattern(fill.value(), m_PosZeroFloat()) ||
+         matchPattern(fill.value(), m_Zero());
 }
 
 std::optional<int64_t> cinch::getStride(RankedTensorType type, size_t axis) {

@@ -25,13 +25,16 @@ void ContractionEmitter::decode(Value linear, ArrayRef<unsigned> dims,
 LogicalResult
 ContractionEmitter::forDepth(Value first, Value count,
                              function_ref<LogicalResult(Value)> emit) {
-  if (depthLoops.size() <= 1)
+  if (depthLoops.size() <= 1 || plan.hasLinearDepth) {
+    for (unsigned loop : depthLoops)
+      loops[loop] = emitter.constant(0);
     return emitter.forRange(
         count, /*isParallel=*/!depthLoops.empty(), [&](Value local) {
           if (!depthLoops.empty())
             loops[depthLoops.back()] = emitter.add(first, local);
           return emit(local);
         });
+  }
   // Runs of the innermost loop; of all of it, where blocks are whole windows.
   OpBuilder::InsertionGuard guard(builder);
   Value end = emitter.add(first, count), zero = emitter.constant(0);
@@ -64,7 +67,7 @@ ContractionEmitter::forBlocks(function_ref<LogicalResult()> emit) {
   return emitter.forRange(blocks, /*isParallel=*/false, [&](Value number) {
     block = emitter.add(firstBlock, number);
     blockStart = emitter.mul(
-        number, emitter.constant(plan.tileRows * plan.blockColumns));
+        number, emitter.constant(getAccumulatorRows() * plan.blockColumns));
     return emit();
   });
 }
@@ -138,6 +141,8 @@ Value ContractionEmitter::addressOf(OpOperand *operand) {
 /// A[firstRow + r, firstDepth + d] -> lhsPanel[r, d], zeros behind the depth.
 LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
                                           Value firstDepth, Value depth) {
+  if (dot)
+    return packIntegerLhs(firstRow, count, firstDepth, depth);
   Value width = emitter.constant(plan.blockDepth);
   return emitter.forRange(count, /*isParallel=*/false, [&](Value row) {
     setRow(emitter.add(firstRow, row));
@@ -155,6 +160,8 @@ LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
 /// B[firstDepth + d, firstColumn + c] -> rhsPanel[d, c], zeros behind both.
 LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
                                           Value firstColumn, Value count) {
+  if (dot)
+    return packIntegerRhs(firstDepth, depth, firstColumn, count);
   Value width = emitter.constant(plan.blockColumns);
   LogicalResult packed =
       emitter.forRange(depth, /*isParallel=*/false, [&](Value row) {

@@ -222,6 +222,13 @@ void Planner::findOperandsInPlace() {
   size_t axis = 0;
   if (isMemory(plan.lhs))
     findLhsInPlace();
+  if (plan.integers && isa<BlockArgument>(plan.lhs->get())) {
+    auto type = cast<RankedTensorType>(plan.lhs->get().getType());
+    plan.hasLinearDepth =
+        areNeighbours(type, getSimplifiedMap(plan.op, plan.lhs), plan.reduced,
+                      ranges, axis) &&
+        getStride(type, axis) == 1;
+  }
   if (auto unpack = plan.rhs->get().getDefiningOp<linalg::GenericOp>())
     if (auto block = unpack->getAttrOfType<IntegerAttr>(unpackAttrName)) {
       plan.rhsStride = plan.blockColumns = block.getInt();
@@ -310,17 +317,24 @@ static std::optional<ContractionPlan> planOne(const KernelSchedule &schedule,
                                               bool packsWeights) {
   ContractionPlan plan;
   plan.op = reduction.op;
-  if (!isMultiplyAdd(plan.op) || !startsAtZero(plan.op) ||
+  std::optional<IntegerOperands> integers = findIntegerProduct(plan.op);
+  if (!(isMultiplyAdd(plan.op) || integers) || !startsAtZero(plan.op) ||
       hasChannelBlocks(plan.op->getParentOfType<func::FuncOp>()))
     return std::nullopt;
   Planner planner(schedule, plan);
   if (!planner.classify(reduction))
     return std::nullopt;
+  if (integers && plan.lhs != plan.op.getDpsInputOperand(0))
+    std::swap(integers->isLhsSigned, integers->isRhsSigned);
+  plan.integers = integers;
   planner.findOperandsInPlace();
   // A panel of B that serves one row costs more than the row.
   if (plan.numRows == 1 && !plan.rhsStride && !packsWeights)
     return std::nullopt;
-  planner.chooseBlocks();
+  if (integers)
+    chooseIntegerBlocks(plan);
+  else
+    planner.chooseBlocks();
   return plan;
 }
 
@@ -336,6 +350,10 @@ ContractionPlan::compute(const KernelSchedule &schedule, bool packsWeights) {
   }
   if (plans.size() < 2)
     return plans;
+  if (llvm::any_of(plans, [](const ContractionPlan &plan) {
+        return plan.integers.has_value();
+      }))
+    return {};
   // One tile space: the rows of the smallest tiles, and one block of columns.
   int64_t tileRows = plans.front().tileRows;
   for (const ContractionPlan &plan : plans) {

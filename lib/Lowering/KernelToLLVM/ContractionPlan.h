@@ -10,6 +10,11 @@ namespace cinch {
 /// block (pack-weights).
 inline constexpr llvm::StringLiteral unpackAttrName = "exec.unpack";
 
+/// The signs of the 8-bit operands of a product in i32.
+struct IntegerOperands {
+  bool isLhsSigned, isRhsSigned;
+};
+
 /// The roles of the loops of C[rows, columns] += A[rows, K] * B[K, columns], a
 /// contraction whose results are walked in the space of a schedule. `columns`
 /// is the innermost part of that space that only B depends on, `rows` the
@@ -30,6 +35,10 @@ struct ContractionPlan {
   std::optional<int64_t> lhsStride, rhsStride;
   /// The argument that holds B packed in blocks of `blockColumns` columns.
   std::optional<unsigned> packedArgument;
+  /// Of a product of 8-bit integers: A is packed, and B if its argument is not.
+  std::optional<IntegerOperands> integers;
+  /// Whether the depth is one contiguous index of A.
+  bool hasLinearDepth = false;
   /// Columns are one contiguous index for every access of the kernel.
   bool linearColumns = false;
 
@@ -45,6 +54,10 @@ struct ContractionPlan {
   compute(const KernelSchedule &schedule, bool packsWeights = false);
 };
 
+/// Chooses the blocks of a product of 8-bit integers, of which everything is
+/// packed but a B that is packed already.
+void chooseIntegerBlocks(ContractionPlan &plan);
+
 /// The indexing map of `operand` with loops of size 1 replaced by 0.
 mlir::AffineMap getSimplifiedMap(mlir::linalg::LinalgOp op,
                                  mlir::OpOperand *operand);
@@ -52,6 +65,9 @@ mlir::AffineMap getSimplifiedMap(mlir::linalg::LinalgOp op,
 /// True if the region of `op` adds the product of its two inputs, in f32, to
 /// its output; inputs of 16 bits are widened.
 bool isMultiplyAdd(mlir::linalg::GenericOp op);
+/// The signs of the two inputs of `op`, of 8 bits, if its region adds their
+/// product, in i32, to its output.
+std::optional<IntegerOperands> findIntegerProduct(mlir::linalg::GenericOp op);
 /// True if `op` accumulates on zeros.
 bool startsAtZero(mlir::linalg::GenericOp op);
 /// The stride in elements of axis `axis` of `type`, if it is static.

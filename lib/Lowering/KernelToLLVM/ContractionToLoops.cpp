@@ -130,7 +130,8 @@ LogicalResult ContractionEmitter::emitEpilogue(Value firstRow, Value rows) {
     emitter.redirect(op->getResult(0), [this, base = base](ArrayRef<Value>) {
       Value row = emitter.mul(localRow, emitter.constant(plan.blockColumns));
       Value place = emitter.add(blockStart, emitter.add(row, localColumn));
-      return emitter.load(builder.getF32Type(), base, place);
+      Value sum = emitter.load(getSumType(), base, place);
+      return dot && dot->isShifted() ? unshift(sum, base) : sum;
     });
   }
   return forBlocks([&]() {
@@ -162,14 +163,22 @@ LogicalResult ContractionEmitter::multiplyBlock(Value row, Value count,
   loops[plan.loopOfDim[plan.columns.back()]] = firstColumn;
   Value a = plan.lhsStride ? addressOf(plan.lhs) : lhsPanel;
   Value b = rhsPanel;
-  if (plan.packedArgument)
+  if (plan.packedArgument && dot)
+    b = emitter.address(
+        *plan.packedArgument,
+        {block, emitter.floorDiv(firstDepth, emitter.constant(dotDepth)), zero,
+         zero});
+  else if (plan.packedArgument)
     b = emitter.address(*plan.packedArgument, {block, firstDepth, zero});
   else if (plan.rhsStride)
     b = addressOf(plan.rhs);
   Value c =
       advance(emitter, advance(emitter, accumulator, blockStart, /*stride=*/1),
               row, plan.blockColumns);
-  call(count, getColumns(), depth, a, b, c);
+  if (dot)
+    callDot(count, depth, b, c);
+  else
+    call(count, getColumns(), depth, a, b, c);
   return success();
 }
 
@@ -200,23 +209,36 @@ LogicalResult ContractionEmitter::multiply(Value firstRow, Value rows) {
       [&]() { return multiplyBlock(local, count, firstDepth, depth); });
 }
 
-LogicalResult ContractionEmitter::emitTiles() {
-  Value zero = emitter.constant(0), one = emitter.constant(1);
-  Type f32 = builder.getF32Type();
+Type ContractionEmitter::getSumType() {
+  return dot ? Type(builder.getI32Type()) : Type(builder.getF32Type());
+}
+
+/// The accumulators of a tile and the panels of a call, on the stack.
+void ContractionEmitter::allocatePanels() {
+  Type element = builder.getF32Type();
   int64_t lhsElements = 0, rhsElements = 0;
   for (const ContractionPlan &each : plans) {
     accumulators.push_back(emitter.allocateStack(
-        f32, each.groupBlocks * each.tileRows * each.blockColumns));
+        getSumType(),
+        each.groupBlocks * getAccumulatorRows() * each.blockColumns));
     if (!each.lhsStride)
-      lhsElements = std::max(lhsElements, each.callRows * each.blockDepth);
+      lhsElements = std::max(
+          lhsElements, (each.callRows + getAccumulatorRows() - plan.tileRows) *
+                           each.blockDepth);
     if (!each.rhsStride)
       rhsElements = std::max(rhsElements, each.blockDepth * each.blockColumns);
   }
+  Type lhsType = dot ? builder.getIntegerType(dot->isWide ? 16 : 8) : element;
+  Type rhsType = dot ? Type(builder.getI8Type()) : element;
   if (lhsElements)
-    lhsPanel = emitter.allocateStack(f32, lhsElements);
+    lhsPanel = emitter.allocateStack(lhsType, lhsElements);
   if (rhsElements)
-    rhsPanel = emitter.allocateStack(f32, rhsElements);
+    rhsPanel = emitter.allocateStack(rhsType, rhsElements);
+}
 
+LogicalResult ContractionEmitter::emitTiles() {
+  Value zero = emitter.constant(0), one = emitter.constant(1);
+  allocatePanels();
   scf::ForOp tiles =
       emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
   indices.assign(schedule.rank, zero);
@@ -231,7 +253,10 @@ LogicalResult ContractionEmitter::emitTiles() {
   decode(emitter.floorDiv(rest, rowTiles), plan.outer, dimSizes, indices);
   Value rows = emitter.min(emitter.sub(numRows, firstRow),
                            emitter.constant(plan.tileRows));
-  Value used = emitter.mul(rows, emitter.constant(plan.blockColumns));
+  tileRows = rows;
+  Value used = emitter.mul(
+      emitter.add(rows, emitter.constant(getAccumulatorRows() - plan.tileRows)),
+      emitter.constant(plan.blockColumns));
   for (auto [each, base] : llvm::zip(plans, accumulators)) {
     if (!select(each))
       return failure();
@@ -268,6 +293,9 @@ FailureOr<int64_t> cinch::emitContraction(OpBuilder &builder, func::FuncOp body,
     return failure();
   SmallVector<ContractionPlan, 1> plans = ContractionPlan::compute(*schedule);
   if (plans.empty())
+    return emitKernelLoops(builder, body, shared, /*reference=*/false);
+  if (plans.front().integers &&
+      microkernels.getDotProducts() == DotProducts::None)
     return emitKernelLoops(builder, body, shared, /*reference=*/false);
   if (failed(emitTileFunctions(
           builder, body, shared, /*fast=*/true, [&](ElementEmitter &emitter) {

@@ -60,7 +60,7 @@ struct LowerKernels : public cinch::impl::LowerKernelsPassBase<LowerKernels> {
     builder.setInsertionPointToEnd(module.getBody());
     auto helper = ModuleOp::create(builder, module.getLoc());
     llvm::StringMap<int64_t> grains;
-    MicrokernelTable microkernels(module);
+    MicrokernelTable microkernels(module, dotProducts);
     bool failedAny = false;
     for (func::FuncOp body : bodies) {
       builder.setInsertionPointToEnd(helper.getBody());

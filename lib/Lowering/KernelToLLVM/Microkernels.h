@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_MICROKERNELS_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_MICROKERNELS_H
 
+#include "lib/Lowering/KernelToLLVM/DotProducts.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <array>
@@ -16,7 +17,10 @@ public:
   static constexpr llvm::StringLiteral attributeName = "exec.microkernels";
   using Shape = std::array<int32_t, 9>;
 
-  explicit MicrokernelTable(mlir::ModuleOp module) {
+  /// `dotProducts`: what the CPU has for products of 8-bit integers.
+  explicit MicrokernelTable(mlir::ModuleOp module,
+                            DotProducts dotProducts = DotProducts::None)
+      : dotProducts(dotProducts) {
     if (auto known = module->getAttrOfType<mlir::ArrayAttr>(attributeName))
       for (auto shape : known.getAsRange<mlir::DenseI32ArrayAttr>()) {
         Shape entry = {};
@@ -33,6 +37,8 @@ public:
     return known - shapes.begin();
   }
 
+  DotProducts getDotProducts() const { return dotProducts; }
+
   /// Writes the table to `module`; no attribute where it is empty.
   void write(mlir::ModuleOp module) const {
     mlir::Builder builder(module.getContext());
@@ -45,6 +51,7 @@ public:
 
 private:
   std::vector<Shape> shapes;
+  DotProducts dotProducts;
 };
 
 } // namespace cinch

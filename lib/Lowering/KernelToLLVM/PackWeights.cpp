@@ -5,6 +5,8 @@
 // Packed, the block is contiguous: [ceil(N / nb)][K][nb], zero padded. The
 // layout is fixed by the weight alone, so every number of rows shares one copy.
 //
+// Of 8-bit integers, four neighbours along the depth are together (fours).
+//
 // A filter is A of one GEMM per tap. With the taps in front each is a matrix.
 // Where values are in blocks of channels it is B, in blocks of filters.
 //
@@ -15,6 +17,7 @@
 #include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "lib/Lowering/KernelToLLVM/BlockedConvolutionPlan.h"
+#include "lib/Lowering/KernelToLLVM/DotProducts.h"
 #include "lib/Lowering/KernelToLLVM/WeightLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -80,22 +83,33 @@ static RankedTensorType getPackedType(RankedTensorType type, Layout layout) {
     llvm::append_range(shape, type.getShape().take_front(2));
     return RankedTensorType::get(shape, type.getElementType());
   }
-  int64_t columns = type.getDimSize(layout.kind == Layout::RowBlocks ? 0 : 1);
+  int64_t columns = type.getDimSize(layout.isTransposed() ? 0 : 1);
   int64_t depth = type.getNumElements() / columns;
+  if (layout.isInFours()) {
+    int64_t block = getDotColumns(columns);
+    return RankedTensorType::get(
+        {static_cast<int64_t>(llvm::divideCeil(columns, block)),
+         static_cast<int64_t>(llvm::divideCeil(depth, dotDepth)), block,
+         dotDepth},
+        type.getElementType());
+  }
   int64_t block = getBlockColumns(columns);
   return RankedTensorType::get(
       {static_cast<int64_t>(llvm::divideCeil(columns, block)), depth, block},
       type.getElementType());
 }
 
-/// The static f32 argument that `operand` reads and nothing else does.
-static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank) {
+/// The static argument that `operand` reads and nothing else does: of f32, or
+/// of i8 if `isInteger`.
+static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank,
+                                    bool isInteger = false) {
   auto argument = dyn_cast<BlockArgument>(operand->get());
   auto type = argument ? dyn_cast<RankedTensorType>(argument.getType())
                        : RankedTensorType();
   bool isUsable = type && type.getRank() >= minRank && type.hasStaticShape() &&
-                  type.getElementType().isF32() && argument.hasOneUse() &&
-                  type.getNumElements() != 0;
+                  (isInteger ? type.getElementType().isInteger(8)
+                             : type.getElementType().isF32()) &&
+                  argument.hasOneUse() && type.getNumElements() != 0;
   return isUsable ? argument : BlockArgument();
 }
 
@@ -126,7 +140,8 @@ bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
 void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
   if (plan.packedArgument || plan.columns.size() != 1)
     return;
-  BlockArgument argument = getOwnArgument(plan.rhs, 2);
+  BlockArgument argument =
+      getOwnArgument(plan.rhs, 2, plan.integers.has_value());
   AffineMap map = plan.op.getMatchingIndexingMap(plan.rhs);
   if (!argument)
     return;
@@ -143,10 +158,11 @@ void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
         return axis == getAffineDimExpr(loop, &getContext());
       }))
     return;
-  candidates.insert(
-      {{body.getSymNameAttr(), argument.getArgNumber()},
-       {body, argument.getArgNumber(),
-        Layout(isTransposed ? Layout::RowBlocks : Layout::ColumnBlocks)}});
+  Layout::Kind kind = isTransposed ? Layout::RowBlocks : Layout::ColumnBlocks;
+  if (plan.integers)
+    kind = isTransposed ? Layout::RowFours : Layout::ColumnFours;
+  candidates.insert({{body.getSymNameAttr(), argument.getArgNumber()},
+                     {body, argument.getArgNumber(), Layout(kind)}});
 }
 
 void PackWeights::findArguments() {
@@ -215,6 +231,10 @@ static std::string getLayoutName(Layout layout) {
     return "column-blocks";
   case Layout::RowBlocks:
     return "row-blocks";
+  case Layout::ColumnFours:
+    return "column-fours";
+  case Layout::RowFours:
+    return "row-fours";
   case Layout::TapsFirst:
     return "taps-first";
   case Layout::FilterBlocks:
@@ -232,7 +252,8 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight, Layout layout) {
       graph::getConstantBytes(weight.getValue(), storage);
   if (!bytes)
     return weight.emitOpError() << llvm::toString(bytes.takeError());
-  size_t numBytes = packedType.getNumElements() * sizeof(float);
+  size_t numBytes =
+      packedType.getNumElements() * packedType.getElementTypeBitWidth() / 8;
   std::unique_ptr<llvm::WritableMemoryBuffer> buffer =
       llvm::WritableMemoryBuffer::getNewUninitMemBuffer(numBytes);
   if (!buffer)
@@ -289,7 +310,7 @@ void PackWeights::rewriteBody(const PackedArgument &packed) {
                     getPackedType(cast<RankedTensorType>(type), packed.layout));
     return;
   }
-  bool isTransposed = packed.layout.kind == Layout::RowBlocks;
+  bool isTransposed = packed.layout.isTransposed();
   func::FuncOp body = packed.body;
   BlockArgument argument = body.getArgument(packed.argument);
   auto type = cast<RankedTensorType>(argument.getType());
@@ -317,8 +338,13 @@ void PackWeights::rewriteBody(const PackedArgument &packed) {
         Value width = arith::ConstantIndexOp::create(b, loc, block);
         Value number = arith::DivUIOp::create(b, loc, column, width);
         Value inner = arith::RemUIOp::create(b, loc, column, width);
-        Value element = tensor::ExtractOp::create(
-            b, loc, argument, ValueRange{number, depth, inner});
+        SmallVector<Value> place = {number, depth, inner};
+        if (packed.layout.isInFours()) {
+          Value four = arith::ConstantIndexOp::create(b, loc, dotDepth);
+          place[1] = arith::DivUIOp::create(b, loc, depth, four);
+          place.push_back(arith::RemUIOp::create(b, loc, depth, four));
+        }
+        Value element = tensor::ExtractOp::create(b, loc, argument, place);
         linalg::YieldOp::create(b, loc, element);
       });
   unpack->setAttr(unpackAttrName, builder.getI64IntegerAttr(block));

@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES_H
 #define CINCH_LIB_LOWERING_KERNELTOLLVM_PASSES_H
 
+#include "lib/Lowering/KernelToLLVM/DotProducts.h"
 #include "mlir/Pass/Pass.h"
 
 namespace cinch {

@@ -24,7 +24,8 @@ def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
     Generic kernels and the scalar path inline elementwise producers at the point
     of use and compute row statistics in registers: nothing is materialized and
     nothing is allocated. Contractions run tiles over microkernels with operand
-    panels and the accumulator on the stack (at most 128 KiB per call). Refused,
+    panels and the accumulator on the stack (at most 128 KiB per call). Those of 8-bit
+    integers call functions made of the instructions `dot-products` instead. Refused,
     with a diagnostic on the operation: an operation outside the grammar, and a
     "loops" body that cannot be bufferized in place. A `cf.assert`, hoisted out of
     the loops that its condition does not depend on, leaves its number in the fault
@@ -33,6 +34,16 @@ def LowerKernelsPass : Pass<"lower-kernels", "::mlir::ModuleOp"> {
   let options = [
     Option<"reference", "reference", "bool", /*default=*/"false",
            "One tile, plain sequential loops, no microkernels and no fast math">,
+    Option<"dotProducts", "dot-products", "::cinch::DotProducts",
+           /*default=*/"::cinch::DotProducts::None",
+           "Instructions for products of 8-bit integers",
+           [{::llvm::cl::values(
+             clEnumValN(::cinch::DotProducts::None, "none", "scalar loops"),
+             clEnumValN(::cinch::DotProducts::Avx2, "avx2", "vpmaddwd of AVX2"),
+             clEnumValN(::cinch::DotProducts::Avx512, "avx512", "vpmaddwd of AVX-512"),
+             clEnumValN(::cinch::DotProducts::AvxVnni, "avxvnni", "vpdpbusd of AVX-VNNI"),
+             clEnumValN(::cinch::DotProducts::Avx512Vnni, "avx512vnni",
+                        "vpdpbusd of AVX-512"))}]>,
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
@@ -105,7 +116,8 @@ def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
     ```
     for weights [K, N] (`column-blocks`) or [N, K] (`row-blocks`) whose every use is B
     of a contraction kernel whose every call has such a weight: [ceil(N / nb)][K][nb],
-    zero padded. The kernel's argument takes the packed type; a generic marked
+    zero padded; those of 8 bits (`column-fours`, `row-fours`) in
+    [ceil(N / nb)][ceil(K / 4)][nb][4]. The kernel's argument takes the packed type; a generic marked
     `exec.unpack` in its body shows it as the matrix that it was, so that every
     lowering stays right. Others are left alone.
 

@@ -24,6 +24,23 @@ static void packFilter(const char *source, RankedTensorType type, char *target,
   }
 }
 
+/// Fills `target`, of `packed`, from the bytes of a matrix of `depth` rows.
+static void packFours(const char *source, int64_t depth, int64_t columns,
+                      char *target, RankedTensorType packed,
+                      bool isTransposed) {
+  int64_t depthStride = isTransposed ? 1 : columns;
+  int64_t columnStride = isTransposed ? depth : 1;
+  int64_t steps = packed.getDimSize(1), block = packed.getDimSize(2),
+          count = packed.getDimSize(3);
+  for (int64_t first = 0; first < columns; first += block)
+    for (int64_t step = 0; step < steps; ++step)
+      for (int64_t column = first; column < first + block; ++column)
+        for (int64_t row = step * count; row < (step + 1) * count; ++row)
+          *target++ = row < depth && column < columns
+                          ? source[row * depthStride + column * columnStride]
+                          : 0;
+}
+
 void cinch::pack(const char *source, RankedTensorType type, char *target,
                  RankedTensorType packed, Layout layout) {
   if (layout.kind == Layout::FilterBlocks)
@@ -38,7 +55,12 @@ void cinch::pack(const char *source, RankedTensorType type, char *target,
                sizeof(float));
     return;
   }
-  bool isTransposed = layout.kind == Layout::RowBlocks;
+  bool isTransposed = layout.isTransposed();
+  if (layout.isInFours()) {
+    int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
+    return packFours(source, type.getNumElements() / columns, columns, target,
+                     packed, isTransposed);
+  }
   int64_t depth = packed.getDimSize(1), block = packed.getDimSize(2);
   int64_t columns = type.getDimSize(isTransposed ? 0 : 1);
   int64_t depthStride = isTransposed ? 1 : columns;

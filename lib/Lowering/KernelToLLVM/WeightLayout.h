@@ -11,6 +11,8 @@ struct Layout {
   enum Kind {
     ColumnBlocks, ///< [depth, columns] -> [blocks][depth][nb]
     RowBlocks,    ///< [columns, depth...] -> [blocks][depth][nb]
+    ColumnFours,  ///< [depth, columns] -> [blocks][ceil(depth / 4)][nb][4]
+    RowFours,     ///< [columns, depth...] -> [blocks][ceil(depth / 4)][nb][4]
     TapsFirst,    ///< [F, C, taps...] -> [taps...][F][C]
     FilterBlocks, ///< [F, C, taps...] -> `blocks`
   };
@@ -19,6 +21,10 @@ struct Layout {
 
   Layout(Kind kind, exec::FilterBlocksAttr blocks = nullptr)
       : kind(kind), blocks(blocks) {}
+  /// Whether it is for products of 8-bit integers.
+  bool isInFours() const { return kind == ColumnFours || kind == RowFours; }
+  /// Whether the columns are the first axis.
+  bool isTransposed() const { return kind == RowBlocks || kind == RowFours; }
   bool operator!=(const Layout &other) const {
     return kind != other.kind || blocks != other.blocks;
   }

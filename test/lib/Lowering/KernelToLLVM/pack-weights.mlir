@@ -117,3 +117,35 @@ func.func @main(%x: tensor<1x2x?xf32>) -> tensor<1x4x?xf32> attributes {graph.en
   %y = exec.kernel @line(%x, %w) {dims = [[1, 4, "n - 2"]], names = ["y"]} : (tensor<1x2x?xf32>, tensor<4x2x3xf32>) -> tensor<1x4x?xf32>
   return %y : tensor<1x4x?xf32>
 }
+
+// -----
+
+// Fours of the depth of 6 rows and 2 columns, in blocks of 16: 0 where there is none.
+// CHECK-LABEL: func.func private @integers
+// CHECK-SAME: %{{.*}}: tensor<?x6xi8>, %[[W:.*]]: tensor<1x2x16x4xi8>
+// CHECK: linalg.generic {{.*}} attrs = {exec.unpack = 16 : i64}
+// CHECK: tensor.extract %[[W]]
+func.func private @integers(%a: tensor<?x6xi8>, %b: tensor<6x2xi8>, %out: tensor<?x2xi32>) -> tensor<?x2xi32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0 : i32
+  %f = linalg.fill ins(%zero : i32) outs(%out : tensor<?x2xi32>) -> tensor<?x2xi32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : tensor<?x6xi8>, tensor<6x2xi8>) outs(%f : tensor<?x2xi32>) {
+  ^bb0(%x: i8, %y: i8, %o: i32):
+    %u = arith.extui %x : i8 to i32
+    %v = arith.extsi %y : i8 to i32
+    %p = arith.muli %u, %v : i32
+    %s = arith.addi %o, %p : i32
+    linalg.yield %s : i32
+  } -> tensor<?x2xi32>
+  return %0 : tensor<?x2xi32>
+}
+
+// CHECK-LABEL: func.func @main
+func.func @main(%x: tensor<?x6xi8>) -> tensor<?x2xi32> attributes {graph.entry} {
+  // CHECK: exec.weight #graph.weight<"<computed:{{[0-9]+}}>", 0, 128, 0> : tensor<1x2x16x4xi8>
+  // CHECK-SAME: exec.layout = "column-fours", exec.unpacked_shape = array<i64: 6, 2>
+  %w = exec.weight dense<[[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]> : tensor<6x2xi8> {names = ["w"]}
+  %y = exec.kernel @integers(%x, %w) {dims = [["n", 2]], names = ["y"]} : (tensor<?x6xi8>, tensor<6x2xi8>) -> tensor<?x2xi32>
+  return %y : tensor<?x2xi32>
+}
