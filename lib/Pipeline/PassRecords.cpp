@@ -42,6 +42,7 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
     {"convert-precision", "graph.convert_precision_report"},
+    {"form-integer-products", "graph.form_integer_products_report"},
     {"form-state", "graph.state_report"},
     {"stream-rows", "graph.stream_rows_report"},
     {"bind-state", "exec.state_report"},

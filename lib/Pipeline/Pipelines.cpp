@@ -11,6 +11,7 @@
 #include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "passes/Precision/Passes.h"
+#include "passes/Quantize/Passes.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -70,6 +71,13 @@ void cinch::addPrecisionPasses(OpPassManager &passes,
 void cinch::addExecPasses(OpPassManager &passes,
                           const PipelineOptions &options) {
   // -- graph to exec: afterwards everything that is stored is a value
+  if (!options.isReference) {
+    quantize::FormIntegerProductsPassOptions integers;
+    integers.report = options.reportsCounts;
+    // After the export, which keeps what the model says.
+    passes.addNestedPass<func::FuncOp>(
+        quantize::createFormIntegerProductsPass(integers));
+  }
   // Not earlier: a recurrent operation can be exported, its loop cannot.
   passes.addNestedPass<func::FuncOp>(graph::createExpandRecurrentPass());
   graph::GraphSimplifyPassOptions simplify;

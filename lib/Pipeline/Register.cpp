@@ -39,6 +39,7 @@
 #include "passes/Graph/Passes.h"
 #include "passes/Memory/Passes.h"
 #include "passes/Precision/Passes.h"
+#include "passes/Quantize/Passes.h"
 
 using namespace mlir;
 
@@ -78,6 +79,7 @@ void cinch::registerPasses() {
   graph::registerCinchGraphPasses();
   memory::registerCinchMemoryPasses();
   precision::registerCinchPrecisionPasses();
+  quantize::registerCinchQuantizePasses();
   registerCinchExecToLLVMPasses();
   registerKernelToGPUPasses();
   registerKernelToLLVMPasses();
