@@ -69,11 +69,9 @@ static std::optional<MatrixKind> findKind(const ContractionRoles &roles,
   }
   if (!type.isInteger(8) || !left || !right)
     return std::nullopt;
-  if (isa<arith::ExtSIOp>(left) && isa<arith::ExtSIOp>(right))
-    return MatrixKind::S8;
-  if (isa<arith::ExtUIOp>(left) && isa<arith::ExtUIOp>(right))
-    return MatrixKind::U8;
-  return std::nullopt;
+  if (isa<arith::ExtSIOp>(left))
+    return isa<arith::ExtSIOp>(right) ? MatrixKind::S8 : MatrixKind::S8U8;
+  return isa<arith::ExtSIOp>(right) ? MatrixKind::U8S8 : MatrixKind::U8;
 }
 
 std::string ContractionSchedule::getName() const {

@@ -16,6 +16,8 @@ int64_t cinch::getMatrixDepth(MatrixKind kind) {
     return 8;
   case MatrixKind::S8:
   case MatrixKind::U8:
+  case MatrixKind::S8U8:
+  case MatrixKind::U8S8:
     return 32;
   }
   llvm_unreachable("unknown kind of matrix instruction");
@@ -33,28 +35,47 @@ StringRef cinch::getMatrixName(MatrixKind kind) {
     return "m16n8k32.s32.s8.s8.s32";
   case MatrixKind::U8:
     return "m16n8k32.s32.u8.u8.s32";
+  case MatrixKind::S8U8:
+    return "m16n8k32.s32.s8.u8.s32";
+  case MatrixKind::U8S8:
+    return "m16n8k32.s32.u8.s8.s32";
   }
   llvm_unreachable("unknown kind of matrix instruction");
 }
 
 Type cinch::getAccumulatorType(MatrixKind kind, MLIRContext *context) {
-  bool isInteger = kind == MatrixKind::S8 || kind == MatrixKind::U8;
-  return isInteger ? Type(IntegerType::get(context, 32))
-                   : Type(Float32Type::get(context));
-}
-
-static NVVM::MMATypes getOperandType(MatrixKind kind) {
   switch (kind) {
   case MatrixKind::F16:
-    return NVVM::MMATypes::f16;
   case MatrixKind::BF16:
-    return NVVM::MMATypes::bf16;
   case MatrixKind::TF32:
-    return NVVM::MMATypes::tf32;
+    return Float32Type::get(context);
   case MatrixKind::S8:
-    return NVVM::MMATypes::s8;
   case MatrixKind::U8:
-    return NVVM::MMATypes::u8;
+  case MatrixKind::S8U8:
+  case MatrixKind::U8S8:
+    return IntegerType::get(context, 32);
+  }
+  llvm_unreachable("unknown kind of matrix instruction");
+}
+
+/// The types of A and B.
+static std::array<NVVM::MMATypes, 2> getOperandTypes(MatrixKind kind) {
+  using NVVM::MMATypes;
+  switch (kind) {
+  case MatrixKind::F16:
+    return {MMATypes::f16, MMATypes::f16};
+  case MatrixKind::BF16:
+    return {MMATypes::bf16, MMATypes::bf16};
+  case MatrixKind::TF32:
+    return {MMATypes::tf32, MMATypes::tf32};
+  case MatrixKind::S8:
+    return {MMATypes::s8, MMATypes::s8};
+  case MatrixKind::U8:
+    return {MMATypes::u8, MMATypes::u8};
+  case MatrixKind::S8U8:
+    return {MMATypes::s8, MMATypes::u8};
+  case MatrixKind::U8S8:
+    return {MMATypes::u8, MMATypes::s8};
   }
   llvm_unreachable("unknown kind of matrix instruction");
 }
@@ -76,17 +97,15 @@ SmallVector<Value, 4> cinch::multiplyFragments(ElementEmitter &emitter,
   Type type = getAccumulatorType(kind, context);
   auto result =
       LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(4, type));
-  NVVM::MMATypes operand = getOperandType(kind);
   std::optional<NVVM::MMAIntOverflow> overflow;
   if (type.isInteger())
     overflow = NVVM::MMAIntOverflow::wrapped;
-  Value d =
-      NVVM::MmaOp::create(builder, loc, result, toOperands(a), toOperands(b), c,
-                          ArrayRef<int64_t>{16, 8, getMatrixDepth(kind)},
-                          /*b1Op=*/std::nullopt, overflow,
-                          std::array<NVVM::MMATypes, 2>{operand, operand},
-                          std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
-                                                         NVVM::MMALayout::col});
+  Value d = NVVM::MmaOp::create(
+      builder, loc, result, toOperands(a), toOperands(b), c,
+      ArrayRef<int64_t>{16, 8, getMatrixDepth(kind)},
+      /*b1Op=*/std::nullopt, overflow, getOperandTypes(kind),
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
   SmallVector<Value, 4> values;
   for (int64_t i = 0; i < 4; ++i)
     values.push_back(LLVM::ExtractValueOp::create(builder, loc, d, i));

@@ -11,7 +11,8 @@ namespace cinch {
 /// l / 4 and t = l % 4: of A four words, the bytes 4 t + 16 (i / 2) of row g +
 /// 8 (i % 2) for i = 0 ... 3; of B two words, the bytes 4 t + 16 i of column g;
 /// of C and D the elements (g + 8 (i / 2), 2 t + i % 2).
-enum class MatrixKind { F16, BF16, TF32, S8, U8 };
+/// Integers of 8 bits are signed or not, those of A first.
+enum class MatrixKind { F16, BF16, TF32, S8, U8, S8U8, U8S8 };
 
 /// Elements along the depth of one instruction.
 int64_t getMatrixDepth(MatrixKind kind);
