@@ -58,7 +58,7 @@ def test_smallest_budget(name, tmp_path):
 def test_budget_with_embedded_weights_is_the_same(tmp_path):
     for more in ([], ["--embed-weights"]):
         done = compile_with("gen_qdq_cnn", tmp_path / "x.so", "--memory-budget=1", *more)
-        assert "smallest budget that works: 1244864 bytes" in done.output
+        assert "smallest budget that works: 655040 bytes" in done.output
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "1Q", "1.5M", "", "9999999999G"])
