@@ -1,5 +1,6 @@
 //===- Constants.cpp - reading constant elements --------------------------===//
 #include "dialects/Graph/Constants.h"
+#include "dialects/Graph/ElementTypes.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -50,8 +51,8 @@ TypedAttr graph::getConstantValue(Value value) {
   return constant ? constant.getValue() : TypedAttr();
 }
 
-/// Calls `consume` with the bits of each element of a small constant, whose
-/// type has one of whole bytes; false if they cannot be read.
+/// Calls `consume` with the bits of each element of a small constant; false if
+/// they cannot be read.
 static bool forEachElement(TypedAttr constant, int64_t maxElements,
                            llvm::function_ref<void(const APInt &)> consume) {
   auto type = dyn_cast<RankedTensorType>(constant.getType());
@@ -76,9 +77,9 @@ static bool forEachElement(TypedAttr constant, int64_t maxElements,
   auto weight = dyn_cast<WeightAttr>(constant);
   if (!weight)
     return false;
-  unsigned bits = element.getIntOrFloatBitWidth();
-  unsigned bytes = element.isInteger(1) ? 1 : bits / 8;
-  if (bytes == 0 || bytes > 8 || (bits % 8 != 0 && bits != 1))
+  unsigned bits = element.getIntOrFloatBitWidth(),
+           stored = getStorageBits(element);
+  if (stored == 0)
     return false;
   auto *dialect = constant.getContext()->getLoadedDialect<GraphDialect>();
   llvm::Expected<ArrayRef<char>> data =
@@ -89,11 +90,14 @@ static bool forEachElement(TypedAttr constant, int64_t maxElements,
   }
   for (int64_t i = 0; i < *count; ++i) {
     uint64_t value = 0;
-    for (unsigned byte = 0; byte < bytes; ++byte)
+    int64_t first = i * stored / 8;
+    for (unsigned byte = 0; byte < llvm::divideCeil(stored, 8); ++byte)
       value |=
-          static_cast<uint64_t>(static_cast<uint8_t>((*data)[i * bytes + byte]))
+          static_cast<uint64_t>(static_cast<uint8_t>((*data)[first + byte]))
           << (8 * byte);
-    consume(APInt(bits, bits == 1 ? value != 0 : value));
+    value >>= i * stored % 8;
+    consume(APInt(bits, bits == 1 ? value != 0 : value, /*isSigned=*/false,
+                  /*implicitTrunc=*/true));
   }
   return true;
 }
@@ -158,8 +162,22 @@ graph::getConstantBytes(TypedAttr constant,
       storage.push_back(value);
     return ArrayRef<char>(storage);
   }
+  unsigned perByte = isNumber ? getElementsPerByte(dense.getElementType()) : 1;
+  if (perByte > 1) {
+    storage.assign(llvm::divideCeil(dense.getNumElements(), perByte), 0);
+    (void)forEachElement(constant, INT64_MAX,
+                         [&, index = int64_t(0)](const APInt &value) mutable {
+                           storage[index / perByte] =
+                               static_cast<char>(storage[index / perByte] |
+                                                 (value.getZExtValue()
+                                                  << (index % perByte * bits)));
+                           ++index;
+                         });
+    return ArrayRef<char>(storage);
+  }
   if (bits == 0 || bits % 8 != 0)
-    return llvm::createStringError("expected a constant of whole bytes");
+    return llvm::createStringError("expected a constant whose elements have a "
+                                   "place in memory");
   if (!dense.isSplat())
     return dense.getRawData();
   ArrayRef<char> element = dense.getRawData().take_front(bits / 8);

@@ -32,8 +32,8 @@ getIntegers(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
 std::optional<llvm::SmallVector<double>>
 getFloats(mlir::TypedAttr constant, int64_t maxElements = maxTrackedElements);
 
-/// The bytes of a constant whose elements are bools or of whole bytes, as a
-/// file stores them: little endian, row-major, which may be unaligned. Those
+/// The bytes of a constant as a file stores them: little endian, row-major,
+/// elements below a byte packed, which may be unaligned. Those
 /// that no file or attribute holds are put into `storage`. An error if they
 /// cannot be read. Valid as long as the context and `storage`.
 llvm::Expected<llvm::ArrayRef<char>>

@@ -58,6 +58,9 @@ def Graph_CoordinateModeAttr : Graph_EnumAttr<Graph_CoordinateMode>;
 def Graph_NearestMode : Graph_I32Enum<"NearestMode", "rounding of a nearest coordinate",
   ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]>;
 def Graph_NearestModeAttr : Graph_EnumAttr<Graph_NearestMode>;
+def Graph_Rounding : Graph_I32Enum<"Rounding", "power of two that a number becomes",
+  ["nearest", "up", "down"]>;
+def Graph_RoundingAttr : Graph_EnumAttr<Graph_Rounding>;
 def Graph_Direction : Graph_I32Enum<"Direction", "order of a recurrence over time",
   ["forward", "reverse", "bidirectional"]>;
 def Graph_DirectionAttr : Graph_EnumAttr<Graph_Direction>;

@@ -1,6 +1,7 @@
 //===- PassRecords.cpp - what each pass of a compilation changed ----------===//
 #include "lib/Pipeline/PassRecords.h"
 #include "dialects/Exec/Exec.h"
+#include "dialects/Graph/Constants.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "llvm/ADT/DenseSet.h"
@@ -52,10 +53,7 @@ static constexpr CountsAttribute countsAttributes[] = {
 /// Bytes of the tensor that a constant holds, 0 for what is no tensor.
 static int64_t getConstantBytes(Operation *constant) {
   auto type = dyn_cast<RankedTensorType>(constant->getResult(0).getType());
-  if (!type || !type.hasStaticShape() || !type.getElementType().isIntOrFloat())
-    return 0;
-  int64_t bits = type.getElementTypeBitWidth();
-  return bits < 8 ? type.getNumElements() : type.getNumElements() * (bits / 8);
+  return type ? graph::getStorageBytes(type).value_or(0) : 0;
 }
 
 static ProgramSize measure(Operation *op) {

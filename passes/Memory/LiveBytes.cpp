@@ -1,5 +1,6 @@
 //===- LiveBytes.cpp - bytes alive in a graph before kernels are formed ---===//
 #include "passes/Memory/LiveBytes.h"
+#include "dialects/Graph/ElementTypes.h"
 #include "llvm/ADT/IntEqClasses.h"
 #include <numeric>
 
@@ -14,10 +15,11 @@ int64_t LiveBytes::getBytes(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !type.getElementType().isIntOrFloat())
     return 0;
-  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  int64_t count = 1;
   for (auto [axis, dim] : llvm::enumerate(type.getShape()))
-    bytes *= !ShapedType::isDynamic(dim) ? dim : axis == 0 ? 1 : nominalSize;
-  return bytes;
+    count *= !ShapedType::isDynamic(dim) ? dim : axis == 0 ? 1 : nominalSize;
+  return llvm::divideCeil(count * graph::getStorageBits(type.getElementType()),
+                          8);
 }
 
 /// Whether `user` reads elements of its operands.

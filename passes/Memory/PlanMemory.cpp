@@ -173,7 +173,8 @@ void PlanMemoryPass::writeWeights(const Program &program) {
                              builder.getStringAttr(program.getName(value))),
         builder.getNamedAttr("offset", builder.getI64IntegerAttr(offset)),
         builder.getNamedAttr("value", weight.getValue())};
-    for (StringRef field : {"layout", "unpacked_shape"}) // of packed weights
+    // `layout`, `unpacked_shape`: of weights that were packed into panels.
+    for (StringRef field : {"layout", "unpacked_shape", "element_type"})
       if (Attribute attr = weight->getAttr(("exec." + field).str()))
         fields.push_back(builder.getNamedAttr(field, attr));
     records.push_back(builder.getDictionaryAttr(fields));

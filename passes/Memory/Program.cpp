@@ -1,5 +1,6 @@
 //===- Program.cpp - steps, sizes and lifetimes of the entry program ------===//
 #include "passes/Memory/Program.h"
+#include "dialects/Graph/ElementTypes.h"
 #include "dialects/Graph/Unsupported.h"
 
 using namespace mlir;
@@ -49,15 +50,11 @@ FailureOr<std::vector<Symbol>> memory::getSymbols(func::FuncOp entry) {
   return symbols;
 }
 
-std::optional<int64_t> memory::getElementBytes(Type elementType) {
-  if (!elementType.isIntOrFloat())
-    return std::nullopt;
-  unsigned bits = elementType.getIntOrFloatBitWidth();
-  if (bits == 1)
-    return 1;
-  if (bits % 8 != 0)
-    return std::nullopt;
-  return bits / 8;
+Expr memory::getTensorBytes(Type elementType, const Expr &count) {
+  int64_t bits = graph::getStorageBits(elementType);
+  assert(bits && "not the element type of a tensor of a program");
+  return bits % 8 == 0 ? count * Expr(bits / 8)
+                       : Expr::ceilDiv(count, Expr(8 / bits));
 }
 
 std::optional<memory::Dims> memory::parseDims(ArrayAttr attribute) {
@@ -144,11 +141,11 @@ FailureOr<Program> Program::analyze(func::FuncOp entry) {
 
 LogicalResult Program::setDims(Value value, Dims newDims) {
   auto type = cast<RankedTensorType>(value.getType());
-  if (!getElementBytes(type.getElementType())) {
+  if (!graph::getStorageBits(type.getElementType())) {
     Operation *op =
         value.getDefiningOp() ? value.getDefiningOp() : entry.getOperation();
     return emitUnsupportedError(op)
-           << "elements of " << type << " are not whole bytes";
+           << "elements of " << type << " have no place in memory";
   }
   dims[value] = std::move(newDims);
   tensors.push_back(value);
@@ -280,11 +277,11 @@ ArrayRef<Expr> Program::getDims(Value value) const {
 }
 
 Expr Program::getBytes(Value value) const {
-  Expr bytes(*getElementBytes(
-      cast<RankedTensorType>(value.getType()).getElementType()));
+  Expr count(1);
   for (const Expr &dim : getDims(value))
-    bytes = bytes * dim;
-  return bytes;
+    count = count * dim;
+  return getTensorBytes(
+      cast<RankedTensorType>(value.getType()).getElementType(), count);
 }
 
 std::string Program::getName(Value value) const {

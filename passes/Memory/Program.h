@@ -28,9 +28,9 @@ struct Symbol {
 llvm::FailureOr<mlir::func::FuncOp> getEntry(mlir::ModuleOp module);
 /// The symbols of the entry's `graph.symbols`, in frame order.
 llvm::FailureOr<std::vector<Symbol>> getSymbols(mlir::func::FuncOp entry);
-/// Bytes of one element of a tensor in memory (bool: 1); nullopt where an
-/// element has no whole number of bytes.
-std::optional<int64_t> getElementBytes(mlir::Type elementType);
+/// Bytes of `count` elements, which have a place in memory: the last byte of
+/// those that share bytes may hold fewer.
+Expr getTensorBytes(mlir::Type elementType, const Expr &count);
 /// An array of integers and expression texts; nullopt if an entry is neither.
 std::optional<Dims> parseDims(mlir::ArrayAttr attribute);
 /// Whether the body of `op` runs any number of times.

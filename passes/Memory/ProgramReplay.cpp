@@ -177,7 +177,7 @@ void ProgramReplay::renew(ValueRange values) {
 LogicalResult ProgramReplay::visitView(exec::ViewOp view) {
   Type element = view.getResult().getType().getElementType();
   std::optional<Expr> offset = Expr::parse(std::string_view(view.getOffset()));
-  int64_t shift = evaluate(*offset) * *getElementBytes(element);
+  int64_t shift = evaluate(getTensorBytes(element, *offset));
   const ByteRange &from = ranges[view.getInput()],
                   &to = ranges[view.getResult()];
   if (shift < 0 || shift + to.bytes > from.bytes)

@@ -44,7 +44,7 @@ void Sharing::createBuffers() {
       Type element = view.getResult().getType().getElementType();
       Expr offset = *Expr::parse(std::string_view(view.getOffset()));
       Place place = places[view.getInput()];
-      place.offset = place.offset + offset * Expr(*getElementBytes(element));
+      place.offset = place.offset + getTensorBytes(element, offset);
       places[value] = place;
       buffers[place.buffer].members.push_back(value);
       continue;

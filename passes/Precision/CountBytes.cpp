@@ -1,5 +1,6 @@
 //===- CountBytes.cpp - bytes of values and weights -----------------------===//
 #include "passes/Precision/CountBytes.h"
+#include "dialects/Graph/ElementTypes.h"
 #include "passes/Precision/Rules.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/MathExtras.h"
@@ -16,10 +17,10 @@ static int64_t getBytes(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !type.getElementType().isIntOrFloat())
     return 0;
-  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  int64_t count = 1;
   for (int64_t dim : type.getShape())
-    bytes *= ShapedType::isDynamic(dim) ? assumedDim : dim;
-  return bytes;
+    count *= ShapedType::isDynamic(dim) ? assumedDim : dim;
+  return llvm::divideCeil(count * getStorageBits(type.getElementType()), 8);
 }
 
 Bytes precision::countBytes(func::FuncOp function) {

@@ -125,9 +125,16 @@ def Graph_CastOp : Graph_Op<"cast", [Graph_Elementwise]> {
   let description = [{
     Float to integer truncates towards zero (out of range: saturates, as
     `onnx.reference` on common hardware does not promise anything); to bool is
-    `!= 0`; float to a narrower float rounds to nearest even.
+    `!= 0`; float to a narrower float rounds to nearest even. To an integer of 2 or 4 bits the
+    higher bits of the 32-bit one are dropped, as from a wider integer.
+
+    Only for floats of 8 bits: `saturate` makes the largest number of what is too large, an
+    infinity included; without it that is an infinity, or NaN where the type has none.
+    `f4E2M1FN`, which has neither, always saturates, and NaN becomes 0. `rounding` is how
+    `f8E8M0FNU` is made, whose numbers are powers of two without sign.
   }];
-  let arguments = (ins Graph_Tensor:$input);
+  let arguments = (ins Graph_Tensor:$input, DefaultValuedAttr<BoolAttr, "true">:$saturate,
+    DefaultValuedAttr<Graph_RoundingAttr, "::cinch::graph::Rounding::nearest">:$rounding);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }

@@ -1,4 +1,5 @@
 //===- LowerScalars.cpp - what the entry program itself computes ----------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/ExecToLLVM/EntryLowering.h"
 
 using namespace mlir;
@@ -7,7 +8,7 @@ using cinch::plan::Expr;
 
 void EntryLowering::lowerShape(exec::ShapeOp shape) {
   Type element = shape.getResult().getType().getElementType();
-  int64_t bytes = *memory::getElementBytes(element);
+  int64_t bytes = graph::getStorageBits(element) / 8;
   Type stored = builder.getIntegerType(8 * bytes);
   Value to = address(shape.getResult());
   for (auto [index, text] :
@@ -24,7 +25,7 @@ void EntryLowering::lowerShape(exec::ShapeOp shape) {
 void EntryLowering::lowerRead(exec::ReadOp read) {
   Location loc = read.getLoc();
   Type element = read.getInput().getType().getElementType();
-  Type stored = builder.getIntegerType(8 * *memory::getElementBytes(element));
+  Type stored = builder.getIntegerType(graph::getStorageBits(element));
   Value value = loadTensor(stored, address(read.getInput()));
   if (Value isRight = hasNoFault()) {
     Value zero = LLVM::ConstantOp::create(builder, loc, stored,
