@@ -24,7 +24,18 @@ struct DLTensor {
   uint64_t byteOffset;
 };
 enum { DLCpu = 1, DLCudaHost = 3 };
-enum { DLInt = 0, DLUInt = 1, DLFloat = 2, DLBfloat = 4, DLBool = 6 };
+enum {
+  DLInt = 0,
+  DLUInt = 1,
+  DLFloat = 2,
+  DLBfloat = 4,
+  DLBool = 6,
+  DLFloat8E4M3FN = 10,
+  DLFloat8E4M3FNUZ = 11,
+  DLFloat8E5M2 = 12,
+  DLFloat8E5M2FNUZ = 13,
+  DLFloat8E8M0FNU = 14
+};
 } // namespace
 
 using namespace cinch::rt;
@@ -34,13 +45,24 @@ static cinch_dtype_t toDType(DLDataType type) {
   static constexpr struct {
     uint8_t code, bits;
     cinch_dtype_t dtype;
-  } types[] = {{DLBool, 8, CINCH_DTYPE_BOOL},   {DLInt, 8, CINCH_DTYPE_I8},
-               {DLInt, 16, CINCH_DTYPE_I16},    {DLInt, 32, CINCH_DTYPE_I32},
-               {DLInt, 64, CINCH_DTYPE_I64},    {DLUInt, 8, CINCH_DTYPE_U8},
-               {DLUInt, 16, CINCH_DTYPE_U16},   {DLUInt, 32, CINCH_DTYPE_U32},
-               {DLUInt, 64, CINCH_DTYPE_U64},   {DLFloat, 16, CINCH_DTYPE_F16},
-               {DLFloat, 32, CINCH_DTYPE_F32},  {DLFloat, 64, CINCH_DTYPE_F64},
-               {DLBfloat, 16, CINCH_DTYPE_BF16}};
+  } types[] = {{DLBool, 8, CINCH_DTYPE_BOOL},
+               {DLInt, 8, CINCH_DTYPE_I8},
+               {DLInt, 16, CINCH_DTYPE_I16},
+               {DLInt, 32, CINCH_DTYPE_I32},
+               {DLInt, 64, CINCH_DTYPE_I64},
+               {DLUInt, 8, CINCH_DTYPE_U8},
+               {DLUInt, 16, CINCH_DTYPE_U16},
+               {DLUInt, 32, CINCH_DTYPE_U32},
+               {DLUInt, 64, CINCH_DTYPE_U64},
+               {DLFloat, 16, CINCH_DTYPE_F16},
+               {DLFloat, 32, CINCH_DTYPE_F32},
+               {DLFloat, 64, CINCH_DTYPE_F64},
+               {DLBfloat, 16, CINCH_DTYPE_BF16},
+               {DLFloat8E4M3FN, 8, CINCH_DTYPE_F8E4M3FN},
+               {DLFloat8E4M3FNUZ, 8, CINCH_DTYPE_F8E4M3FNUZ},
+               {DLFloat8E5M2, 8, CINCH_DTYPE_F8E5M2},
+               {DLFloat8E5M2FNUZ, 8, CINCH_DTYPE_F8E5M2FNUZ},
+               {DLFloat8E8M0FNU, 8, CINCH_DTYPE_F8E8M0FNU}};
   for (const auto &entry : types)
     if (entry.code == type.code && entry.bits == type.bits && type.lanes == 1)
       return entry.dtype;

@@ -228,7 +228,7 @@ bool Parser::parseStates(const JsonValue &array) {
     if (isPair) {
       const Value &past = manifest.inputs[input];
       const Value &present = manifest.outputs[output];
-      isPair = past.dtype == present.dtype &&
+      isPair = past.dtype == present.dtype && !isPacked(past.dtype) &&
                past.dims.size() == present.dims.size() &&
                size_t(axis) < past.dims.size();
       for (size_t dim = 0; isPair && dim < past.dims.size(); ++dim)

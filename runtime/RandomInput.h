@@ -26,17 +26,40 @@ inline uint16_t toHalf(int k) {
          ((magnitude << (10 - exponent)) & 0x3ff);
 }
 
+/// Those of the bits of a float of 4 or 8 bits that may be set in random
+/// numbers below 1 (f8E8M0FNU: up to 2); 0: `dtype` is no such float.
+inline uint8_t getRandomBits(cinch_dtype_t dtype) {
+  switch (dtype) {
+  case CINCH_DTYPE_F8E4M3FN:
+    return 0xb7;
+  case CINCH_DTYPE_F8E4M3FNUZ:
+    return 0x3f; // not -0, which is NaN
+  case CINCH_DTYPE_F8E5M2:
+    return 0xbb;
+  case CINCH_DTYPE_F8E5M2FNUZ:
+    return 0x3f;
+  case CINCH_DTYPE_F8E8M0FNU:
+    return 0x7f;
+  case CINCH_DTYPE_F4E2M1FN:
+    return 0x9;
+  default:
+    return 0;
+  }
+}
+
 /// Fills input number `index` of a model, `count` elements of `dtype` at
 /// `data`, with numbers that depend on `seed` and `index` alone: floats in
-/// [-1, 1), multiples of 1/128 in 16 bits; 0 or 1 for all else, as what is
-/// right for an index or a mask.
+/// [-1, 1), multiples of 1/128 in 16 bits, finite ones in fewer; 0 or 1 for all
+/// else, as what is right for an index or a mask.
 inline void fillRandom(cinch_dtype_t dtype, uint8_t *data, int64_t count,
                        uint64_t seed, uint64_t index) {
   uint64_t state = seed * 1'000'003 + index;
-  int64_t size = cinch_dtype_bytes(dtype);
+  int64_t size = cinch_dtype_bytes(dtype), bits = cinch_dtype_bits(dtype);
+  if (bits < 8)
+    memset(data, 0, (count * bits + 7) / 8);
   for (int64_t number = 0; number < count; ++number) {
     uint64_t random = nextRandom(state);
-    uint8_t *at = &data[number * size];
+    uint8_t *at = &data[bits < 8 ? number * bits / 8 : number * size];
     double real = static_cast<double>(random >> 40) / (1 << 23) - 1;
     int k = static_cast<int>(random >> 56) - 128;
     float single = static_cast<float>(real), coarse = k / 128.0f;
@@ -55,7 +78,14 @@ inline void fillRandom(cinch_dtype_t dtype, uint8_t *data, int64_t count,
       memcpy(at, reinterpret_cast<const char *>(&coarse) + 2, 2);
       break;
     default:
-      *at = random >> 63; // little endian
+      if (uint8_t allowed = getRandomBits(dtype))
+        random = random >> 56 & allowed;
+      else
+        random >>= 63;
+      if (bits < 8)
+        *at = static_cast<uint8_t>(*at | random << (number * bits % 8));
+      else
+        *at = static_cast<uint8_t>(random); // little endian
     }
   }
 }

@@ -60,7 +60,7 @@ cinch_status_t bindSymbols(const Manifest &manifest,
 static cinch_status_t evaluateShape(const Manifest &manifest,
                                     const Value &value, const int64_t *symbols,
                                     Extent &out) {
-  out.bytes = dtypeBytes(value.dtype);
+  out.bytes = dtypeBits(value.dtype); // bits, until all are counted
   out.elements = 1;
   bool isEmpty = false, overflows = false;
   for (size_t axis = 0; axis < value.dims.size(); ++axis) {
@@ -81,6 +81,7 @@ static cinch_status_t evaluateShape(const Manifest &manifest,
     return fail(CINCH_ERROR_SHAPE, "'%s' of shape %s is too large",
                 value.name.c_str(),
                 shapeText(out.dims.size(), out.dims.data()).c_str());
+  out.bytes = out.bytes / 8 + (out.bytes % 8 != 0);
   return CINCH_OK;
 }
 

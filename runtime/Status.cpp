@@ -1,6 +1,7 @@
 //===- Status.cpp - status codes with a message per thread ----------------===//
 #include "runtime/Status.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -20,18 +21,24 @@ cinch_status_t fail(cinch_status_t status, const char *format, ...) {
 namespace {
 struct DType {
   const char *name;
-  int64_t bytes;
+  int64_t bits;
 };
 } // namespace
 
 /// In the order of the CINCH_DTYPE_ constants; names as in a manifest.
 static constexpr DType dtypes[CINCH_DTYPE_COUNT] = {
-    {"i1", 1},   {"i8", 1},   {"i16", 2},  {"i32", 4},  {"i64", 8},
-    {"ui8", 1},  {"ui16", 2}, {"ui32", 4}, {"ui64", 8}, {"f16", 2},
-    {"bf16", 2}, {"f32", 4},  {"f64", 8},
+    {"i1", 8},         {"i8", 8},        {"i16", 16},       {"i32", 32},
+    {"i64", 64},       {"ui8", 8},       {"ui16", 16},      {"ui32", 32},
+    {"ui64", 64},      {"f16", 16},      {"bf16", 16},      {"f32", 32},
+    {"f64", 64},       {"i4", 4},        {"ui4", 4},        {"i2", 2},
+    {"ui2", 2},        {"f8E4M3FN", 8},  {"f8E4M3FNUZ", 8}, {"f8E5M2", 8},
+    {"f8E5M2FNUZ", 8}, {"f8E8M0FNU", 8}, {"f4E2M1FN", 4},
 };
 
-int64_t dtypeBytes(cinch_dtype_t dtype) { return dtypes[dtype].bytes; }
+int64_t dtypeBits(cinch_dtype_t dtype) { return dtypes[dtype].bits; }
+int64_t dtypeBytes(cinch_dtype_t dtype) {
+  return std::max<int64_t>(dtypes[dtype].bits / 8, 1);
+}
 
 cinch_dtype_t dtypeFromName(const char *name) {
   for (int32_t dtype = 0; dtype < CINCH_DTYPE_COUNT; ++dtype)
@@ -71,5 +78,9 @@ const char *cinch_dtype_name(cinch_dtype_t dtype) {
 }
 
 int64_t cinch_dtype_bytes(cinch_dtype_t dtype) {
-  return dtype >= 0 && dtype < CINCH_DTYPE_COUNT ? dtypes[dtype].bytes : 0;
+  return cinch_dtype_bits(dtype) / 8;
+}
+
+int64_t cinch_dtype_bits(cinch_dtype_t dtype) {
+  return dtype >= 0 && dtype < CINCH_DTYPE_COUNT ? dtypes[dtype].bits : 0;
 }

@@ -20,8 +20,13 @@ cinch_status_t fail(cinch_status_t status, const char *format, ...)
       return cinch_result;                                                     \
   } while (false)
 
-/// Bytes of one element of `dtype`, which must be valid.
+/// Bits of one element of `dtype`, which must be valid.
+int64_t dtypeBits(cinch_dtype_t dtype);
+/// Bytes in whose multiples elements of `dtype`, which must be valid, are
+/// addressed: of one element, or 1 where elements share bytes.
 int64_t dtypeBytes(cinch_dtype_t dtype);
+/// Whether elements of `dtype`, which must be valid, share bytes.
+inline bool isPacked(cinch_dtype_t dtype) { return dtypeBits(dtype) < 8; }
 /// The dtype called `name` in a manifest ("f32", "i1", "ui8"); -1: none.
 cinch_dtype_t dtypeFromName(const char *name);
 

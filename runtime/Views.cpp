@@ -46,7 +46,22 @@ static void getStrides(const cinch_tensor_t &view, int64_t elementBytes,
   }
 }
 
+/// Bytes of a view whose elements share them: contiguous, and checked.
+static int64_t getPackedBytes(const cinch_tensor_t &view) {
+  int64_t bits = dtypeBits(view.dtype);
+  for (int32_t axis = 0; axis < view.rank; ++axis)
+    bits *= view.shape[axis];
+  return bits / 8 + (bits % 8 != 0);
+}
+
 Walk::Walk(const cinch_tensor_t &view, int64_t elementBytes) {
+  if (isPacked(view.dtype)) { // a row of bytes
+    rank = 1;
+    dims[0] = getPackedBytes(view);
+    strides[0] = 1;
+    isEmpty = dims[0] == 0;
+    return;
+  }
   int64_t all[CINCH_MAX_RANK];
   getStrides(view, elementBytes, all);
   for (int32_t axis = 0; axis < view.rank; ++axis) {
@@ -178,7 +193,12 @@ static bool getSpan(const cinch_tensor_t &view, int64_t elementBytes,
   int64_t low = 0, high = elementBytes;
   int64_t strides[CINCH_MAX_RANK];
   getStrides(view, elementBytes, strides);
-  for (int32_t axis = 0; axis < view.rank; ++axis) {
+  bool isRow = isPacked(view.dtype);
+  if (isRow)
+    high = getPackedBytes(view);
+  if (high == 0)
+    return true;
+  for (int32_t axis = 0; !isRow && axis < view.rank; ++axis) {
     if (view.shape[axis] == 0)
       return true;
     int64_t reach;
@@ -232,6 +252,11 @@ static cinch_status_t checkView(const Value &value, const Extent &extent,
     return CINCH_OK;
   if (!view.data)
     return fail(CINCH_ERROR_BUFFER, "%s '%s': data is null", kind, name);
+  if (view.strides && isPacked(value.dtype))
+    return fail(CINCH_ERROR_BUFFER,
+                "%s '%s': elements of type %s share bytes, so they have no "
+                "strides",
+                kind, name, cinch_dtype_name(value.dtype));
   int64_t size = dtypeBytes(value.dtype);
   bool isAligned = reinterpret_cast<uintptr_t>(view.data) % size == 0;
   for (int32_t axis = 0; view.strides && axis < view.rank; ++axis)

@@ -16,6 +16,7 @@
 #ifndef CINCH_RUNTIME_H
 #define CINCH_RUNTIME_H
 
+#include "cinch/dtype.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,25 +54,6 @@ enum {
   CINCH_STATUS_COUNT = 14
 };
 
-/** Element types. The size of one element is `cinch_dtype_bytes`. */
-typedef int32_t cinch_dtype_t;
-enum {
-  CINCH_DTYPE_BOOL = 0, /**< one byte, 0 or 1 */
-  CINCH_DTYPE_I8 = 1,
-  CINCH_DTYPE_I16 = 2,
-  CINCH_DTYPE_I32 = 3,
-  CINCH_DTYPE_I64 = 4,
-  CINCH_DTYPE_U8 = 5,
-  CINCH_DTYPE_U16 = 6,
-  CINCH_DTYPE_U32 = 7,
-  CINCH_DTYPE_U64 = 8,
-  CINCH_DTYPE_F16 = 9,
-  CINCH_DTYPE_BF16 = 10,
-  CINCH_DTYPE_F32 = 11,
-  CINCH_DTYPE_F64 = 12,
-  CINCH_DTYPE_COUNT = 13
-};
-
 typedef struct cinch_model_t cinch_model_t;
 typedef struct cinch_session_t cinch_session_t;
 
@@ -88,8 +70,12 @@ CINCH_API const char *cinch_status_name(cinch_status_t status);
 CINCH_API const char *cinch_last_error(void);
 /** Returns "f32", "i64", …; null for a value that is no dtype. */
 CINCH_API const char *cinch_dtype_name(cinch_dtype_t dtype);
-/** Returns the bytes of one element; 0 for a value that is no dtype. */
+/** Returns the bytes of one element; 0 for a value that is no dtype, and where
+ *  elements share bytes. */
 CINCH_API int64_t cinch_dtype_bytes(cinch_dtype_t dtype);
+/** Returns the bits of one element in memory (bool: 8); 0 for a value that is
+ * no dtype. `count` elements take (count * bits + 7) / 8 bytes. */
+CINCH_API int64_t cinch_dtype_bits(cinch_dtype_t dtype);
 /** Sets the number of threads that all sessions of the process share, the
  *  calling threads included: 1 .. 1024. Initially the CPUs the process may use.
  *  Takes effect for runs that start later. */
@@ -218,7 +204,8 @@ CINCH_API cinch_status_t cinch_model_output_shape(const cinch_model_t *model,
 /*===--- Tensors ----------------------------------------------------------===*/
 
 /** A view of the caller's memory. `data` is aligned to the element at least.
- *  A view that is not contiguous and row-major is copied through staging. */
+ *  A view that is not contiguous and row-major is copied through staging. One
+ *  whose elements share bytes has no strides: it is contiguous. */
 typedef struct cinch_tensor_t {
   void *data; /**< may be null if the tensor has no elements */
   cinch_dtype_t dtype;

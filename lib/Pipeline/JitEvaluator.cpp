@@ -47,11 +47,12 @@ static llvm::Error run(const LoadedProgram &program,
     if (llvm::Error error =
             checkStatus(getInfo(program.getModel(), index, &info)))
       return error;
-    int64_t bytes = cinch_dtype_bytes(info.dtype);
+    int64_t bits = cinch_dtype_bits(info.dtype);
     for (int32_t axis = 0; axis < info.rank; ++axis) {
       shapes[place][axis] = info.dims[axis].min;
-      bytes *= info.dims[axis].min;
+      bits *= info.dims[axis].min;
     }
+    int64_t bytes = llvm::divideCeil(bits, 8);
     if (bytes != static_cast<int64_t>(size))
       return makeError("a value has " + llvm::Twine(bytes) + " bytes, but " +
                        llvm::Twine(size) + " were given");

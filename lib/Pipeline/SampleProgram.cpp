@@ -14,7 +14,7 @@ llvm::Error SampleTensor::allocate() {
   for (int64_t dim : shape)
     if (llvm::MulOverflow(count, dim, count) || count > maxElements)
       return llvm::createStringError("'" + name + "' would be too large");
-  bytes.emplace(count * cinch_dtype_bytes(dtype));
+  bytes.emplace(llvm::divideCeil(count * cinch_dtype_bits(dtype), 8));
   return llvm::Error::success();
 }
 

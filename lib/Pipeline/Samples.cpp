@@ -127,7 +127,12 @@ static llvm::Error addSamples(ArrayRef<InputInfo> inputs,
                         tensor.shape.end());
       if (llvm::Error error = made.allocate())
         return error;
-      size_t bytes = made.count * cinch_dtype_bytes(made.dtype);
+      int64_t bits = made.count * cinch_dtype_bits(made.dtype);
+      if (count > 1 && bits % 8 != 0)
+        return llvm::createStringError(
+            path + ": input '" + input.name + "' has " + std::to_string(bits) +
+            " bits in a set, which are no whole bytes; give each set a file");
+      size_t bytes = llvm::divideCeil(bits, 8);
       if (bytes != 0)
         memcpy(made.bytes->begin(), tensor.data.data() + set * bytes, bytes);
       sample.push_back(std::move(made));

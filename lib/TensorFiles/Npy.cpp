@@ -64,7 +64,48 @@ static constexpr TypeName typeNames[] = {
     {"i4", CINCH_DTYPE_I32},  {"i8", CINCH_DTYPE_I64}, {"u1", CINCH_DTYPE_U8},
     {"u2", CINCH_DTYPE_U16},  {"u4", CINCH_DTYPE_U32}, {"u8", CINCH_DTYPE_U64},
     {"f2", CINCH_DTYPE_F16},  {"f4", CINCH_DTYPE_F32}, {"f8", CINCH_DTYPE_F64},
-    {"V2", CINCH_DTYPE_BF16}};
+    {"V2", CINCH_DTYPE_BF16}, {"V1", CINCH_DTYPE_U8}};
+
+/// Whether elements of `dtype` are floats that NumPy has no name for.
+static bool isNarrowFloat(cinch_dtype_t dtype) {
+  return dtype >= CINCH_DTYPE_F8E4M3FN && dtype <= CINCH_DTYPE_F4E2M1FN;
+}
+static bool isPacked(cinch_dtype_t dtype) {
+  return cinch_dtype_bits(dtype) < 8;
+}
+
+void convertBytes(cinch_dtype_t dtype, Tensor &tensor) {
+  bool isByte =
+      tensor.dtype == CINCH_DTYPE_U8 || tensor.dtype == CINCH_DTYPE_I8;
+  if (!isByte || (!isNarrowFloat(dtype) && !isPacked(dtype)))
+    return;
+  tensor.dtype = dtype;
+  if (!isPacked(dtype))
+    return;
+  int64_t bits = cinch_dtype_bits(dtype);
+  std::vector<uint8_t> packed((tensor.data.size() * bits + 7) / 8);
+  for (size_t index = 0; index < tensor.data.size(); ++index)
+    packed[index * bits / 8] = static_cast<uint8_t>(
+        packed[index * bits / 8] | (tensor.data[index] & ((1 << bits) - 1))
+                                       << (index * bits % 8));
+  tensor.data = std::move(packed);
+}
+
+Bytes getNpyData(const Tensor &tensor, std::string &storage) {
+  if (!isPacked(tensor.dtype))
+    return {reinterpret_cast<const char *>(tensor.data.data()),
+            tensor.data.size()};
+  int bits = static_cast<int>(cinch_dtype_bits(tensor.dtype));
+  bool isSigned =
+      tensor.dtype == CINCH_DTYPE_I4 || tensor.dtype == CINCH_DTYPE_I2;
+  int sign = isSigned ? 1 << (bits - 1) : 0;
+  for (int64_t index = 0; index < tensor.elements(); ++index) {
+    int value =
+        tensor.data[index * bits / 8] >> (index * bits % 8) & ((1 << bits) - 1);
+    storage += static_cast<char>((value ^ sign) - sign);
+  }
+  return storage;
+}
 
 /// Parses "<f4"; one-byte types have '|' for the order.
 static bool parseDescr(const std::string &descr, cinch_dtype_t &out) {
@@ -187,8 +228,14 @@ bool parseNpy(Bytes file, Tensor &out, std::string &error) {
 std::string makeNpyHeader(const Tensor &tensor) {
   const char *name = "";
   for (const TypeName &type : typeNames)
-    if (type.dtype == tensor.dtype)
+    if (!*name && type.dtype == tensor.dtype)
       name = type.descr;
+  if (isNarrowFloat(tensor.dtype))
+    name = "V1";
+  else if (isPacked(tensor.dtype))
+    name = tensor.dtype == CINCH_DTYPE_I4 || tensor.dtype == CINCH_DTYPE_I2
+               ? "i1"
+               : "u1";
   bool hasOrder = cinch_dtype_bytes(tensor.dtype) > 1 && name[0] != 'V';
   std::string dictionary = std::string("{'descr': '") + (hasOrder ? '<' : '|') +
                            name + "', 'fortran_order': False, 'shape': (";

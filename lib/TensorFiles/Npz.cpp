@@ -245,18 +245,20 @@ bool writeNpz(
     const std::string &path,
     const std::vector<std::pair<std::string, const Tensor *>> &tensors,
     std::string &error) {
-  std::vector<std::string> headers;
+  std::vector<std::string> headers, unpacked(tensors.size());
   std::vector<Bytes> pieces;
   Writer directory;
   uint64_t offset = 0;
   headers.reserve(2 * tensors.size()); // pieces refer to them
   for (const auto &[name, tensor] : tensors) {
     std::string fileName = name + ".npy", npy = makeNpyHeader(*tensor);
-    uint64_t bytes = npy.size() + tensor->data.size();
+    Bytes data = getNpyData(*tensor, unpacked[headers.size()]);
+    uint64_t bytes = npy.size() + data.size();
     uLong crc =
         crc32_z(0, reinterpret_cast<const Bytef *>(npy.data()), npy.size());
-    if (!tensor->data.empty()) // a null pointer would start over
-      crc = crc32_z(crc, tensor->data.data(), tensor->data.size());
+    if (!data.empty()) // a null pointer would start over
+      crc = crc32_z(crc, reinterpret_cast<const Bytef *>(data.data()),
+                    data.size());
     if (offset + bytes + fileName.size() + 30 >= UINT32_MAX ||
         fileName.size() > UINT16_MAX || tensors.size() >= UINT16_MAX) {
       error = path + ": above 4 GiB; write to a folder instead";
@@ -273,8 +275,7 @@ bool writeNpz(
     offset += local.text.size() + bytes;
     headers.push_back(local.text + npy);
     pieces.push_back(headers.back());
-    pieces.push_back({reinterpret_cast<const char *>(tensor->data.data()),
-                      tensor->data.size()});
+    pieces.push_back(data);
   }
   Writer end;
   end.u32(endSignature).u16(0).u16(0).u16(tensors.size()).u16(tensors.size());

@@ -28,7 +28,7 @@ std::string Tensor::str() const {
 
 bool getBytes(cinch_dtype_t dtype, const std::vector<int64_t> &shape,
               int64_t &out) {
-  out = cinch_dtype_bytes(dtype);
+  out = cinch_dtype_bits(dtype);
   bool isEmpty = false, overflows = false;
   for (int64_t dim : shape) {
     if (dim < 0)
@@ -36,8 +36,7 @@ bool getBytes(cinch_dtype_t dtype, const std::vector<int64_t> &shape,
     isEmpty |= dim == 0;
     overflows |= __builtin_mul_overflow(out, dim, &out);
   }
-  if (isEmpty)
-    out = 0;
+  out = isEmpty ? 0 : out / 8 + (out % 8 != 0);
   return isEmpty || !overflows;
 }
 

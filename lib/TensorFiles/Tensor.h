@@ -39,9 +39,20 @@ bool writeFile(const std::string &path, const std::vector<Bytes> &pieces,
 bool getBytes(cinch_dtype_t dtype, const std::vector<int64_t> &shape,
               int64_t &out);
 
-/// NumPy's .npy, format versions 1 to 3, little endian, no objects. A 2-byte
-/// void type (NumPy's form of bfloat16) is read and written as bf16.
+/// NumPy's .npy, format versions 1 to 3, little endian, no objects. NumPy knows
+/// no floats below 16 bits and no integers below 8, and ml_dtypes stores each
+/// in a byte. A 2-byte void type (the form of bfloat16) is read and written as
+/// bf16. Elements of fewer bits are written as i1 and u1 (integers) and as a
+/// 1-byte void type that holds the bits (floats); all three are read as bytes
+/// (convertBytes).
 bool parseNpy(Bytes file, Tensor &out, std::string &error);
+/// Makes `tensor`, which was read from a .npy file, one of `dtype`, if `dtype`
+/// is a type that such a file has no name for and `tensor` has a byte for each
+/// element.
+void convertBytes(cinch_dtype_t dtype, Tensor &tensor);
+/// The bytes of the elements of a .npy file: those of `tensor`, or a byte for
+/// each element, put into `storage`, where elements share bytes.
+Bytes getNpyData(const Tensor &tensor, std::string &storage);
 /// The header of a .npy file; the data follows it.
 std::string makeNpyHeader(const Tensor &tensor);
 

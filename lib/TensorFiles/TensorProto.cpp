@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/TensorFiles/Tensor.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace cinch {
@@ -71,14 +72,29 @@ struct Message {
 
 } // namespace
 
-static constexpr Type types[] = {
-    {1, CINCH_DTYPE_F32, FloatData},   {2, CINCH_DTYPE_U8, Int32Data},
-    {3, CINCH_DTYPE_I8, Int32Data},    {4, CINCH_DTYPE_U16, Int32Data},
-    {5, CINCH_DTYPE_I16, Int32Data},   {6, CINCH_DTYPE_I32, Int32Data},
-    {7, CINCH_DTYPE_I64, Int64Data},   {9, CINCH_DTYPE_BOOL, Int32Data},
-    {10, CINCH_DTYPE_F16, Int32Data},  {11, CINCH_DTYPE_F64, DoubleData},
-    {12, CINCH_DTYPE_U32, Uint64Data}, {13, CINCH_DTYPE_U64, Uint64Data},
-    {16, CINCH_DTYPE_BF16, Int32Data}};
+static constexpr Type types[] = {{1, CINCH_DTYPE_F32, FloatData},
+                                 {2, CINCH_DTYPE_U8, Int32Data},
+                                 {3, CINCH_DTYPE_I8, Int32Data},
+                                 {4, CINCH_DTYPE_U16, Int32Data},
+                                 {5, CINCH_DTYPE_I16, Int32Data},
+                                 {6, CINCH_DTYPE_I32, Int32Data},
+                                 {7, CINCH_DTYPE_I64, Int64Data},
+                                 {9, CINCH_DTYPE_BOOL, Int32Data},
+                                 {10, CINCH_DTYPE_F16, Int32Data},
+                                 {11, CINCH_DTYPE_F64, DoubleData},
+                                 {12, CINCH_DTYPE_U32, Uint64Data},
+                                 {13, CINCH_DTYPE_U64, Uint64Data},
+                                 {16, CINCH_DTYPE_BF16, Int32Data},
+                                 {17, CINCH_DTYPE_F8E4M3FN, Int32Data},
+                                 {18, CINCH_DTYPE_F8E4M3FNUZ, Int32Data},
+                                 {19, CINCH_DTYPE_F8E5M2, Int32Data},
+                                 {20, CINCH_DTYPE_F8E5M2FNUZ, Int32Data},
+                                 {21, CINCH_DTYPE_U4, Int32Data},
+                                 {22, CINCH_DTYPE_I4, Int32Data},
+                                 {23, CINCH_DTYPE_F4E2M1FN, Int32Data},
+                                 {24, CINCH_DTYPE_F8E8M0FNU, Int32Data},
+                                 {25, CINCH_DTYPE_U2, Int32Data},
+                                 {26, CINCH_DTYPE_I2, Int32Data}};
 
 /// Appends the numbers of one occurrence of a repeated field, packed or not.
 template <typename Append>
@@ -172,7 +188,8 @@ bool parseTensorProto(Bytes file, Tensor &out, std::string &error) {
   }
   out.dtype = type->dtype;
   out.shape = message.dims;
-  int64_t bytes, size = cinch_dtype_bytes(type->dtype);
+  // Typed data is packed as raw data is: a number holds a byte of elements.
+  int64_t bytes, size = std::max<int64_t>(cinch_dtype_bytes(type->dtype), 1);
   if (out.shape.size() > CINCH_MAX_RANK ||
       !getBytes(out.dtype, out.shape, bytes)) {
     error = "the tensor has a bad shape";

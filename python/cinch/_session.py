@@ -9,13 +9,8 @@ import numpy as np
 from cinch import _runtime
 from cinch._compile import CompiledModel, Path
 from cinch._errors import SessionError
-
-NUMPY_TYPES = {"i1": "bool", "i8": "int8", "i16": "int16", "i32": "int32",
-               "i64": "int64", "ui8": "uint8", "ui16": "uint16", "ui32": "uint32",
-               "ui64": "uint64", "f16": "float16", "bf16": "bfloat16",
-               "f32": "float32", "f64": "float64"}  # of cinch_dtype_name
-ONNX_TYPES = {"float32": "float", "float64": "double"}  # that NumPy calls otherwise
-
+from cinch._types import (NUMPY_TYPES, ONNX_TYPES, OWN_NAMES, numpy_dtype, pack,
+                          packed_bits, unpack)
 
 @dataclass(frozen=True)
 class ValueInfo:
@@ -119,18 +114,6 @@ def _describe(name: str, dtype: str,
         name, tuple(low if low == high else text for text, _, low, high in dims),
         f"tensor({ONNX_TYPES.get(numpy_name, numpy_name)})", numpy_name,
         tuple((low, None if high < 0 else high) for _, _, low, high in dims))
-
-
-def _numpy_dtype(name: str) -> "np.dtype[Any]":
-    if name != "bfloat16":
-        return np.dtype(name)
-    try:
-        import ml_dtypes
-    except ImportError as error:
-        raise ImportError("bfloat16 in NumPy arrays needs the package ml_dtypes; or "
-                          "give arrays of another library with out=") from error
-    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return dtype
 
 
 class InferenceSession:
@@ -240,7 +223,7 @@ class InferenceSession:
             return {}
         dtypes = {value.name: value.dtype for value in self._all_inputs}
         return {state.past: np.frombuffer(self._session.copy_state(index),
-                                          _numpy_dtype(dtypes[state.past])).reshape(
+                                          numpy_dtype(dtypes[state.past])).reshape(
                                               self._session.state_shape(index))
                 for index, state in enumerate(self._states)}
 
@@ -270,8 +253,10 @@ class InferenceSession:
         """
         inputs = self._take_inputs(feeds)
         shapes = [tensor.shape for tensor in inputs]
-        arrays, outputs = self._make_outputs(shapes, out or {})
+        arrays, outputs, packed = self._make_outputs(shapes, out or {})
         self._session.run(inputs, outputs)
+        for data, array in packed:
+            unpack(data, array)
         self._shapes = shapes
         return self._select(output_names, arrays)
 
@@ -304,7 +289,7 @@ class InferenceSession:
         time per process, with a handler for SIGSEGV and SIGBUS installed."""
         inputs = self._take_inputs(feeds)
         shapes = [tensor.shape for tensor in inputs]
-        _, outputs = self._make_outputs(shapes, {})
+        _, outputs, _ = self._make_outputs(shapes, {})
         memory = self._session.memory(shapes)  # states grow when it runs
         measured = self._session.measure(inputs, outputs)
         self._measured = None if self._owns_states else (shapes, measured)
@@ -332,15 +317,25 @@ class InferenceSession:
                 for i in self._inputs]
 
     def _make_outputs(self, shapes: list[list[int]], out: Mapping[str, Any]
-                      ) -> tuple[list[Any], list[_runtime.Tensor]]:
+                      ) -> "tuple[list[Any], list[_runtime.Tensor], list[tuple[Any, Any]]]":
+        """The output arrays, their memory, and the bytes of those whose elements
+        share them, each with its array."""
         self._check_names("output", out, self._outputs, is_complete=False)
-        arrays = []
+        arrays, tensors, packed = [], [], []
         for info, shape in zip(self._outputs, self._output_shapes(shapes)):
             given = out.get(info.name)
-            arrays.append(np.empty(shape, _numpy_dtype(info.dtype))
-                          if given is None else given)
-        return arrays, [_borrow("output", info, array, writes=True)
-                        for info, array in zip(self._outputs, arrays)]
+            array = (np.empty(shape, numpy_dtype(info.dtype)) if given is None
+                     else given)
+            arrays.append(array)
+            bits = packed_bits(array)
+            if not bits:
+                tensors.append(_borrow("output", info, array, writes=True))
+                continue
+            data = np.empty(-(-array.size * bits // 8), np.uint8)
+            tensors.append(_runtime.Tensor(data, True, OWN_NAMES[array.dtype.name],
+                                           list(array.shape)))
+            packed.append((data, array))
+        return arrays, tensors, packed
 
     def _output_shapes(self, shapes: list[list[int]]) -> list[list[int]]:
         """The shapes of the outputs that are not owned, for inputs of `shapes`."""
@@ -383,10 +378,13 @@ def _borrow(kind: str, info: ValueInfo, array: Any, writes: bool) -> _runtime.Te
     if not hasattr(array, "__dlpack__"):
         raise TypeError(f"{what}: expected an array (an object with __dlpack__), but "
                         f"got {type(array).__name__}")
-    is_bfloat16 = isinstance(array, np.ndarray) and array.dtype.name == "bfloat16"
-    try:  # NumPy itself cannot export bfloat16
-        return _runtime.Tensor(array.view(np.uint16) if is_bfloat16 else array,
-                               writes, is_bfloat16)
+    own = OWN_NAMES.get(array.dtype.name, "") if isinstance(array, np.ndarray) else ""
+    try:
+        if packed_bits(array):
+            return _runtime.Tensor(pack(array), writes, own, list(array.shape))
+        # NumPy itself cannot export what it has no name for.
+        return _runtime.Tensor(array.view(f"u{array.dtype.itemsize}") if own else array,
+                               writes, own)
     except SessionError as error:
         raise SessionError(f"{what}: {error}", error.status) from error
     except BufferError as error:

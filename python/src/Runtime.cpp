@@ -310,8 +310,9 @@ NB_MODULE(_runtime, m) {
       "set_threads", [](int32_t threads) { check(cinch_set_threads(threads)); },
       "threads"_a);
   nb::class_<Tensor>(m, "Tensor")
-      .def(nb::init<nb::handle, bool, bool>(), "object"_a, "writes"_a,
-           "is_bfloat16"_a)
+      .def(nb::init<nb::handle, bool, const std::string &,
+                    std::optional<std::vector<int64_t>>>(),
+           "object"_a, "writes"_a, "dtype"_a = "", "shape"_a = nb::none())
       .def_prop_ro("shape", &Tensor::getShape);
   nb::class_<Model>(m, "Model")
       .def(nb::init<nb::bytes, std::optional<nb::bytes>, bool>(), "path"_a,

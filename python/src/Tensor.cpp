@@ -44,7 +44,16 @@ static nb::object exportObject(nb::handle object) {
   return object.attr("__dlpack__")();
 }
 
-Tensor::Tensor(nb::handle object, bool isWritten, bool isBfloat16)
+/// The type called `name`; raises if there is none.
+static cinch_dtype_t getType(const std::string &name) {
+  for (cinch_dtype_t type = 0; type < CINCH_DTYPE_COUNT; ++type)
+    if (name == cinch_dtype_name(type))
+      return type;
+  raise(CINCH_ERROR_INVALID_ARGUMENT, ("unknown type '" + name + "'").c_str());
+}
+
+Tensor::Tensor(nb::handle object, bool isWritten, const std::string &dtype,
+               std::optional<std::vector<int64_t>> shape)
     : capsule(exportObject(object)) {
   const void *dlTensor;
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
@@ -61,8 +70,29 @@ Tensor::Tensor(nb::handle object, bool isWritten, bool isBfloat16)
       throw nb::python_error();
   }
   check(cinch_tensor_from_dlpack(dlTensor, strides, &tensor));
-  if (isBfloat16 && tensor.dtype == CINCH_DTYPE_U16)
-    tensor.dtype = CINCH_DTYPE_BF16;
+  if (dtype.empty())
+    return;
+  int64_t bytes = cinch_dtype_bytes(tensor.dtype);
+  tensor.dtype = getType(dtype);
+  int64_t bits = cinch_dtype_bits(tensor.dtype);
+  if (!shape) {
+    if (bytes * 8 != bits)
+      raise(CINCH_ERROR_SHAPE, "expected integers of the bits of the type");
+    return;
+  }
+  ownShape = std::move(*shape);
+  for (int64_t dim : ownShape)
+    if (dim < 0 || __builtin_mul_overflow(bits, dim, &bits))
+      raise(CINCH_ERROR_SHAPE, "expected a valid shape");
+  bool isVector =
+      tensor.rank == 1 && bytes == 1 &&
+      (!tensor.strides || tensor.strides[0] == 1 || tensor.shape[0] == 1) &&
+      tensor.shape[0] == bits / 8 + (bits % 8 != 0);
+  if (!isVector || ownShape.size() > CINCH_MAX_RANK)
+    raise(CINCH_ERROR_BUFFER, "expected the bytes of the elements as a vector");
+  tensor.rank = static_cast<int32_t>(ownShape.size());
+  tensor.shape = ownShape.data();
+  tensor.strides = nullptr;
 }
 
 std::vector<int64_t> Tensor::getShape() const {

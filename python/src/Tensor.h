@@ -4,6 +4,8 @@
 
 #include "cinch/runtime.h"
 #include <nanobind/nanobind.h>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace cinch::python {
@@ -22,9 +24,12 @@ inline void check(cinch_status_t status) {
 class Tensor {
 public:
   /// Borrows `object`. Raises if it is not in the memory of the CPU, has a type
-  /// that the runtime has not, or `isWritten` and it is read-only. `isBfloat16`
-  /// takes 16-bit unsigned integers for bfloat16, which NumPy cannot export.
-  Tensor(nanobind::handle object, bool isWritten, bool isBfloat16);
+  /// that the runtime has not, or `isWritten` and it is read-only. `dtype`: the
+  /// runtime's name of a type that NumPy cannot export, whose bits the object
+  /// holds as unsigned integers, or empty. `shape`: of a tensor whose elements
+  /// share bytes, which are a vector then.
+  Tensor(nanobind::handle object, bool isWritten, const std::string &dtype,
+         std::optional<std::vector<int64_t>> shape);
   Tensor(const Tensor &) = delete;
   Tensor &operator=(const Tensor &) = delete;
 
@@ -32,7 +37,8 @@ public:
   std::vector<int64_t> getShape() const;
 
 private:
-  nanobind::object capsule; ///< owns what `tensor` points to
+  nanobind::object capsule;      ///< owns what `tensor` points to
+  std::vector<int64_t> ownShape; ///< of elements that share bytes
   int64_t strides[CINCH_MAX_RANK];
   cinch_tensor_t tensor;
 };

@@ -25,9 +25,62 @@ static double halfToDouble(uint16_t bits) {
   return bits >> 15 ? -magnitude : magnitude;
 }
 
+/// A float of at most 8 bits: its mantissa and the bias of its exponent.
+struct NarrowFloat {
+  int mantissa, bias;
+  unsigned infinity, nan; ///< bits without the sign; 0: none
+  bool isUnsignedZero;    ///< -0 is NaN
+};
+
+static double narrowToDouble(unsigned bits, unsigned width,
+                             const NarrowFloat &type) {
+  unsigned sign = 1u << (width - 1), magnitude = bits & (sign - 1);
+  if ((type.nan && magnitude >= type.nan) ||
+      (type.isUnsignedZero && bits == sign))
+    return NAN;
+  int exponent = static_cast<int>(magnitude >> type.mantissa);
+  int mantissa = static_cast<int>(magnitude & ((1u << type.mantissa) - 1));
+  double value = exponent == 0
+                     ? std::ldexp(mantissa, 1 - type.bias - type.mantissa)
+                     : std::ldexp(mantissa + (1 << type.mantissa),
+                                  exponent - type.bias - type.mantissa);
+  if (type.infinity && magnitude == type.infinity)
+    value = INFINITY;
+  return bits & sign ? -value : value;
+}
+
+/// The bits of element number `index` of `tensor`; of at most 8.
+static unsigned getBits(const Tensor &tensor, int64_t index) {
+  int64_t bits = cinch_dtype_bits(tensor.dtype), at = index * bits;
+  return tensor.data[at / 8] >> (at % 8) & ((1u << bits) - 1);
+}
+
 /// Element as double; 64-bit integers above 2^53 are rounded.
-static double toDouble(cinch_dtype_t dtype, const uint8_t *at) {
+static double toDouble(const Tensor &tensor, int64_t index) {
+  cinch_dtype_t dtype = tensor.dtype;
+  const uint8_t *at = &tensor.data[index * cinch_dtype_bytes(dtype)];
   switch (dtype) {
+  case CINCH_DTYPE_I2:
+  case CINCH_DTYPE_I4: {
+    int bits = static_cast<int>(getBits(tensor, index));
+    int sign = 1 << (cinch_dtype_bits(dtype) - 1);
+    return (bits ^ sign) - sign;
+  }
+  case CINCH_DTYPE_U2:
+  case CINCH_DTYPE_U4:
+    return getBits(tensor, index);
+  case CINCH_DTYPE_F4E2M1FN:
+    return narrowToDouble(getBits(tensor, index), 4, {1, 1, 0, 0, false});
+  case CINCH_DTYPE_F8E4M3FN:
+    return narrowToDouble(*at, 8, {3, 7, 0, 0x7f, false});
+  case CINCH_DTYPE_F8E4M3FNUZ:
+    return narrowToDouble(*at, 8, {3, 8, 0, 0, true});
+  case CINCH_DTYPE_F8E5M2:
+    return narrowToDouble(*at, 8, {2, 15, 0x7c, 0x7d, false});
+  case CINCH_DTYPE_F8E5M2FNUZ:
+    return narrowToDouble(*at, 8, {2, 16, 0, 0, true});
+  case CINCH_DTYPE_F8E8M0FNU:
+    return *at == 255 ? NAN : std::ldexp(1, *at - 127);
   case CINCH_DTYPE_I8:
     return load<int8_t>(at);
   case CINCH_DTYPE_I16:
@@ -79,15 +132,14 @@ Comparison compare(const Tensor &actual, const Tensor &expected, double rtol,
   }
   int64_t size = cinch_dtype_bytes(actual.dtype), count = actual.elements();
   for (int64_t index = 0; index < count; ++index) {
-    const uint8_t *a = &actual.data[index * size];
-    const uint8_t *e = &expected.data[index * size];
-    double left = toDouble(actual.dtype, a), right = toDouble(actual.dtype, e);
+    double left = toDouble(actual, index), right = toDouble(expected, index);
     double error = std::fabs(left - right);
     if (std::isfinite(right))
       result.maxValue = std::fmax(result.maxValue, std::fabs(right));
     // The same bits, the same infinity, or both NaN: equal.
-    bool isSame = memcmp(a, e, size) == 0 || left == right ||
-                  (std::isnan(left) && std::isnan(right));
+    bool isSame = (size && !memcmp(&actual.data[index * size],
+                                   &expected.data[index * size], size)) ||
+                  left == right || (std::isnan(left) && std::isnan(right));
     if (isSame)
       continue;
     if (error > result.maxError || std::isnan(error))

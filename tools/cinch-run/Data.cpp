@@ -99,11 +99,13 @@ bool makeInputs(const cinch_model_t *model, const Options &options,
     }
   }
   std::vector<std::string> names, others;
+  std::vector<cinch_dtype_t> dtypes;
   for (int32_t index = 0; index < info.input_count; ++index) {
     cinch_value_info_t value = {};
     value.struct_size = sizeof(value);
     cinch_model_get_input(model, index, &value);
     names.push_back(value.name);
+    dtypes.push_back(value.dtype);
     out.push_back({value.name, {}});
   }
   for (const auto &file : files)
@@ -125,6 +127,7 @@ bool makeInputs(const cinch_model_t *model, const Options &options,
       error = "input '" + names[index] + "' is not given";
       return false;
     }
+    convertBytes(dtypes[index], out[index].tensor);
   }
   return true;
 }

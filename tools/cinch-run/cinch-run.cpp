@@ -129,10 +129,12 @@ static bool compareOutputs(const Options &options, const Buffers &buffers,
   std::vector<Tensor> expected;
   if (!readTensors(options.expect, "output", names, expected, error))
     return false;
-  for (size_t index = 0; index < expected.size(); ++index)
-    statistics.comparisons.push_back(compare(buffers.outputs[index].tensor,
-                                             expected[index], options.rtol,
-                                             options.atol));
+  for (size_t index = 0; index < expected.size(); ++index) {
+    const Tensor &actual = buffers.outputs[index].tensor;
+    convertBytes(actual.dtype, expected[index]);
+    statistics.comparisons.push_back(
+        compare(actual, expected[index], options.rtol, options.atol));
+  }
   return true;
 }
 
