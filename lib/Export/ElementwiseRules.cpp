@@ -38,9 +38,13 @@ static LogicalResult emitCompare(graph::CompareOp op, Emitter &emitter) {
 }
 
 static LogicalResult emitCast(graph::CastOp op, Emitter &emitter) {
-  int type = getElementTypeNumber(op.getResult().getType().getElementType());
-  setAttribute(emitter.addNode("Cast", op, emitter.getInputs(op)), "to",
-               static_cast<int64_t>(type));
+  Type element = op.getResult().getType().getElementType();
+  onnx::NodeProto &node = emitter.addNode("Cast", op, emitter.getInputs(op));
+  setAttribute(node, "to", static_cast<int64_t>(getElementTypeNumber(element)));
+  if (!op.getSaturate())
+    setAttribute(node, "saturate", int64_t(0));
+  if (isa<Float8E8M0FNUType>(element))
+    setAttribute(node, "round_mode", stringifyRounding(op.getRounding()));
   return success();
 }
 

@@ -1,5 +1,6 @@
 //===- Emitter.cpp - builds ONNX graphs from graph operations -------------===//
 #include "lib/Export/Emitter.h"
+#include "dialects/Graph/Constants.h"
 #include "lib/Export/Rules.h"
 #include "llvm/Support/Endian.h"
 
@@ -18,6 +19,8 @@ int onnx_export::getElementTypeNumber(Type type) {
     switch (integer.getWidth()) {
     case 1:
       return onnx::TensorProto::BOOL;
+    case 2:
+      return isUnsigned ? onnx::TensorProto::UINT2 : onnx::TensorProto::INT2;
     case 4:
       return isUnsigned ? onnx::TensorProto::UINT4 : onnx::TensorProto::INT4;
     case 8:
@@ -44,6 +47,10 @@ int onnx_export::getElementTypeNumber(Type type) {
           [](auto) { return onnx::TensorProto::FLOAT8E4M3FNUZ; })
       .Case<Float8E5M2FNUZType>(
           [](auto) { return onnx::TensorProto::FLOAT8E5M2FNUZ; })
+      .Case<Float8E8M0FNUType>(
+          [](auto) { return onnx::TensorProto::FLOAT8E8M0; })
+      .Case<Float4E2M1FNType>(
+          [](auto) { return onnx::TensorProto::FLOAT4E2M1; })
       .Default([](auto) { return 0; });
 }
 
@@ -156,30 +163,6 @@ std::string Emitter::addScalar(double value, Type type) {
       });
 }
 
-/// The raw bytes of a dense attribute in ONNX form: bools one byte each, splats
-/// repeated, sub-byte integers two to a byte.
-static std::string getRawBytes(DenseElementsAttr value) {
-  Type element = value.getElementType();
-  unsigned width = element.getIntOrFloatBitWidth();
-  std::string bytes;
-  if (width == 1 || width == 4) {
-    unsigned perByte = width == 1 ? 1 : 2;
-    bytes.assign(llvm::divideCeil(value.getNumElements(), perByte), '\0');
-    for (auto [index, bits] : llvm::enumerate(value.getValues<APInt>()))
-      bytes[index / perByte] |=
-          static_cast<char>((bits.getZExtValue() & (width == 1 ? 1 : 15))
-                            << (width * (index % perByte)));
-    return bytes;
-  }
-  ArrayRef<char> raw = value.getRawData();
-  if (!value.isSplat())
-    return std::string(raw.begin(), raw.end());
-  bytes.reserve(raw.size() * value.getNumElements());
-  for (int64_t i = 0; i < value.getNumElements(); ++i)
-    bytes.append(raw.begin(), raw.end());
-  return bytes;
-}
-
 LogicalResult Emitter::addInitializer(Operation *op, Attribute value,
                                       StringRef name) {
   auto type = cast<RankedTensorType>(cast<TypedAttr>(value).getType());
@@ -187,11 +170,7 @@ LogicalResult Emitter::addInitializer(Operation *op, Attribute value,
   if (!number)
     return markUnsupported(op->emitOpError())
            << "has no ONNX form: element type " << type.getElementType();
-  uint64_t bytes =
-      llvm::divideCeil(static_cast<uint64_t>(type.getNumElements()) *
-                           type.getElementType().getIntOrFloatBitWidth(),
-                       8);
-  root.weightBytes += bytes;
+  root.weightBytes += *graph::getStorageBytes(type);
   if (root.weightBytes > maxWeightBytes)
     return op->emitOpError("cannot be exported: the weights pass the 2 GiB "
                            "that one ONNX file holds");
@@ -200,18 +179,11 @@ LogicalResult Emitter::addInitializer(Operation *op, Attribute value,
   tensor.set_data_type(number);
   for (int64_t dim : type.getShape())
     tensor.add_dims(dim);
-  if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
-    tensor.set_raw_data(getRawBytes(dense));
-    return success();
-  }
-  auto weight = dyn_cast<graph::WeightAttr>(value);
-  if (!weight)
+  if (!isa<DenseElementsAttr, graph::WeightAttr>(value))
     return markUnsupported(op->emitOpError())
            << "has no ONNX form: value " << value;
-  auto data = op->getContext()
-                  ->getLoadedDialect<graph::GraphDialect>()
-                  ->getWeightFiles()
-                  .getBytes(weight);
+  SmallVector<char> storage;
+  auto data = graph::getConstantBytes(cast<TypedAttr>(value), storage);
   if (!data)
     return op->emitOpError()
            << "cannot read its weight: " << llvm::toString(data.takeError());

@@ -101,16 +101,45 @@ static LogicalResult emitEntry(func::FuncOp entry, onnx::GraphProto &graph) {
   return success();
 }
 
+/// The first opset that has what `module` uses of element types of few bits.
+static int64_t getOpset(ModuleOp module) {
+  int64_t opset = exportOpset;
+  auto addType = [&](Type value) {
+    Type type = getElementTypeOrSelf(value);
+    if (isa<Float4E2M1FNType>(type))
+      opset = std::max<int64_t>(opset, 23);
+    if (isa<Float8E8M0FNUType>(type))
+      opset = std::max<int64_t>(opset, 24);
+    if (isa<IntegerType>(type) && type.getIntOrFloatBitWidth() == 2)
+      opset = std::max<int64_t>(opset, 25);
+  };
+  module.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      addType(type);
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (Type type : block.getArgumentTypes())
+          addType(type);
+    auto dequantize = dyn_cast<graph::DequantizeOp>(op);
+    if (dequantize && getElementTypeOrSelf(dequantize.getType()) !=
+                          getElementTypeOrSelf(dequantize.getScale().getType()))
+      opset = std::max<int64_t>(opset, 23); // output_dtype
+  });
+  return opset;
+}
+
 LogicalResult cinch::exportOnnx(ModuleOp module, llvm::raw_ostream &output) {
   FailureOr<func::FuncOp> entry = findEntry(module);
   if (failed(entry))
     return failure();
   onnx::ModelProto model;
-  model.set_ir_version(10);
+  int64_t version = getOpset(module);
+  // ONNX pairs them: 21 with 10, 23 with 11, and so on.
+  model.set_ir_version(version == exportOpset ? 10 : version - 12);
   model.set_producer_name("cinch");
   onnx::OperatorSetIdProto &opset = *model.add_opset_import();
   opset.set_domain("");
-  opset.set_version(exportOpset);
+  opset.set_version(version);
   if (failed(emitEntry(*entry, *model.mutable_graph())))
     return failure();
   std::string bytes;

@@ -54,14 +54,16 @@ static LogicalResult emitGridSample(graph::GridSampleOp op, Emitter &emitter) {
   return success();
 }
 
-template <typename OpTy>
-static void addQuantization(RuleTable &table, StringRef type) {
-  table.add<OpTy>([=](OpTy op, Emitter &emitter) -> LogicalResult {
-    onnx::NodeProto &node = emitter.addNode(type, op, emitter.getInputs(op));
-    setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
-    setAttribute(node, "block_size", static_cast<int64_t>(op.getGroupSize()));
-    return success();
-  });
+static LogicalResult emitDequantize(graph::DequantizeOp op, Emitter &emitter) {
+  onnx::NodeProto &node =
+      emitter.addNode("DequantizeLinear", op, emitter.getInputs(op));
+  setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
+  setAttribute(node, "block_size", static_cast<int64_t>(op.getGroupSize()));
+  Type element = op.getResult().getType().getElementType();
+  if (element != getElementTypeOrSelf(op.getScale().getType()))
+    setAttribute(node, "output_dtype",
+                 static_cast<int64_t>(getElementTypeNumber(element)));
+  return success();
 }
 
 /// Without a zero point the result type of QuantizeLinear is an attribute.
@@ -70,6 +72,8 @@ static LogicalResult emitQuantize(graph::QuantizeOp op, Emitter &emitter) {
       emitter.addNode("QuantizeLinear", op, emitter.getInputs(op));
   setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
   setAttribute(node, "block_size", static_cast<int64_t>(op.getGroupSize()));
+  if (!op.getSaturate())
+    setAttribute(node, "saturate", int64_t(0));
   if (!op.getZeroPoint())
     setAttribute(node, "output_dtype",
                  static_cast<int64_t>(getElementTypeNumber(
@@ -86,5 +90,5 @@ void onnx_export::addIndexingRules(RuleTable &table) {
   table.add<graph::ScatterNDOp>(emitScatterND);
   table.add<graph::GridSampleOp>(emitGridSample);
   table.add<graph::QuantizeOp>(emitQuantize);
-  addQuantization<graph::DequantizeOp>(table, "DequantizeLinear");
+  table.add<graph::DequantizeOp>(emitDequantize);
 }

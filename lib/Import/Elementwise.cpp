@@ -89,19 +89,21 @@ static LogicalResult importWhere(Node &node) {
   return node.result(node.select(node.in(0), node.in(1), node.in(2)));
 }
 
-/// True for the types whose conversions ONNX clamps (attribute saturate).
-static bool isFloat8(Type type) {
-  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 8;
-}
-
 static LogicalResult castTo(Node &node, Type element) {
-  if (isFloat8(element) && node.getInt("saturate", 1) == 0)
-    return node.unsupported("attribute saturate is 0 (1 is supported)");
   StringRef mode = node.getString("round_mode", "up");
-  if (isa<Float8E8M0FNUType>(element) && mode != "nearest")
-    return node.unsupported("attribute round_mode is '" + mode +
-                            "' (nearest is supported)");
-  return node.result(node.cast(node.in(0), element));
+  std::optional<graph::Rounding> rounding = graph::symbolizeRounding(mode);
+  if (!rounding)
+    return node.invalid("attribute round_mode is '" + mode + "'");
+  Value input = node.in(0);
+  if (node.elem(input) == element)
+    return node.result(input);
+  // Both attributes are about floats of 8 bits only.
+  if (!isa<FloatType>(element) || element.getIntOrFloatBitWidth() != 8)
+    return node.result(node.cast(input, element));
+  bool saturate = node.getInt("saturate", 1) != 0;
+  return node.result(node.make<graph::CastOp>(
+      element, input, saturate,
+      isa<Float8E8M0FNUType>(element) ? *rounding : graph::Rounding::nearest));
 }
 
 static LogicalResult importCast(Node &node) {

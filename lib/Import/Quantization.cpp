@@ -49,15 +49,14 @@ static LogicalResult importQuantizeLinear(Node &node) {
           "attribute output_dtype is not the type of the zero point");
     element = stated;
   }
-  if (node.getInt("saturate", 1) == 0 && isa<FloatType>(element))
-    return node.unsupported("attribute saturate is 0 (1 is supported)");
+  bool saturate = node.getInt("saturate", 1) != 0 || !isa<FloatType>(element);
   if (int64_t precision = node.getInt("precision", 0);
       precision && precision != 1)
     return node.unsupported("attribute precision other than float");
   if (!readScale(node, x, scale, zero, axis, group))
     return failure();
-  return node.result(
-      node.make<graph::QuantizeOp>(element, x, scale, zero, axis, group));
+  return node.result(node.make<graph::QuantizeOp>(element, x, scale, zero, axis,
+                                                  group, saturate));
 }
 
 static LogicalResult importDequantizeLinear(Node &node) {
@@ -75,9 +74,8 @@ static LogicalResult importDequantizeLinear(Node &node) {
   }
   if (!readScale(node, x, scale, zero, axis, group))
     return failure();
-  Value value =
-      node.make<graph::DequantizeOp>(element, x, scale, zero, axis, group);
-  return node.result(node.cast(value, result));
+  return node.result(
+      node.make<graph::DequantizeOp>(result, x, scale, zero, axis, group));
 }
 
 /// `value` in i32 less its zero point.
