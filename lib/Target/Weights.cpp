@@ -1,10 +1,13 @@
 //===- Weights.cpp - the weights file of a compiled model -----------------===//
 #include "lib/Target/Weights.h"
+#include "dialects/Graph/Constants.h"
+#include "dialects/Graph/ElementTypes.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "runtime/Checksum.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
@@ -34,25 +37,23 @@ static StringRef getDtype(Type type) {
           return isUnsigned ? "U16" : "I16";
         case 32:
           return isUnsigned ? "U32" : "I32";
-        default:
+        case 64:
           return isUnsigned ? "U64" : "I64";
+        default:
+          return "U8";
         }
       })
       .Default([](Type) { return "U8"; });
 }
 
+/// Whether the header does not say what `type` is.
+static bool isUnnamed(Type type) {
+  return getDtype(type) == "U8" && !type.isUnsignedInteger(8);
+}
+
 /// Passes the bytes of `value` to `sink`, in row-major order.
 static llvm::Error produceBytes(TypedAttr value,
                                 llvm::function_ref<void(ArrayRef<char>)> sink) {
-  if (auto weight = dyn_cast<graph::WeightAttr>(value)) {
-    auto *dialect = value.getContext()->getLoadedDialect<graph::GraphDialect>();
-    llvm::Expected<ArrayRef<char>> bytes =
-        dialect->getWeightFiles().getBytes(weight);
-    if (!bytes)
-      return bytes.takeError();
-    sink(*bytes);
-    return llvm::Error::success();
-  }
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob)
@@ -61,18 +62,18 @@ static llvm::Error produceBytes(TypedAttr value,
     return llvm::Error::success();
   }
   auto dense = dyn_cast<DenseElementsAttr>(value);
-  if (!dense)
-    return makeError("a constant has no bytes");
-  if (dense.getElementType().isInteger(1)) { // packed or not: one byte each
-    SmallVector<char> bytes;
-    for (bool element : dense.getValues<bool>())
-      bytes.push_back(element);
-    sink(bytes);
+  if (dense && dense.isSplat() && !dense.getElementType().isInteger(1) &&
+      !graph::isPacked(dense.getElementType())) {
+    for (int64_t copy = 0; copy < dense.getNumElements(); ++copy)
+      sink(dense.getRawData());
     return llvm::Error::success();
   }
-  int64_t copies = dense.isSplat() ? dense.getNumElements() : 1;
-  for (int64_t copy = 0; copy < copies; ++copy)
-    sink(dense.getRawData());
+  SmallVector<char> storage;
+  llvm::Expected<ArrayRef<char>> bytes =
+      graph::getConstantBytes(value, storage);
+  if (!bytes)
+    return bytes.takeError();
+  sink(*bytes);
   return llvm::Error::success();
 }
 
@@ -117,10 +118,16 @@ llvm::Expected<WeightsFile> WeightsFile::create(ModuleOp module) {
                             record.getAs<IntegerAttr>("offset").getInt(),
                             record.getAs<IntegerAttr>("bytes").getInt(),
                             record.getAs<TypedAttr>("value"),
+                            nullptr,
                             "",
                             {}});
+    Tensor &tensor = file.tensors.back();
+    auto original = record.getAs<TypeAttr>("element_type");
+    tensor.element =
+        original
+            ? original.getValue()
+            : cast<RankedTensorType>(tensor.value.getType()).getElementType();
     if (auto layout = record.getAs<StringAttr>("layout")) {
-      Tensor &tensor = file.tensors.back();
       tensor.layout = layout.getValue().str();
       llvm::append_range(
           tensor.shape,
@@ -158,6 +165,27 @@ std::string WeightsFile::makeLayouts() const {
   return text;
 }
 
+/// The tensors whose element type has no name in the format, as JSON: {name:
+/// {"dtype": …, "shape": […]}}.
+std::string WeightsFile::makeTypes() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::json::OStream json(os);
+  json.object([&] {
+    for (const Tensor &tensor : tensors)
+      if (isUnnamed(tensor.element))
+        json.attributeObject(tensor.name, [&] {
+          json.attribute("dtype", llvm::formatv("{0}", tensor.element).str());
+          json.attributeArray("shape", [&] {
+            for (int64_t dim :
+                 cast<RankedTensorType>(tensor.value.getType()).getShape())
+              json.value(dim);
+          });
+        });
+  });
+  return text;
+}
+
 std::string WeightsFile::makeHeader() const {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -187,14 +215,14 @@ std::string WeightsFile::makeHeader() const {
     json.attributeObject("__metadata__", [&] {
       json.attribute("cinch_checksum", checksum);
       json.attribute("cinch_layouts", makeLayouts());
+      json.attribute("cinch_types", makeTypes());
     });
     for (const Tensor &tensor : tensors) {
       pad(tensor.offset);
       auto type = cast<RankedTensorType>(tensor.value.getType());
-      StringRef dtype = getDtype(type.getElementType());
-      bool isBytes = dtype == "U8";
+      StringRef dtype = getDtype(tensor.element);
       SmallVector<int64_t> shape(type.getShape());
-      if (isBytes && !type.getElementType().isInteger())
+      if (isUnnamed(tensor.element))
         shape = {tensor.bytes};
       writeTensor(tensor.name, dtype, shape, tensor.offset + tensor.bytes);
     }

@@ -30,6 +30,7 @@ private:
     std::string name;
     int64_t offset, bytes;
     mlir::TypedAttr value;
+    mlir::Type element; ///< as in the model; kernels may see another
     /// How the elements of a tensor of shape `shape` are laid out in `value`;
     /// empty: row-major, as they are.
     std::string layout;
@@ -39,6 +40,7 @@ private:
   llvm::Error produce(Sink sink) const;
   std::string makeHeader() const;
   std::string makeLayouts() const;
+  std::string makeTypes() const;
 
   std::vector<Tensor> tensors;
   int64_t bytes = 0;

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/Graph/Constants.h"
+#include "dialects/Graph/ElementTypes.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Iterators.h"
 #include "passes/Common/Evaluator.h"
@@ -123,14 +124,8 @@ void FoldConstants::foldViews() {
 /// Whether a run can take and give values of this type.
 static bool isPlain(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !tensor.hasStaticShape() || !getStorageBytes(tensor))
-    return false;
-  Type element = tensor.getElementType();
-  return element.isInteger(1) || element.isF16() || element.isBF16() ||
-         element.isF32() || element.isF64() ||
-         (isa<IntegerType>(element) &&
-          llvm::is_contained({8u, 16u, 32u, 64u},
-                             element.getIntOrFloatBitWidth()));
+  return tensor && tensor.hasStaticShape() && getStorageBytes(tensor) &&
+         getStorageBits(tensor.getElementType()) != 0;
 }
 
 bool Selection::canEvaluate(Operation *op) const {
@@ -265,7 +260,8 @@ static TypedAttr
 makeResult(RankedTensorType type,
            std::unique_ptr<llvm::WritableMemoryBuffer> buffer) {
   ArrayRef<char> bytes(buffer->getBufferStart(), buffer->getBufferSize());
-  if (type.getNumElements() > maxTrackedElements)
+  if (type.getNumElements() > maxTrackedElements ||
+      isPacked(type.getElementType()))
     return makeConstant(type, std::move(buffer));
   if (!type.getElementType().isInteger(1))
     return DenseElementsAttr::getFromRawBuffer(type, bytes);

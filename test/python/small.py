@@ -5,17 +5,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSETS = [helper.make_opsetid("", 17)]
 WEIGHT = np.arange(32, dtype=np.float32).reshape(8, 4) % 5 - 2
 
 
-def make(nodes, inputs, outputs, constants=()):
+def make(nodes, inputs, outputs, constants=(), opset=17, ir_version=8):
     """A model; inputs and outputs are (name, type, shape)."""
     def values(given):
         return [helper.make_tensor_value_info(*value) for value in given]
     graph = helper.make_graph(nodes, "main", values(inputs), values(outputs),
                               list(constants))
-    return helper.make_model(graph, ir_version=8, opset_imports=OPSETS)
+    return helper.make_model(graph, ir_version=ir_version,
+                             opset_imports=[helper.make_opsetid("", opset)])
 
 
 def linear(batch="batch"):
@@ -33,6 +33,18 @@ def reverse(dtype):
     order = numpy_helper.from_array(np.array([3, 2, 1, 0]), "order")
     return make([helper.make_node("Gather", ["x", "order"], ["y"])],
                 [("x", dtype, [4])], [("y", dtype, [4])], [order])
+
+
+def swap(dtype):
+    """y = x with its middle elements swapped, both [4] of the ONNX element type
+    `dtype`, which may be one of few bits."""
+    shapes = [numpy_helper.from_array(np.array(shape), name)
+              for name, shape in (("square", [2, 2]), ("flat", [4]))]
+    return make([helper.make_node("Reshape", ["x", "square"], ["a"]),
+                 helper.make_node("Transpose", ["a"], ["b"]),
+                 helper.make_node("Reshape", ["b", "flat"], ["y"])],
+                [("x", dtype, [4])], [("y", dtype, [4])], shapes, opset=25,
+                ir_version=13)
 
 
 def powers(count, size):

@@ -175,18 +175,23 @@ def test_memory_of_another_device_is_refused(session):
     ("DOUBLE", "float64"), ("FLOAT16", "float16"), ("BFLOAT16", "bfloat16"),
     ("FLOAT", "float32"), ("BOOL", "bool"), ("INT8", "int8"), ("INT16", "int16"),
     ("INT32", "int32"), ("INT64", "int64"), ("UINT8", "uint8"),
-    ("UINT16", "uint16"), ("UINT32", "uint32"), ("UINT64", "uint64")])
+    ("UINT16", "uint16"), ("UINT32", "uint32"), ("UINT64", "uint64"), ("INT4", "int4"),
+    ("UINT4", "uint4"), ("INT2", "int2"), ("UINT2", "uint2"),
+    ("FLOAT4E2M1", "float4_e2m1fn"), ("FLOAT8E4M3FN", "float8_e4m3fn"),
+    ("FLOAT8E5M2", "float8_e5m2"), ("FLOAT8E8M0", "float8_e8m0fnu")])
 def test_types(onnx_type, name):
     element = getattr(TensorProto, onnx_type)
-    session = cinch.InferenceSession(cinch.compile(small.reverse(element)))
-    x = np.array([1, 2, 3, 0]).astype(np.dtype(getattr(ml_dtypes, name, name)))
+    session = cinch.InferenceSession(cinch.compile(small.swap(element)))
+    x = np.array([1, 2, 4, 1]).astype(np.dtype(getattr(ml_dtypes, name, name)))
     y, = session.run(None, {"x": x})
     assert y.dtype == x.dtype
-    np.testing.assert_array_equal(y, x[::-1])
+    np.testing.assert_array_equal(y, x[[0, 2, 1, 3]])
     info = session.get_inputs()[0]
     assert info.dtype == name
-    assert info.type == {"float32": "tensor(float)", "float64": "tensor(double)"}.get(
-        name, f"tensor({name})")
+    names = {"float32": "float", "float64": "double", "float8_e4m3fn": "float8e4m3fn",
+             "float8_e5m2": "float8e5m2", "float8_e8m0fnu": "float8e8m0",
+             "float4_e2m1fn": "float4e2m1"}
+    assert info.type == f"tensor({names.get(name, name)})"
 
 
 def test_bfloat16_of_other_libraries():

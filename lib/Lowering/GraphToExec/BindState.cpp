@@ -5,6 +5,7 @@
 // addresses from indices need the size of the gaps and nothing else.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
 #include "passes/Common/Report.h"
 #include "passes/Memory/Program.h"
@@ -208,6 +209,8 @@ LogicalResult Pair::examineReaders(Value value, int64_t rows) {
 }
 
 LogicalResult Pair::examine() {
+  if (graph::isPacked(getElementTypeOrSelf(past.getType())))
+    return stop("its elements share bytes");
   if (!past.hasOneUse() ||
       llvm::count(program.getEntry().front().getTerminator()->getOperands(),
                   present) != 1)

@@ -3,7 +3,9 @@
 // Floats narrower than f32 are computed in f32 and rounded once per operation.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/NarrowFloats.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -25,19 +27,18 @@ static LogicalResult lowerElementwise(Operation *op, KernelBody &body) {
   for (Value operand : op->getOperands())
     operands.push_back(body.tensor(operand));
   Value result = op->getResult(0);
-  Type element = dropSign(getElementTypeOrSelf(result.getType()));
+  Type element = getElementTypeOrSelf(result.getType());
   Value out = body.destination(result);
-  body.define(result, body.elementwise(operands, body.dims(result), out,
-                                       [&](Scalars &s, ValueRange x) {
-                                         SmallVector<Value> wide;
-                                         for (Value scalar : x)
-                                           wide.push_back(s.widen(scalar));
-                                         Value computed = fn(s, op, wide);
-                                         return isa<FloatType>(element)
-                                                    ? s.toFloat(computed,
-                                                                element)
-                                                    : computed;
-                                       }));
+  auto compute = [&](Scalars &s, ValueRange x) {
+    SmallVector<Value> wide;
+    for (auto [scalar, tensor] : llvm::zip(x, operands))
+      wide.push_back(s.widen(scalar, tensor.element));
+    Value computed = fn(s, op, wide);
+    return isa<FloatType>(computed.getType()) ? s.narrow(computed, element)
+                                              : computed;
+  };
+  body.define(result,
+              body.elementwise(operands, body.dims(result), out, compute));
   return success();
 }
 
@@ -254,11 +255,21 @@ static Value emitSelect(Scalars &s, Operation *, ValueRange x) {
   return s.select(x[0], x[1], x[2]);
 }
 
-static Value emitCast(Scalars &s, Operation *op, ValueRange x) {
-  Type from = getElementTypeOrSelf(op->getOperand(0).getType());
-  Type to = getElementTypeOrSelf(op->getResult(0).getType());
+static Value emitCast(Scalars &s, Operation *operation, ValueRange x) {
+  Type from = getElementTypeOrSelf(operation->getOperand(0).getType());
+  Type to = getElementTypeOrSelf(operation->getResult(0).getType());
   if (isa<FloatType>(from))
     from = x[0].getType(); // already widened
+  if (graph::isNarrowFloat(to)) {
+    auto op = cast<graph::CastOp>(operation);
+    Value number = s.cast(x[0], from, s.b.getF32Type());
+    return encode(s, number, cast<FloatType>(to),
+                  {op.getSaturate(), op.getRounding()});
+  }
+  if (isa<FloatType>(from) && graph::isPacked(to)) {
+    Type i32 = s.b.getI32Type();
+    return s.cast(s.cast(x[0], from, i32), i32, to);
+  }
   return s.cast(x[0], from,
                 isa<FloatType>(from) && isa<FloatType>(to) ? getComputeType(to)
                                                            : to);

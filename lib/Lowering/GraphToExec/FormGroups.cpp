@@ -249,7 +249,12 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   if (auto set = dyn_cast<graph::StepSetOp>(cluster.root());
       set && (!isUpdate(set) || set.getInto().getDefiningOp() == op))
     return false;
+  // The tiles of contractions end anywhere, and so within bytes.
+  if (lowering.opClass == OpClass::Contraction && cluster.writesPacked())
+    return false;
   bool isResult = findCommonCluster(op) == std::nullopt;
+  if (cluster.contraction && isResult && hasPackedResult(op))
+    return false;
   if (cluster.isInLoop && root->opClass != OpClass::Reduction &&
       mayJoinStep(op, lowering, cluster))
     return !isResult || lowering.opClass == OpClass::Elementwise;

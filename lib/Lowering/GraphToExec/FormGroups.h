@@ -30,6 +30,9 @@ bool isRead(mlir::OpOperand &operand);
 /// writes that one position then, at its end.
 bool isUpdate(mlir::Operation *op);
 
+/// Whether elements of a result of `op` share bytes.
+bool hasPackedResult(mlir::Operation *op);
+
 /// Operations that become one kernel, in program order; the last is the root.
 /// In the body of a loop other operations may have results too.
 struct Group {

@@ -19,6 +19,10 @@ struct Cluster {
   llvm::SmallVector<mlir::Operation *> results;
 
   mlir::Operation *root() const { return ops.front(); }
+  /// Whether a result of the kernel has several elements in a byte.
+  bool writesPacked() const {
+    return hasPackedResult(root()) || llvm::any_of(results, hasPackedResult);
+  }
 };
 
 /// Groups the operations of one block.

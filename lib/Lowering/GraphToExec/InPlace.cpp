@@ -1,4 +1,5 @@
 //===- InPlace.cpp - which inputs of a kernel its results may replace -----===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -130,6 +131,12 @@ cinch::form::findInPlacePairs(func::FuncOp body, unsigned numInputs,
                               ArrayRef<Value> products) {
   SmallVector<std::pair<unsigned, unsigned>> pairs;
   OpOperand *queries = findQueries(products);
+  // One result may be written as a whole before the next one is computed.
+  if (body.getNumResults() > 1 &&
+      llvm::any_of(body.getResultTypes(), [](Type type) {
+        return graph::isPacked(getElementTypeOrSelf(type));
+      }))
+    return pairs;
   for (auto [number, result] : llvm::enumerate(body.getResultTypes()))
     for (unsigned input = 0; input < numInputs; ++input) {
       auto inputType =
@@ -137,7 +144,10 @@ cinch::form::findInPlacePairs(func::FuncOp body, unsigned numInputs,
       auto resultType = cast<RankedTensorType>(result);
       unsigned inputBits = inputType.getElementTypeBitWidth(),
                resultBits = resultType.getElementTypeBitWidth();
-      if (std::max(inputBits, 8u) != std::max(resultBits, 8u) ||
+      // A byte of several elements is written while its input is still read.
+      if (graph::isPacked(inputType.getElementType()) ||
+          graph::isPacked(resultType.getElementType()) ||
+          std::max(inputBits, 8u) != std::max(resultBits, 8u) ||
           inputType.getRank() != resultType.getRank())
         continue;
       PlaceCheck check;

@@ -1,4 +1,5 @@
 //===- KernelForming.cpp - bodies of the kernels of a function ------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "dialects/Graph/Rounding.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/Program.h"
@@ -53,6 +54,40 @@ static std::string getKernelName(ArrayRef<Operation *> ops) {
   return name;
 }
 
+/// Whether the kernel of `op` can read and write elements of `type`: those of
+/// few bits are moved and converted, and floats among them take part in what is
+/// computed element by element.
+static bool canHold(Operation *op, const Lowering &lowering, Type type) {
+  if (!graph::isPacked(type) && !graph::isNarrowFloat(type))
+    return true;
+  switch (lowering.opClass) {
+  case OpClass::Elementwise:
+    return !isa<graph::BatchNormOp>(op);
+  case OpClass::Movement:
+    return !isa<graph::RangeOp, graph::EyeOp, graph::LRNOp>(op);
+  case OpClass::Update: // part of a tensor may end within a byte
+    return !graph::isPacked(type);
+  case OpClass::Reduction:
+  case OpClass::Contraction:
+  case OpClass::Opaque:
+    return isa<graph::ExpectOp>(op) && !graph::isPacked(type);
+  }
+  llvm_unreachable("unknown class");
+}
+
+/// Fails with a message if `op` would compute with elements it cannot hold.
+static LogicalResult checkElements(Operation *op, const Lowering &lowering) {
+  for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()),
+                                         SmallVector<Value>(op->getResults())))
+    if (Type type = getElementTypeOrSelf(value.getType());
+        !canHold(op, lowering, type)) {
+      emitUnsupported(op) << "it does not compute with elements of type "
+                          << type << " (cast them to a wider type)";
+      return failure();
+    }
+  return success();
+}
+
 static StringRef getKindName(KernelKind kind) {
   switch (kind) {
   case KernelKind::Generic:
@@ -98,7 +133,8 @@ LogicalResult ProgramWriter::formKernel(Group group) {
     if (!lowering) {
       emitUnsupported(op) << "it has no kernel";
       isLowered = false;
-    } else if (failed(lowering->lower(op, body))) {
+    } else if (failed(checkElements(op, *lowering)) ||
+               failed(lowering->lower(op, body))) {
       isLowered = false;
     }
     if (!isLowered)
@@ -140,10 +176,7 @@ LogicalResult ProgramWriter::formKernel(Group group) {
 
 /// True for element types that kernels compute with and buffers hold.
 static bool isStorable(Type type) {
-  type = dropSign(type);
-  return type.isF16() || type.isBF16() || type.isF32() || type.isF64() ||
-         type.isInteger(1) || type.isInteger(8) || type.isInteger(16) ||
-         type.isInteger(32) || type.isInteger(64);
+  return !type.isIndex() && graph::getStorageBits(type) != 0;
 }
 
 /// Element types must have a place in memory, and every size of what is stored

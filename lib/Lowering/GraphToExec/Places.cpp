@@ -1,4 +1,5 @@
 //===- Places.cpp - what becomes a kernel, a view, an assembly, a constant ===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/FormGroups.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -75,8 +76,23 @@ static bool keepsOrder(ArrayRef<int64_t> permutation, ArrayRef<Expr> dims) {
   return true;
 }
 
-std::optional<Expr> cinch::form::getViewOffset(Operation *op,
-                                               const ShapeTable &shapes) {
+bool cinch::form::hasPackedResult(Operation *op) {
+  return llvm::any_of(op->getResultTypes(), [](Type type) {
+    return graph::isPacked(getElementTypeOrSelf(type));
+  });
+}
+
+/// True if `count` elements of the type of `value` are whole bytes, whatever
+/// the sizes.
+static bool areWholeBytes(Value value, const Expr &count) {
+  int64_t perByte =
+      graph::getElementsPerByte(getElementTypeOrSelf(value.getType()));
+  return perByte == 1 || count.exactDiv(Expr(perByte));
+}
+
+/// The offset of the result of `op` in its operand; nullopt if it is no view.
+static std::optional<Expr> findViewOffset(Operation *op,
+                                          const ShapeTable &shapes) {
   if (isa<graph::ReshapeOp, graph::SqueezeOp, graph::UnsqueezeOp,
           graph::FlattenOp>(op))
     return Expr(0);
@@ -96,12 +112,29 @@ std::optional<Expr> cinch::form::getViewOffset(Operation *op,
   return isView ? std::optional<Expr>(0) : std::nullopt;
 }
 
+std::optional<Expr> cinch::form::getViewOffset(Operation *op,
+                                               const ShapeTable &shapes) {
+  std::optional<Expr> offset = findViewOffset(op, shapes);
+  if (!offset || !areWholeBytes(op->getResult(0), *offset))
+    return std::nullopt;
+  // What ends within a byte has other elements behind it, where 0 is promised.
+  Expr count = graph::countElements(shapes.get(op->getResult(0)).dims);
+  bool isAll =
+      count == graph::countElements(shapes.get(op->getOperand(0)).dims);
+  if (!isAll && !areWholeBytes(op->getResult(0), count))
+    return std::nullopt;
+  return offset;
+}
+
 /// Concatenations along the outermost dimension that is not 1.
 static bool isAssembly(Operation *op, const ShapeTable &shapes) {
   auto concat = dyn_cast<graph::ConcatOp>(op);
   if (!concat)
     return false;
   ArrayRef<Expr> dims = shapes.get(concat.getResult()).dims;
+  for (Value input : concat.getInputs())
+    if (!areWholeBytes(input, graph::countElements(shapes.get(input).dims)))
+      return false;
   return llvm::all_of(dims.take_front(concat.getAxis()),
                       [](const Expr &dim) { return dim == Expr(1); });
 }
@@ -114,7 +147,8 @@ Place cinch::form::getPlace(Operation *op, const ShapeTable &shapes) {
   bool isShape = llvm::all_of(op->getResults(), [&](Value result) {
     auto type = cast<RankedTensorType>(result.getType());
     return shapes.contents(result) && type.hasStaticShape() &&
-           isa<IntegerType>(type.getElementType());
+           isa<IntegerType>(type.getElementType()) &&
+           !graph::isPacked(type.getElementType());
   });
   if (isShape)
     return Place::Shape;

@@ -78,6 +78,9 @@ Value ProgramWriter::materialize(Value value) {
             cast<RankedTensorType>(type));
     }
     made = exec::WeightOp::create(builder, loc, type, constant);
+    if (type != value.getType()) // what the weights file says of it
+      made->setAttr("exec.element_type",
+                    TypeAttr::get(getElementTypeOrSelf(value.getType())));
     break;
   }
   case Place::Shape: {

@@ -1,5 +1,7 @@
 //===- Quantization.cpp - linear quantization -----------------------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/NarrowFloats.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -45,9 +47,9 @@ static LogicalResult lowerScaled(OpTy op, KernelBody &body, Fn compute) {
       {Operand{in, identity}}, out, identity,
       SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
       [&](Scalars &s, ValueRange x, ValueRange) -> KernelBody::Results {
-        Value factor = s.toFloat(readParameter(body, s, scale, rank,
-                                               op.getAxis(), op.getGroupSize()),
-                                 s.b.getF32Type());
+        Value factor = readParameter(body, s, scale, rank, op.getAxis(),
+                                     op.getGroupSize());
+        factor = s.toFloat(s.widen(factor, scale.element), s.b.getF32Type());
         Value offset;
         if (zero)
           offset = readParameter(body, s, *zero, rank, op.getAxis(),
@@ -60,19 +62,26 @@ static LogicalResult lowerScaled(OpTy op, KernelBody &body, Fn compute) {
 
 static LogicalResult lowerQuantize(Operation *operation, KernelBody &body) {
   auto op = cast<graph::QuantizeOp>(operation);
-  Type from = getElementTypeOrSelf(op.getInput().getType());
-  auto to =
-      dyn_cast<IntegerType>(getElementTypeOrSelf(op.getResult().getType()));
-  if (!to)
-    return emitUnsupported(op) << "only integers are quantized to";
+  Type from = getElementTypeOrSelf(op.getInput().getType()),
+       to = getElementTypeOrSelf(op.getResult().getType());
+  auto integer = dyn_cast<IntegerType>(to);
+  if (!integer && !graph::isNarrowFloat(to))
+    return emitUnsupported(op)
+           << "only integers and floats of at most 8 bits are quantized to";
   return lowerScaled(
       op, body, [&](Scalars &s, Value x, Value scale, Value zero) -> Value {
         Type f32 = s.b.getF32Type();
-        Value wide =
-            isa<FloatType>(from) ? s.toFloat(x, f32) : s.cast(x, from, f32);
-        Value rounded =
-            s.make<math::RoundEvenOp>(s.make<arith::DivFOp>(wide, scale));
-        if (to.getWidth() <= 16 && zero)
+        Value wide = isa<FloatType>(from) ? s.toFloat(s.widen(x, from), f32)
+                                          : s.cast(x, from, f32);
+        Value quotient = s.make<arith::DivFOp>(wide, scale);
+        if (!integer) {
+          auto type = cast<FloatType>(to);
+          if (zero && graph::isPacked(to))
+            quotient = s.add(quotient, decode(s, zero, type));
+          return encode(s, quotient, type, {op.getSaturate(), {}});
+        }
+        Value rounded = s.make<math::RoundEvenOp>(quotient);
+        if (integer.getWidth() <= 16 && zero)
           rounded = s.add(rounded, s.cast(zero, to, f32));
         return s.cast(rounded, f32, to); // saturates
       });
@@ -80,19 +89,21 @@ static LogicalResult lowerQuantize(Operation *operation, KernelBody &body) {
 
 static LogicalResult lowerDequantize(Operation *operation, KernelBody &body) {
   auto op = cast<graph::DequantizeOp>(operation);
-  auto from =
-      dyn_cast<IntegerType>(getElementTypeOrSelf(op.getInput().getType()));
-  Type to = getElementTypeOrSelf(op.getResult().getType());
-  if (!from)
-    return emitUnsupported(op) << "only integers are dequantized";
+  Type from = getElementTypeOrSelf(op.getInput().getType()),
+       to = getElementTypeOrSelf(op.getResult().getType());
+  if (!isa<IntegerType>(from) && !graph::isNarrowFloat(from))
+    return emitUnsupported(op)
+           << "only integers and floats of at most 8 bits are dequantized";
   return lowerScaled(
       op, body, [&](Scalars &s, Value x, Value scale, Value zero) -> Value {
         Type i32 = s.b.getI32Type(), f32 = s.b.getF32Type();
+        if (graph::isNarrowFloat(from))
+          return s.narrow(s.mul(s.widen(x, from), scale), to);
         Value difference = s.cast(x, from, i32);
         if (zero)
           difference = s.sub(difference, s.cast(zero, from, i32));
-        return s.toFloat(s.mul(s.make<arith::SIToFPOp>(f32, difference), scale),
-                         to);
+        return s.narrow(s.mul(s.make<arith::SIToFPOp>(f32, difference), scale),
+                        to);
       });
 }
 

@@ -1,5 +1,7 @@
 //===- Scalars.cpp - arithmetic on scalars in kernel bodies ---------------===//
 #include "lib/Lowering/GraphToExec/Scalars.h"
+#include "dialects/Graph/ElementTypes.h"
+#include "lib/Lowering/GraphToExec/NarrowFloats.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinTypes.h"
 
@@ -15,10 +17,22 @@ Type cinch::form::getComputeType(Type type) {
 Type cinch::form::dropSign(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type))
     return IntegerType::get(type.getContext(), integer.getWidth());
+  if (graph::isNarrowFloat(type))
+    return IntegerType::get(type.getContext(), type.getIntOrFloatBitWidth());
   if (auto tensor = dyn_cast<RankedTensorType>(type))
     return RankedTensorType::get(tensor.getShape(),
                                  dropSign(tensor.getElementType()));
   return type;
+}
+
+TypedAttr cinch::form::dropSign(TypedAttr number) {
+  Type type = dropSign(number.getType());
+  if (auto integer = dyn_cast<IntegerAttr>(number))
+    return IntegerAttr::get(type, integer.getValue());
+  auto floating = cast<FloatAttr>(number);
+  if (type == floating.getType())
+    return number;
+  return IntegerAttr::get(type, floating.getValue().bitcastToAPInt());
 }
 
 Value Scalars::index(int64_t value) {
@@ -161,6 +175,21 @@ Value Scalars::toFloat(Value x, Type type) {
     return result;
   }
   return toFloat(make<arith::ExtFOp>(b.getF32Type(), x), type); // f16 <-> bf16
+}
+
+Value Scalars::widen(Value x, Type type) {
+  return graph::isNarrowFloat(type)
+             ? decode(*this, x, mlir::cast<FloatType>(type))
+             : widen(x);
+}
+
+Value Scalars::narrow(Value x, Type type) {
+  Narrowing how;
+  how.saturate = false;
+  if (!graph::isNarrowFloat(type))
+    return isa<FloatType>(type) ? toFloat(x, type) : x;
+  return encode(*this, toFloat(x, b.getF32Type()), mlir::cast<FloatType>(type),
+                how);
 }
 
 Value Scalars::widen(Value x) {

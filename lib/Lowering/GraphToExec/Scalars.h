@@ -67,11 +67,18 @@ public:
   mlir::Value toIndex(mlir::Value integer, bool isUnsigned);
   mlir::Value fromIndex(mlir::Value index, mlir::Type integerType);
 
-  /// Converts between element types as graph.cast does; the types carry the
-  /// sign, `x` has the signless form of `from`.
+  /// Converts between element types as graph.cast does, but saturating; the
+  /// types carry the sign and are no narrow floats, `x` has the signless form
+  /// of `from`.
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to);
-  /// Widens f16, bf16 and f8 to f32; others pass.
+  /// Widens f16 and bf16 to f32; others pass.
   mlir::Value widen(mlir::Value x);
+  /// The same for the signless form `x` of an element of `type`, which may be a
+  /// narrow float.
+  mlir::Value widen(mlir::Value x, mlir::Type type);
+  /// The element of `type`, in its signless form, that a computed `x` becomes:
+  /// floats are rounded to nearest even, integers pass.
+  mlir::Value narrow(mlir::Value x, mlir::Type type);
   /// Converts a float to another float type, rounding to nearest even.
   mlir::Value toFloat(mlir::Value x, mlir::Type type);
 };
@@ -79,8 +86,11 @@ public:
 /// The type in which numbers of float type `type` are computed: f32 for
 /// narrower floats, else itself.
 mlir::Type getComputeType(mlir::Type type);
-/// The element type as kernels see it: integers without sign.
+/// The element type as kernels see it: integers without sign, and floats of at
+/// most 8 bits as integers of as many bits.
 mlir::Type dropSign(mlir::Type type);
+/// A number as kernels see it.
+mlir::TypedAttr dropSign(mlir::TypedAttr number);
 
 } // namespace cinch::form
 

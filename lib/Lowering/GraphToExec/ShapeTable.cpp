@@ -39,7 +39,7 @@ TypedAttr ShapeTable::splat(Value value) {
       !(elements.isSplat() || elements.getNumElements() == 1))
     return {};
   Attribute element = *elements.value_begin<Attribute>();
-  if (auto integer = dyn_cast<IntegerAttr>(element))
-    return IntegerAttr::get(dropSign(integer.getType()), integer.getValue());
-  return dyn_cast<FloatAttr>(element);
+  return isa<IntegerAttr, FloatAttr>(element)
+             ? dropSign(cast<TypedAttr>(element))
+             : TypedAttr();
 }

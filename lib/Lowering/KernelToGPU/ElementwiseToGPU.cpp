@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToGPU/KernelToGPU.h"
+#include "lib/Lowering/KernelToLLVM/PackedLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -43,7 +44,6 @@ public:
   LogicalResult emitBlock();
 
 private:
-  int64_t getRunLength() const;
   SmallVector<SmallVector<Value>> getPoints(Value first);
 
   const DeviceBody &body;
@@ -53,29 +53,19 @@ private:
   SpaceSizes space;
   Value total;
   int64_t width = 1;
+  PackedWalk walk;
 };
 
 } // namespace
 
-/// A number that the length of the last dimension, as it is walked, is a
-/// multiple of.
-int64_t ElementTiles::getRunLength() const {
-  if (schedule.rank == 0 || getConstantIntValue(space.starts.back()) != 0)
-    return 1;
-  int64_t length = 1;
-  for (unsigned dim = schedule.rank; dim-- > 0;) {
-    if (dim + 1 < schedule.rank && !schedule.merged[dim])
-      break;
-    length *= getConstantIntValue(space.sizes[dim]).value_or(1);
-  }
-  return length;
-}
-
 Value ElementTiles::makeSpace() {
   if (!getSpaceSizes(schedule, emitter, space))
     return nullptr;
+  int64_t length = getRunLength(schedule, space);
+  walk = PackedWalk::choose(schedule, body.body, length);
   if (schedule.reductions.empty())
-    width = getVectorWidth(body, getRunLength());
+    width = getVectorWidth(body, length);
+  width = walk.isFlat ? flatStep : std::max(width, walk.unit);
   mergeSizes(schedule, emitter, space);
   total = emitter.constant(1);
   for (Value size : space.sizes)
@@ -103,8 +93,14 @@ SmallVector<SmallVector<Value>> ElementTiles::getPoints(Value first) {
        llvm::zip_equal(walked, emitter.delinearize(first, sizes)))
     indices[dim] = emitter.add(index, space.starts[dim]);
   SmallVector<SmallVector<Value>> points(width, indices);
-  for (int64_t next = 1; next < width; ++next)
-    points[next].back() = emitter.add(indices.back(), emitter.constant(next));
+  if (walk.unit > 1) {
+    Value unit = emitter.floorDiv(indices.back(), emitter.constant(width));
+    for (int64_t next = 0; next < width; ++next)
+      points[next].back() = emitter.joinUnit(unit, next, width);
+  } else {
+    for (int64_t next = 1; next < width; ++next)
+      points[next].back() = emitter.add(indices.back(), emitter.constant(next));
+  }
   joinLast(emitter, points);
   return points;
 }
@@ -115,6 +111,9 @@ LogicalResult ElementTiles::emitBlock() {
       emitter.mul(getBlockNumber(emitter), emitter.constant(out.threads)),
       getThreadNumber(emitter, out.threads));
   Value first = emitter.mul(thread, emitter.constant(width));
+  if (walk.isFlat)
+    return emitFlat(schedule, emitter, first,
+                    emitter.add(first, emitter.constant(width)), total);
   Value isInside = arith::CmpIOp::create(
       builder, emitter.loc, arith::CmpIPredicate::ult, first, total);
   auto branch = scf::IfOp::create(builder, emitter.loc, isInside,

@@ -1,4 +1,5 @@
 //===- GenericToGPU.cpp - which way a kernel goes -------------------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/KernelToGPU/KernelToGPU.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
@@ -15,6 +16,12 @@ void cinch::joinLast(ElementEmitter &emitter,
   emitter.joinItems(items);
 }
 
+/// Whether elements of the argument share bytes.
+static bool isPacked(func::FuncOp body, unsigned argument) {
+  return graph::isPacked(
+      getElementTypeOrSelf(body.getArgumentTypes()[argument]));
+}
+
 void cinch::storeElements(ElementEmitter &emitter,
                           ArrayRef<RootElement> elements) {
   // The element of the argument of `first` at the last index `item`.
@@ -26,7 +33,12 @@ void cinch::storeElements(ElementEmitter &emitter,
         return other.value;
     return nullptr;
   };
+  SmallVector<RootElement> packed;
   for (const RootElement &element : elements) {
+    if (isPacked(emitter.frame.body, element.argument)) {
+      packed.push_back(element);
+      continue;
+    }
     ArrayRef<Value> joined =
         emitter.getJoined(element.argument, element.indices);
     SmallVector<Value> values;
@@ -37,6 +49,15 @@ void cinch::storeElements(ElementEmitter &emitter,
     else if (element.indices.back() == joined.front())
       emitter.storeJoined(values, element.argument, element.indices);
   }
+  storeRoots(emitter, packed);
+}
+
+/// Whether a result has elements that share bytes, which one thread writes.
+static bool writesPacked(const DeviceBody &body) {
+  func::FuncOp function = body.body;
+  return llvm::any_of(function.getResultTypes(), [](Type type) {
+    return graph::isPacked(getElementTypeOrSelf(type));
+  });
 }
 
 FailureOr<DeviceSchedule>
@@ -52,8 +73,9 @@ cinch::emitGeneric(OpBuilder &builder, ModuleOp device, const DeviceBody &body,
   if (*contraction)
     return **contraction;
   FailureOr<DeviceSchedule> result =
-      isForRows(*schedule) ? emitRows(builder, device, body, *schedule)
-                           : emitElements(builder, device, body, *schedule);
+      isForRows(*schedule) && !writesPacked(body)
+          ? emitRows(builder, device, body, *schedule)
+          : emitElements(builder, device, body, *schedule);
   StringRef kind = exec::getKernelKind(body.body);
   if (succeeded(result) && kind != "generic") {
     result->isFallback = true;

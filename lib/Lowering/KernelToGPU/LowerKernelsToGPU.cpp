@@ -12,6 +12,7 @@
 #include "lib/Lowering/KernelToGPU/KernelToGPU.h"
 #include "lib/Lowering/KernelToLLVM/KernelToLoops.h"
 
+#include "dialects/Graph/ElementTypes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -47,17 +48,18 @@ static constexpr int64_t maxAlignment = 16;
 static int64_t getAlignment(Value value, exec::SlotAttr slot) {
   auto type = cast<RankedTensorType>(value.getType());
   Type element = type.getElementType();
-  int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
-  int64_t bytes = llvm::PowerOf2Ceil(llvm::divideCeil(bits, 8));
+  int64_t bits = graph::getStorageBits(element);
+  int64_t bytes = std::max<int64_t>(bits / 8, 1);
   std::optional<int64_t> offset;
   if (slot)
     if (auto expr = Expr::parse(std::string_view(slot.getOffset())))
       offset = expr->asConstant();
   if (!offset)
     return bytes;
-  int64_t size = bytes;
+  int64_t count = 1;
   for (int64_t dim : type.getShape())
-    size *= ShapedType::isDynamic(dim) ? 1 : dim;
+    count *= ShapedType::isDynamic(dim) ? 1 : dim;
+  int64_t size = bits * count % 8 == 0 ? bits * count / 8 : 1;
   int64_t alignment = maxAlignment;
   while (alignment > bytes && (*offset % alignment || size % alignment))
     alignment /= 2;

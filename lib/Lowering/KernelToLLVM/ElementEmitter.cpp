@@ -1,6 +1,8 @@
 //===- ElementEmitter.cpp - elements of the tensors of a kernel body ------===//
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 
+#include "dialects/Graph/ElementTypes.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -54,7 +56,10 @@ Value ElementEmitter::element(Value tensor, ArrayRef<Value> indices) {
     return known;
   OpBuilder::InsertionGuard guard(builder);
   Value value;
-  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+  auto argument = dyn_cast<BlockArgument>(tensor);
+  if (argument && graph::isPacked(getElementTypeOrSelf(tensor.getType()))) {
+    value = loadPacked(argument.getArgNumber(), indices);
+  } else if (argument) {
     ArrayRef<Value> joined = getJoined(argument.getArgNumber(), indices);
     if (!joined.empty())
       return loadJoined(argument.getArgNumber(), indices, joined);

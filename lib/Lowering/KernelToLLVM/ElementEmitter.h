@@ -34,7 +34,8 @@ public:
   llvm::SmallVector<mlir::Value> inlineBody(mlir::linalg::GenericOp op,
                                             llvm::ArrayRef<mlir::Value> indices,
                                             mlir::ValueRange accumulators);
-  /// Stores `value` into argument number `argument` of the body.
+  /// Stores `value` into argument number `argument` of the body, whose elements
+  /// are whole bytes.
   void store(mlir::Value value, unsigned argument,
              llvm::ArrayRef<mlir::Value> indices);
   /// From now on, elements of arguments at the last indices `items` are loaded
@@ -49,8 +50,24 @@ public:
   /// Stores `values` at `indices`, the first of a vector of getJoined.
   void storeJoined(mlir::ValueRange values, unsigned argument,
                    llvm::ArrayRef<mlir::Value> indices);
-  /// Address of an element of a tensor argument.
+  /// Address of an element of a tensor argument, whose elements are whole
+  /// bytes.
   mlir::Value address(unsigned argument, llvm::ArrayRef<mlir::Value> indices);
+
+  // Elements that share bytes (graph::isPacked).
+
+  /// The index `unit * count + number`, whose parts are remembered: the place
+  /// of an element in its byte is then known while compiling, and addresses are
+  /// linear in `unit`, so that loops over it are vectorized.
+  mlir::Value joinUnit(mlir::Value unit, int64_t number, int64_t count);
+  /// Stores all elements of one byte of argument number `argument`: `values`,
+  /// the first in the low bits. `first`: the indices of the first one, whose
+  /// place in the flattened tensor is that of a byte.
+  void storeByte(llvm::ArrayRef<mlir::Value> values, unsigned argument,
+                 llvm::ArrayRef<mlir::Value> first);
+  /// The same for byte number `byte` of the argument.
+  void storeByte(llvm::ArrayRef<mlir::Value> values, unsigned argument,
+                 mlir::Value byte);
 
   /// From now on, elements of `tensor` come from `source`.
   using Source = std::function<mlir::Value(llvm::ArrayRef<mlir::Value>)>;
@@ -123,6 +140,16 @@ private:
   mlir::Value linearizeFilter(exec::FilterBlocksAttr blocks,
                               mlir::RankedTensorType type,
                               llvm::ArrayRef<mlir::Value> indices);
+  /// The byte of an argument with the element at `indices`, and the number of
+  /// the element in it: both index values.
+  std::pair<mlir::Value, mlir::Value>
+  locatePacked(unsigned argument, llvm::ArrayRef<mlir::Value> indices);
+  /// The byte, where every part of the offset is whole bytes, given the unit of
+  /// the last index; null if that is not known.
+  mlir::Value findByte(unsigned argument, llvm::ArrayRef<mlir::Value> indices,
+                       mlir::Value unitByte);
+  mlir::Value loadPacked(unsigned argument,
+                         llvm::ArrayRef<mlir::Value> indices);
   template <typename Op, typename... Args>
   mlir::Value make(mlir::ValueRange operands, Args &&...args);
   /// Moves the builder out of the loops that `operands` do not depend on.
@@ -165,6 +192,11 @@ private:
     mlir::Value outer, inner;
   };
   llvm::DenseMap<mlir::Value, ChannelParts> channelParts;
+  struct UnitParts {
+    mlir::Value unit;
+    int64_t number, count;
+  };
+  llvm::DenseMap<mlir::Value, UnitParts> unitParts;
   llvm::SmallVector<mlir::Block *> barriers;
   struct ItemPlace {
     unsigned run, number; ///< of the item in the run

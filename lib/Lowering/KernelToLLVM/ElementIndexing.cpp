@@ -199,15 +199,17 @@ Value ElementEmitter::fromMemory(Value value, Type type) {
   }
   if (type.isIndex())
     return arith::IndexCastOp::create(builder, loc, type, value);
+  if (type != value.getType())
+    return arith::TruncIOp::create(builder, loc, type, value);
   return value;
 }
 
 Value ElementEmitter::toMemory(Value value) {
   Type type = value.getType(), memory = getMemoryType(type);
-  if (type.isInteger(1))
-    return arith::ExtUIOp::create(builder, loc, memory, value);
   if (type.isIndex())
     return arith::IndexCastOp::create(builder, loc, memory, value);
+  if (type != memory)
+    return arith::ExtUIOp::create(builder, loc, memory, value);
   return value;
 }
 

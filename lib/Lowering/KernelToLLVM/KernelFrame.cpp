@@ -17,7 +17,7 @@ using namespace mlir;
 using namespace cinch;
 
 Type cinch::getMemoryType(Type type) {
-  if (type.isInteger(1))
+  if (type.isInteger() && type.getIntOrFloatBitWidth() < 8)
     return IntegerType::get(type.getContext(), 8);
   if (type.isIndex())
     return IntegerType::get(type.getContext(), 64);

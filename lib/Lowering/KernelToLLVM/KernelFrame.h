@@ -96,7 +96,9 @@ bool mayFail(mlir::func::FuncOp body);
 mlir::LogicalResult lowerAssertions(mlir::func::FuncOp function,
                                     const KernelFrame &frame);
 
-/// The type of `type` in memory: i1 takes a byte.
+/// The type of `type` in memory of its own: integers below a byte take one. In
+/// the arguments of kernels those of 2 and 4 bits share bytes (graph::isPacked,
+/// PackedElements.cpp).
 mlir::Type getMemoryType(mlir::Type type);
 
 } // namespace cinch

@@ -78,6 +78,9 @@ struct SpaceSizes {
 /// Returns false after an error.
 bool getSpaceSizes(const KernelSchedule &schedule, ElementEmitter &emitter,
                    SpaceSizes &space);
+/// A number that the length of the last dimension, as it is walked, is a
+/// multiple of; 1 if its first index is not 0. `space`: not merged.
+int64_t getRunLength(const KernelSchedule &schedule, const SpaceSizes &space);
 /// Makes the size of a dimension that is merged into the next 1, and that of
 /// the next the product.
 void mergeSizes(const KernelSchedule &schedule, ElementEmitter &emitter,
@@ -95,7 +98,10 @@ mlir::LogicalResult computeRoots(const KernelSchedule &schedule,
                                  ElementEmitter &emitter,
                                  llvm::ArrayRef<mlir::Value> indices,
                                  llvm::SmallVectorImpl<RootElement> &elements);
-/// The same, and then their stores.
+/// Stores `elements`. Of a result whose elements share bytes, those of each
+/// byte must be there, in order, the first where a byte begins.
+void storeRoots(ElementEmitter &emitter, llvm::ArrayRef<RootElement> elements);
+/// The same as computeRoots, and then their stores: elements are whole bytes.
 mlir::LogicalResult emitRoots(const KernelSchedule &schedule,
                               ElementEmitter &emitter,
                               llvm::ArrayRef<mlir::Value> indices);

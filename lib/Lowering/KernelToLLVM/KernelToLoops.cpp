@@ -13,6 +13,7 @@
 
 #include "lib/Lowering/KernelToLLVM/ElementEmitter.h"
 #include "lib/Lowering/KernelToLLVM/KernelSchedule.h"
+#include "lib/Lowering/KernelToLLVM/PackedLoops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -40,6 +41,7 @@ public:
 
 private:
   Value workPerElement();
+  Value makeFlatSpace();
   LogicalResult emitRow(SmallVector<Value> &indices, Value begin, Value end);
   LogicalResult emitColumns(const KernelReduction &reduction,
                             SmallVector<Value> indices, Value begin, Value end);
@@ -47,6 +49,8 @@ private:
   ElementEmitter &emitter;
   const bool reference;
   TileSpace space;
+  PackedWalk walk;
+  Value flatSize, flatTile; ///< elements in all and of a tile, if walk.isFlat
 };
 
 } // namespace
@@ -71,9 +75,29 @@ Value LoopEmitter::workPerElement() {
   return work;
 }
 
+/// The tiles of one run of elements.
+Value LoopEmitter::makeFlatSpace() {
+  flatSize = getFlatSize(schedule, emitter);
+  if (!flatSize)
+    return nullptr;
+  Value step = emitter.constant(flatStep), one = emitter.constant(1);
+  Value steps = emitter.ceilDiv(flatSize, step);
+  if (!reference) {
+    Value work = emitter.max(workPerElement(), one);
+    steps = emitter.max(
+        emitter.floorDiv(emitter.constant(tileWork / flatStep), work), one);
+  }
+  flatTile = emitter.mul(steps, step);
+  return reference ? one : emitter.ceilDiv(flatSize, flatTile);
+}
+
 Value LoopEmitter::makeSpace() {
   if (!getSpaceSizes(schedule, emitter, space))
     return nullptr;
+  walk = PackedWalk::choose(schedule, emitter.frame.body,
+                            getRunLength(schedule, space));
+  if (walk.isFlat)
+    return makeFlatSpace();
   mergeSizes(schedule, emitter, space);
   Value one = emitter.constant(1);
   space.rows = one;
@@ -98,6 +122,8 @@ Value LoopEmitter::makeSpace() {
                               emitter.constant(64));
     if (byColumns)
       limit = emitter.constant(columnBlock);
+    Value unit = emitter.constant(walk.unit);
+    limit = emitter.mul(emitter.floorDiv(limit, unit), unit);
     space.blockSize = emitter.max(emitter.min(last, limit), one);
   }
   space.blocks =
@@ -115,6 +141,11 @@ LogicalResult LoopEmitter::emitTiles() {
   scf::ForOp tiles =
       emitter.makeLoop(emitter.frame.begin, emitter.frame.end, one);
   Value tile = tiles.getInductionVar();
+  if (walk.isFlat) {
+    Value first = emitter.mul(tile, flatTile);
+    return emitFlat(schedule, emitter, first, emitter.add(first, flatTile),
+                    flatSize);
+  }
   Value rowTile = emitter.floorDiv(tile, space.blocks);
   Value block = emitter.rem(tile, space.blocks);
   Value begin = emitter.mul(block, space.blockSize);
@@ -163,11 +194,15 @@ LogicalResult LoopEmitter::emitRow(SmallVector<Value> &indices, Value begin,
           emitter.makeLoop(zero, space.sizes[dim], one).getInductionVar(),
           space.starts[dim]);
   if (schedule.rank) {
-    scf::ForOp loop = emitter.makeLoop(begin, end, one);
+    Value unit = emitter.constant(walk.unit);
+    scf::ForOp loop = emitter.makeLoop(emitter.floorDiv(begin, unit),
+                                       emitter.floorDiv(end, unit), one);
     indices.back() = loop.getInductionVar();
     if (!reference && !nested)
       emitter.markParallel(loop);
   }
+  if (walk.unit > 1)
+    return emitUnit(schedule, emitter, indices, indices.back(), walk.unit);
   return emitRoots(schedule, emitter, indices);
 }
 
@@ -300,8 +335,7 @@ LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
   SmallVector<RootElement> elements;
   if (failed(computeRoots(schedule, emitter, indices, elements)))
     return failure();
-  for (const RootElement &element : elements)
-    emitter.store(element.value, element.argument, element.indices);
+  storeRoots(emitter, elements);
   return success();
 }
 

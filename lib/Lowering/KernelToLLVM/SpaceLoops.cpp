@@ -102,6 +102,19 @@ bool cinch::getSpaceSizes(const KernelSchedule &schedule,
   return true;
 }
 
+int64_t cinch::getRunLength(const KernelSchedule &schedule,
+                            const SpaceSizes &space) {
+  if (schedule.rank == 0 || getConstantIntValue(space.starts.back()) != 0)
+    return 1;
+  int64_t length = 1;
+  for (unsigned dim = schedule.rank; dim-- > 0;) {
+    if (dim + 1 < schedule.rank && !schedule.merged[dim])
+      break;
+    length *= getConstantIntValue(space.sizes[dim]).value_or(1);
+  }
+  return length;
+}
+
 void cinch::mergeSizes(const KernelSchedule &schedule, ElementEmitter &emitter,
                        SpaceSizes &space) {
   for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim)

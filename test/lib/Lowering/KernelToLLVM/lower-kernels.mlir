@@ -154,3 +154,48 @@ func.func private @rows(%x: tensor<10x64xf32>, %i: tensor<4xi64>, %out: tensor<4
   } -> tensor<4x64xf32>
   return %0 : tensor<4x64xf32>
 }
+
+// -----
+
+// Both elements of a byte are taken at once, so that bytes are neighbours and the
+// distance to move is known.
+// CHECK-LABEL: llvm.func internal @widen.body(
+// CHECK: %[[FOUR:.*]] = llvm.mlir.constant(4 : i8) : i8
+// CHECK: llvm.load %{{.*}} {access_groups{{.*}} : !llvm.ptr -> i8
+// CHECK: llvm.trunc %{{.*}} : i8 to i4
+// CHECK: llvm.lshr %{{.*}}, %[[FOUR]] : i8
+// CHECK: llvm.store %{{.*}} : f32, !llvm.ptr
+// CHECK: llvm.store %{{.*}} : f32, !llvm.ptr
+func.func private @widen(%x: tensor<?x6xi4>, %out: tensor<?x6xf32>) -> tensor<?x6xf32>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x6xi4>) outs(%out : tensor<?x6xf32>) {
+  ^bb0(%a: i4, %o: f32):
+    %1 = arith.sitofp %a : i4 to f32
+    linalg.yield %1 : f32
+  } -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}
+
+// -----
+
+// Rows that begin within a byte: the result is one run of bytes, each written once,
+// with 0 behind the last element.
+// CHECK-LABEL: llvm.func internal @narrow.body(
+// CHECK: llvm.icmp "slt"
+// CHECK: llvm.select
+// CHECK: llvm.shl
+// CHECK: llvm.or
+// CHECK: llvm.store %{{.*}} : i8, !llvm.ptr
+// CHECK-NOT: llvm.store
+// CHECK-LABEL: llvm.func @narrow(
+func.func private @narrow(%x: tensor<5x7xi32>, %out: tensor<5x7xi4>) -> tensor<5x7xi4>
+    attributes {exec.kernel_body, exec.kind = "generic"} {
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<5x7xi32>) outs(%out : tensor<5x7xi4>) {
+  ^bb0(%a: i32, %o: i4):
+    %1 = arith.trunci %a : i32 to i4
+    linalg.yield %1 : i4
+  } -> tensor<5x7xi4>
+  return %0 : tensor<5x7xi4>
+}
