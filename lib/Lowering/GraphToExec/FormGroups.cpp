@@ -26,9 +26,6 @@ constexpr size_t maxOps = 64;
 /// How often an operation may be computed per element, cheap ones and others.
 constexpr unsigned maxCheapPasses = 3, maxCostlyPasses = 2;
 
-/// Most columns of a matmul whose rows are computed as they are packed.
-constexpr int64_t maxPanelReuse = 256;
-
 } // namespace
 
 void Grouping::markEpilogues(Block &block) {
@@ -203,25 +200,6 @@ bool Grouping::endsContraction(Operation *op) const {
          });
 }
 
-/// True if `op` makes an operand of the matmul of `cluster` that is cheaper to
-/// compute while panels are packed than to store.
-bool Grouping::mayJoinPanel(Operation *op, const Cluster &cluster) const {
-  auto matmul = dyn_cast_or_null<graph::MatmulOp>(cluster.contraction);
-  if (!matmul || cluster.isAttention || !op->hasOneUse() ||
-      !isExpansion(op, shapes))
-    return false;
-  Operation *user = *op->user_begin();
-  if (user != matmul)
-    return user->getBlock() == op->getBlock() && mayJoinPanel(user, cluster);
-  // Each block of columns packs the rows again.
-  bool isLhs = matmul.getLhs() == op->getResult(0);
-  auto type = cast<RankedTensorType>(
-      (isLhs ? matmul.getRhs() : matmul.getLhs()).getType());
-  int64_t free = type.getDimSize(isLhs ? type.getRank() - 1 : 0);
-  return type.getRank() == 2 && !ShapedType::isDynamic(free) &&
-         free <= maxPanelReuse;
-}
-
 bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
                                   const Cluster &cluster) const {
   auto isContraction = [&](Operation *user) {
@@ -229,9 +207,9 @@ bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
   };
   if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
     return false;
-  if (mayJoinPanel(op, cluster))
+  if (mayJoinPanel(op, cluster) || isDecoding(op, cluster))
     return true;
-  if (endsContraction(op))
+  if (endsContraction(op) || feedsDecoding(op, cluster))
     return false;
   // Only what the epilogue (or the scores) read beside the product.
   return llvm::none_of(op->getUsers(), [&](Operation *user) {

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "lib/Lowering/GraphToExec/OperandAccess.h"
 #include "lib/Lowering/GraphToExec/Passes.h"
 #include "lib/Lowering/GraphToExec/Program.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -38,30 +39,43 @@ func::FuncOp KernelLibrary::insert(func::FuncOp body, StringRef name) {
   return known = body;
 }
 
-/// Gives every reader of 16-bit elements in f32 a conversion of its own, which
-/// it computes in place; one for all would be stored, in twice the bytes.
+/// True for a conversion of 16-bit elements to f32.
+static bool widens16Bits(Operation *op) {
+  if (!isa<graph::CastOp>(op))
+    return false;
+  Type from = getElementTypeOrSelf(op->getOperand(0).getType());
+  return isa<FloatType>(from) && from.getIntOrFloatBitWidth() == 16 &&
+         getElementTypeOrSelf(op->getResult(0).getType()).isF32();
+}
+
+/// Gives every reader of 16-bit elements in f32 a conversion of its own, and
+/// every contraction that of elements of at most 8 bits, which they compute in
+/// place; one for all would be stored, in several times the bytes.
 static void splitWidening(func::FuncOp function) {
-  SmallVector<graph::CastOp> casts;
-  function.walk([&](graph::CastOp op) {
-    Type from = getElementTypeOrSelf(op.getInput().getType()),
-         to = getElementTypeOrSelf(op.getType());
-    if (isa<FloatType>(from) && from.getIntOrFloatBitWidth() == 16 &&
-        to.isF32())
-      casts.push_back(op);
+  SmallVector<Operation *> widening;
+  function.walk([&](Operation *op) {
+    if (widens16Bits(op) || isDecoded(op))
+      widening.push_back(op);
   });
-  for (graph::CastOp op : casts) {
+  for (Operation *op : widening) {
     llvm::SetVector<Operation *> users(op->user_begin(), op->user_end());
-    for (size_t number = 1; number < users.size(); ++number) {
+    for (size_t number = users.size(); number-- > 0;) {
       Operation *user = users[number];
-      if (!isa<graph::GraphDialect>(user->getDialect()))
+      auto takesOwn = [&](OpOperand &use) {
+        return use.getOwner() == user &&
+               (widens16Bits(op) ? isa<graph::GraphDialect>(user->getDialect())
+                                 : readsDecoded(use));
+      };
+      // The last one keeps the operation.
+      if (llvm::none_of(op->getUses(), takesOwn) ||
+          llvm::all_of(op->getUses(), takesOwn))
         continue;
       OpBuilder builder(op);
       builder.setInsertionPointAfter(op);
-      auto own = cast<graph::CastOp>(builder.clone(*op));
-      graph::setName(own, graph::getValueName(op) + "_" + Twine(number));
-      op->replaceUsesWithIf(ValueRange(own.getResult()), [&](OpOperand &use) {
-        return use.getOwner() == user;
-      });
+      Operation *own = builder.clone(*op);
+      graph::setName(own, graph::getValueName(op->getResult(0)) + "_" +
+                              Twine(number));
+      op->replaceUsesWithIf(own->getResults(), takesOwn);
     }
   }
 }

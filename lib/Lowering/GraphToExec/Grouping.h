@@ -59,6 +59,8 @@ private:
                           const Cluster &cluster) const;
   bool endsContraction(mlir::Operation *op) const;
   bool mayJoinPanel(mlir::Operation *op, const Cluster &cluster) const;
+  bool isDecoding(mlir::Operation *op, const Cluster &cluster) const;
+  bool feedsDecoding(mlir::Operation *op, const Cluster &cluster) const;
   bool isAtOwnPlace(mlir::Operation *op, const Cluster &cluster) const;
   bool isSibling(mlir::Operation *op, const Cluster &cluster) const;
   bool mayJoinStep(mlir::Operation *op, const Lowering &lowering,

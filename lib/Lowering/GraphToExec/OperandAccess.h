@@ -50,6 +50,13 @@ bool isExpansion(mlir::Operation *op, const ShapeTable &shapes,
 unsigned countReaders(mlir::Value value,
                       const llvm::DenseSet<mlir::Operation *> &live);
 
+/// True for a dequantization or conversion of elements of at most 8 bits to
+/// wider floats.
+bool isDecoded(mlir::Operation *op);
+/// True if the contraction that owns `operand` can compute such elements where
+/// it reads them.
+bool readsDecoded(mlir::OpOperand &operand);
+
 } // namespace cinch::form
 
 #endif // CINCH_LIB_LOWERING_GRAPHTOEXEC_OPERANDACCESS_H

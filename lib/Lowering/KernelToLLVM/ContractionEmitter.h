@@ -64,6 +64,8 @@ private:
                               mlir::Value firstDepth, mlir::Value depth);
   mlir::LogicalResult packRhs(mlir::Value firstDepth, mlir::Value depth,
                               mlir::Value firstColumn, mlir::Value count);
+  mlir::LogicalResult packUnits(mlir::Value depth, mlir::Value count,
+                                mlir::Value start);
   void call(mlir::Value rows, mlir::Value columns, mlir::Value depth,
             mlir::Value a, mlir::Value b, mlir::Value c);
   void callOnce(int64_t m, mlir::Value isFullColumns, mlir::Value isFullDepth,

@@ -1,7 +1,9 @@
 //===- ContractionMaps.cpp - what the operations of a contraction are -----===//
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 
+#include "dialects/Graph/ElementTypes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -84,6 +86,29 @@ bool cinch::startsAtZero(linalg::GenericOp op) {
          matchPattern(fill.value(), m_Zero());
 }
 
+OpOperand *cinch::findFewBits(Value value) {
+  auto op = value.getDefiningOp<linalg::GenericOp>();
+  if (!op || op->hasAttr(unpackAttrName) || op.getNumReductionLoops() != 0 ||
+      op.getNumDpsInputs() != 1 || op->getNumResults() != 1)
+    return nullptr;
+  OpOperand *input = op.getDpsInputOperand(0);
+  Type element = getElementTypeOrSelf(input->get().getType());
+  bool isSmall = element.isInteger() && !element.isInteger(1) &&
+                 graph::getStorageBits(element) <= 8;
+  return isSmall && op.getMatchingIndexingMap(input).isIdentity() &&
+                 op.getIndexingMapMatchingResult(op->getResult(0)).isIdentity()
+             ? input
+             : nullptr;
+}
+
+unsigned cinch::getPackedArgument(linalg::GenericOp unpack) {
+  std::optional<unsigned> number;
+  unpack.walk([&](tensor::ExtractOp extract) {
+    number = cast<BlockArgument>(extract.getTensor()).getArgNumber();
+  });
+  return *number;
+}
+
 std::optional<int64_t> cinch::getStride(RankedTensorType type, size_t axis) {
   int64_t stride = 1;
   for (int64_t size : type.getShape().drop_front(axis + 1)) {
@@ -104,4 +129,25 @@ std::optional<size_t> cinch::findAxis(AffineMap map, unsigned loop) {
     found = axis;
   }
   return found;
+}
+
+bool cinch::areNeighbours(RankedTensorType type, AffineMap map,
+                          ArrayRef<unsigned> loops, ArrayRef<int64_t> ranges,
+                          size_t &last) {
+  std::optional<size_t> previous;
+  for (unsigned loop : loops) {
+    if (ranges[loop] == 1)
+      continue;
+    std::optional<size_t> axis = findAxis(map, loop);
+    if (!axis || (previous && *axis != *previous + 1))
+      return false;
+    // A convolution with one output reads a part of its image.
+    if (previous && type.getDimSize(*axis) != ranges[loop])
+      return false;
+    previous = axis;
+  }
+  if (!previous)
+    return false;
+  last = *previous;
+  return true;
 }

@@ -157,6 +157,42 @@ LogicalResult ContractionEmitter::packLhs(Value firstRow, Value count,
   });
 }
 
+/// B[depth, c] for the `count` columns of the current block -> rhsPanel[start
+/// ..], where B is computed from elements that share bytes or are packed in
+/// blocks of columns.
+LogicalResult ContractionEmitter::packUnits(Value depth, Value count,
+                                            Value start) {
+  int64_t size = plan.columnUnit;
+  unsigned column = plan.columns.back();
+  if (*plan.numColumns % plan.blockColumns == 0)
+    count = emitter.constant(plan.blockColumns);
+  Value firstUnit =
+      emitter.mul(block, emitter.constant(plan.blockColumns / size));
+  Value matrix = plan.unpack ? plan.unpack->getResult(0) : Value();
+  LogicalResult packed = emitter.forRange(
+      emitter.floorDiv(count, emitter.constant(size)), /*isParallel=*/true,
+      [&](Value unit) {
+        for (int64_t number = 0; number < size; ++number) {
+          Value local = emitter.joinUnit(unit, number, size);
+          Value index =
+              emitter.joinUnit(emitter.add(firstUnit, unit), number, size);
+          indices[column] = loops[plan.loopOfDim[column]] = index;
+          if (plan.unpack)
+            emitter.redirect(matrix, [&, local](ArrayRef<Value>) {
+              return emitter.element(emitter.frame.body.getArgument(
+                                         getPackedArgument(plan.unpack)),
+                                     {block, depth, local});
+            });
+          if (failed(copy(plan.rhs, rhsPanel, emitter.add(start, local))))
+            return failure();
+        }
+        return success();
+      });
+  if (plan.unpack)
+    emitter.endRedirect(matrix);
+  return packed;
+}
+
 /// B[firstDepth + d, firstColumn + c] -> rhsPanel[d, c], zeros behind both.
 LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
                                           Value firstColumn, Value count) {
@@ -165,11 +201,15 @@ LogicalResult ContractionEmitter::packRhs(Value firstDepth, Value depth,
   Value width = emitter.constant(plan.blockColumns);
   LogicalResult packed =
       emitter.forRange(depth, /*isParallel=*/false, [&](Value row) {
-        decode(emitter.add(firstDepth, row), depthLoops, loopSizes, loops);
+        Value at = emitter.add(firstDepth, row);
+        decode(at, depthLoops, loopSizes, loops);
         Value start = emitter.mul(row, width);
-        LogicalResult packed = forColumns(firstColumn, count, [&](Value local) {
-          return copy(plan.rhs, rhsPanel, emitter.add(start, local));
-        });
+        LogicalResult packed =
+            plan.unpack || plan.columnUnit > 1
+                ? packUnits(at, count, start)
+                : forColumns(firstColumn, count, [&](Value local) {
+                    return copy(plan.rhs, rhsPanel, emitter.add(start, local));
+                  });
         emitter.fillZeros(rhsPanel, emitter.add(start, count),
                           emitter.add(start, width));
         return packed;

@@ -1,8 +1,8 @@
 //===- ContractionPlan.cpp - how a contraction becomes tiles of GEMM ------===//
 #include "lib/Lowering/KernelToLLVM/ConvolutionPlan.h"
 
+#include "dialects/Graph/ElementTypes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/bit.h"
 
 using namespace mlir;
@@ -23,30 +23,6 @@ static std::optional<int64_t> getSize(ArrayRef<int64_t> ranges,
   return size;
 }
 
-/// True if `loops` together walk through `type` with one stride: their axes in
-/// `map` are neighbours in that order, and all but the first run over the whole
-/// axis. A loop of size 1 needs none. Sets `last` to the axis of the last loop.
-static bool areNeighbours(RankedTensorType type, AffineMap map,
-                          ArrayRef<unsigned> loops, ArrayRef<int64_t> ranges,
-                          size_t &last) {
-  std::optional<size_t> previous;
-  for (unsigned loop : loops) {
-    if (ranges[loop] == 1)
-      continue;
-    std::optional<size_t> axis = findAxis(map, loop);
-    if (!axis || (previous && *axis != *previous + 1))
-      return false;
-    // A convolution with one output reads a part of its image.
-    if (previous && type.getDimSize(*axis) != ranges[loop])
-      return false;
-    previous = axis;
-  }
-  if (!previous)
-    return false;
-  last = *previous;
-  return true;
-}
-
 namespace {
 /// Fills in a plan step by step.
 class Planner {
@@ -56,6 +32,7 @@ public:
 
   bool classify(const KernelReduction &reduction);
   void findOperandsInPlace();
+  void findFewBits();
   void chooseBlocks();
 
 private:
@@ -232,10 +209,7 @@ void Planner::findOperandsInPlace() {
   if (auto unpack = plan.rhs->get().getDefiningOp<linalg::GenericOp>())
     if (auto block = unpack->getAttrOfType<IntegerAttr>(unpackAttrName)) {
       plan.rhsStride = plan.blockColumns = block.getInt();
-      unpack.walk([&](tensor::ExtractOp extract) {
-        plan.packedArgument =
-            cast<BlockArgument>(extract.getTensor()).getArgNumber();
-      });
+      plan.packedArgument = getPackedArgument(unpack);
     }
   if (isMemory(plan.rhs) && plan.numColumns) {
     auto type = cast<RankedTensorType>(plan.rhs->get().getType());
@@ -257,13 +231,36 @@ void Planner::findOperandsInPlace() {
     plan.rhsStride.reset();
 }
 
+/// Finds how the panels of a B of few bits are filled.
+void Planner::findFewBits() {
+  OpOperand *source = cinch::findFewBits(plan.rhs->get());
+  if (!source || plan.columns.size() != 1 || !plan.numColumns)
+    return;
+  auto unpack = source->get().getDefiningOp<linalg::GenericOp>();
+  auto block = unpack ? unpack->getAttrOfType<IntegerAttr>(unpackAttrName)
+                      : IntegerAttr();
+  if (block) {
+    plan.unpack = unpack;
+    plan.blockColumns = block.getInt();
+  }
+  int64_t perByte =
+      graph::getElementsPerByte(getElementTypeOrSelf(source->get().getType()));
+  AffineMap map = plan.op.getMatchingIndexingMap(plan.rhs);
+  bool isInner =
+      map.getNumResults() != 0 &&
+      findAxis(map, plan.loopOfDim[plan.columns[0]]) == map.getNumResults() - 1;
+  if (*plan.numColumns % perByte == 0 &&
+      (block || (isInner && isa<BlockArgument>(source->get()))))
+    plan.columnUnit = perByte;
+}
+
 void Planner::chooseBlocks() {
   // Columns: the width that wastes least in the last block.
-  if (!plan.packedArgument)
+  if (!plan.packedArgument && !plan.unpack)
     plan.blockColumns = 64;
   if (plan.numColumns && plan.rhsStride && !plan.packedArgument)
     plan.blockColumns = std::min<int64_t>(*plan.numColumns, 64);
-  if (plan.numColumns && !plan.rhsStride) {
+  if (plan.numColumns && !plan.rhsStride && !plan.unpack) {
     int64_t best = std::numeric_limits<int64_t>::max();
     for (int64_t width = 96; width >= 8; width -= 8) {
       int64_t padded = llvm::divideCeil(*plan.numColumns, width) * width;
@@ -328,8 +325,11 @@ static std::optional<ContractionPlan> planOne(const KernelSchedule &schedule,
     std::swap(integers->isLhsSigned, integers->isRhsSigned);
   plan.integers = integers;
   planner.findOperandsInPlace();
-  // A panel of B that serves one row costs more than the row.
-  if (plan.numRows == 1 && !plan.rhsStride && !packsWeights)
+  planner.findFewBits();
+  // A panel of B that serves one row costs more than the row, unless elements
+  // are found faster together.
+  bool isFast = plan.rhsStride || plan.unpack || plan.columnUnit > 1;
+  if (plan.numRows == 1 && !isFast && !packsWeights)
     return std::nullopt;
   if (integers)
     chooseIntegerBlocks(plan);

@@ -35,6 +35,11 @@ struct ContractionPlan {
   std::optional<int64_t> lhsStride, rhsStride;
   /// The argument that holds B packed in blocks of `blockColumns` columns.
   std::optional<unsigned> packedArgument;
+  /// Of a B that is computed from elements of at most 8 bits, packed in blocks
+  /// of `blockColumns` columns: what shows these as the matrix they were.
+  mlir::linalg::GenericOp unpack;
+  /// Columns of a panel of B that are computed at once, as they share bytes.
+  int64_t columnUnit = 1;
   /// Of a product of 8-bit integers: A is packed, and B if its argument is not.
   std::optional<IntegerOperands> integers;
   /// Whether the depth is one contiguous index of A.
@@ -70,10 +75,23 @@ bool isMultiplyAdd(mlir::linalg::GenericOp op);
 std::optional<IntegerOperands> findIntegerProduct(mlir::linalg::GenericOp op);
 /// True if `op` accumulates on zeros.
 bool startsAtZero(mlir::linalg::GenericOp op);
+/// The operand of at most 8 bits from which `value`, an operand of a
+/// contraction, is computed element by element, at the same place; null if it
+/// is not.
+mlir::OpOperand *findFewBits(mlir::Value value);
+/// The number of the argument of packed elements that `unpack`, marked with
+/// unpackAttrName, shows as a matrix.
+unsigned getPackedArgument(mlir::linalg::GenericOp unpack);
 /// The stride in elements of axis `axis` of `type`, if it is static.
 std::optional<int64_t> getStride(mlir::RankedTensorType type, size_t axis);
 /// The axis of `map` that is loop `loop` itself, where no other axis uses it.
 std::optional<size_t> findAxis(mlir::AffineMap map, unsigned loop);
+/// True if `loops` together walk through `type` with one stride: their axes in
+/// `map` are neighbours in that order, and all but the first run over the whole
+/// axis. A loop of size 1 needs none. Sets `last` to the axis of the last loop.
+bool areNeighbours(mlir::RankedTensorType type, mlir::AffineMap map,
+                   llvm::ArrayRef<unsigned> loops,
+                   llvm::ArrayRef<int64_t> ranges, size_t &last);
 
 } // namespace cinch
 

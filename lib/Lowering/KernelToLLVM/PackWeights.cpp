@@ -50,11 +50,13 @@ private:
   void findArguments();
   bool addFilter(func::FuncOp body, const KernelSchedule &schedule);
   void addMatrix(func::FuncOp body, ContractionPlan &plan);
+  void addParameters(func::FuncOp body, linalg::GenericOp computed);
   std::optional<Layout> getLayout(exec::WeightOp weight);
   void dropUnusable();
   LogicalResult packWeight(exec::WeightOp weight, Layout layout);
   void rewriteBody(const PackedArgument &packed);
   void rewriteFilter(const PackedArgument &packed);
+  void rewriteParameter(const PackedArgument &packed);
 
   /// Candidates in module order, by function name and argument.
   llvm::MapVector<std::pair<StringAttr, unsigned>, PackedArgument> candidates;
@@ -63,53 +65,35 @@ private:
 
 } // namespace
 
-/// Columns per block of a matrix of `numColumns`: least padding, then widest.
-static int64_t getBlockColumns(int64_t numColumns) {
-  if (numColumns <= 64)
-    return std::max<int64_t>(numColumns, 1);
-  int64_t best = 64;
-  for (int64_t width : {56, 48})
-    if (llvm::alignTo(numColumns, width) < llvm::alignTo(numColumns, best))
-      best = width;
-  return best;
-}
-
-static RankedTensorType getPackedType(RankedTensorType type, Layout layout) {
-  if (layout.kind == Layout::FilterBlocks)
-    return RankedTensorType::get(type.getShape(), type.getElementType(),
-                                 layout.blocks);
-  if (layout.kind == Layout::TapsFirst) {
-    SmallVector<int64_t> shape(type.getShape().drop_front(2));
-    llvm::append_range(shape, type.getShape().take_front(2));
-    return RankedTensorType::get(shape, type.getElementType());
-  }
-  int64_t columns = type.getDimSize(layout.isTransposed() ? 0 : 1);
-  int64_t depth = type.getNumElements() / columns;
-  if (layout.isInFours()) {
-    int64_t block = getDotColumns(columns);
-    return RankedTensorType::get(
-        {static_cast<int64_t>(llvm::divideCeil(columns, block)),
-         static_cast<int64_t>(llvm::divideCeil(depth, dotDepth)), block,
-         dotDepth},
-        type.getElementType());
-  }
-  int64_t block = getBlockColumns(columns);
-  return RankedTensorType::get(
-      {static_cast<int64_t>(llvm::divideCeil(columns, block)), depth, block},
-      type.getElementType());
-}
-
-/// The static argument that `operand` reads and nothing else does: of f32, or
-/// of i8 if `isInteger`.
-static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank,
-                                    bool isInteger = false) {
-  auto argument = dyn_cast<BlockArgument>(operand->get());
+/// The static argument that `value` is and that nothing else reads.
+static BlockArgument getOwnArgument(Value value, int64_t minRank) {
+  auto argument = dyn_cast<BlockArgument>(value);
   auto type = argument ? dyn_cast<RankedTensorType>(argument.getType())
                        : RankedTensorType();
   bool isUsable = type && type.getRank() >= minRank && type.hasStaticShape() &&
-                  (isInteger ? type.getElementType().isInteger(8)
-                             : type.getElementType().isF32()) &&
                   argument.hasOneUse() && type.getNumElements() != 0;
+  return isUsable ? argument : BlockArgument();
+}
+
+/// The same, of f32.
+static BlockArgument getFilterArgument(OpOperand *operand) {
+  BlockArgument argument = getOwnArgument(operand->get(), /*minRank=*/3);
+  return argument && getElementTypeOrSelf(argument.getType()).isF32()
+             ? argument
+             : BlockArgument();
+}
+
+/// The argument that is B of `plan`, in its element type, or from whose
+/// elements of few bits B is computed.
+static BlockArgument getMatrixArgument(const ContractionPlan &plan) {
+  Value matrix = plan.rhs->get();
+  OpOperand *source = plan.integers ? nullptr : findFewBits(matrix);
+  if (source)
+    return matrix.hasOneUse() ? getOwnArgument(source->get(), /*minRank=*/2)
+                              : BlockArgument();
+  BlockArgument argument = getOwnArgument(matrix, /*minRank=*/2);
+  Type element = getElementTypeOrSelf(matrix.getType());
+  bool isUsable = plan.integers ? element.isInteger(8) : element.isF32();
   return isUsable ? argument : BlockArgument();
 }
 
@@ -117,7 +101,7 @@ static BlockArgument getOwnArgument(OpOperand *operand, int64_t minRank,
 bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
   if (auto blocked =
           BlockedConvolutionPlan::compute(schedule, /*isPacked=*/false)) {
-    BlockArgument argument = getOwnArgument(blocked->getFilter(), 3);
+    BlockArgument argument = getFilterArgument(blocked->getFilter());
     if (!argument)
       return true;
     auto blocks = exec::FilterBlocksAttr::get(
@@ -130,7 +114,7 @@ bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
   std::optional<ConvolutionPlan> plan =
       ConvolutionPlan::compute(schedule, /*isPacked=*/false);
   if (BlockArgument argument =
-          plan ? getOwnArgument(plan->getFilter(), 3) : BlockArgument())
+          plan ? getFilterArgument(plan->getFilter()) : BlockArgument())
     candidates.insert(
         {{body.getSymNameAttr(), argument.getArgNumber()},
          {body, argument.getArgNumber(), Layout(Layout::TapsFirst)}});
@@ -140,8 +124,7 @@ bool PackWeights::addFilter(func::FuncOp body, const KernelSchedule &schedule) {
 void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
   if (plan.packedArgument || plan.columns.size() != 1)
     return;
-  BlockArgument argument =
-      getOwnArgument(plan.rhs, 2, plan.integers.has_value());
+  BlockArgument argument = getMatrixArgument(plan);
   AffineMap map = plan.op.getMatchingIndexingMap(plan.rhs);
   if (!argument)
     return;
@@ -163,6 +146,22 @@ void PackWeights::addMatrix(func::FuncOp body, ContractionPlan &plan) {
     kind = isTransposed ? Layout::RowFours : Layout::ColumnFours;
   candidates.insert({{body.getSymNameAttr(), argument.getArgNumber()},
                      {body, argument.getArgNumber(), Layout(kind)}});
+  auto computed = plan.rhs->get().getDefiningOp<linalg::GenericOp>();
+  if (isTransposed && computed)
+    addParameters(body, computed);
+}
+
+/// Adds what `computed`, of blocks of its first axis, reads for each of its
+/// rows: the panels want neighbours along that axis of it too.
+void PackWeights::addParameters(func::FuncOp body, linalg::GenericOp computed) {
+  computed.walk([&](tensor::ExtractOp extract) {
+    BlockArgument parameter =
+        getOwnArgument(extract.getTensor(), /*minRank=*/2);
+    if (parameter && extract.getIndices().size() == 2)
+      candidates.insert(
+          {{body.getSymNameAttr(), parameter.getArgNumber()},
+           {body, parameter.getArgNumber(), Layout(Layout::Transposed)}});
+  });
 }
 
 void PackWeights::findArguments() {
@@ -235,6 +234,8 @@ static std::string getLayoutName(Layout layout) {
     return "column-fours";
   case Layout::RowFours:
     return "row-fours";
+  case Layout::Transposed:
+    return "transposed";
   case Layout::TapsFirst:
     return "taps-first";
   case Layout::FilterBlocks:
@@ -252,8 +253,8 @@ LogicalResult PackWeights::packWeight(exec::WeightOp weight, Layout layout) {
       graph::getConstantBytes(weight.getValue(), storage);
   if (!bytes)
     return weight.emitOpError() << llvm::toString(bytes.takeError());
-  size_t numBytes =
-      packedType.getNumElements() * packedType.getElementTypeBitWidth() / 8;
+  size_t numBytes = llvm::divideCeil(
+      packedType.getNumElements() * packedType.getElementTypeBitWidth(), 8);
   std::unique_ptr<llvm::WritableMemoryBuffer> buffer =
       llvm::WritableMemoryBuffer::getNewUninitMemBuffer(numBytes);
   if (!buffer)
@@ -298,11 +299,25 @@ void PackWeights::rewriteFilter(const PackedArgument &packed) {
       getPackedType(cast<RankedTensorType>(argument.getType()), packed.layout));
 }
 
+/// The indices of the only element that is read are swapped.
+void PackWeights::rewriteParameter(const PackedArgument &packed) {
+  func::FuncOp body = packed.body;
+  BlockArgument argument = body.getArgument(packed.argument);
+  auto extract = cast<tensor::ExtractOp>(*argument.user_begin());
+  SmallVector<Value> indices(llvm::reverse(extract.getIndices()));
+  extract.getIndicesMutable().assign(indices);
+  setArgumentType(
+      packed,
+      getPackedType(cast<RankedTensorType>(argument.getType()), packed.layout));
+}
+
 /// The argument becomes the packed matrix, seen as it was through a generic
 /// that is marked with the block.
 void PackWeights::rewriteBody(const PackedArgument &packed) {
   if (packed.layout.kind == Layout::TapsFirst)
     return rewriteFilter(packed);
+  if (packed.layout.kind == Layout::Transposed)
+    return rewriteParameter(packed);
   if (packed.layout.kind == Layout::FilterBlocks) {
     func::FuncOp body = packed.body;
     Type type = body.getArgument(packed.argument).getType();

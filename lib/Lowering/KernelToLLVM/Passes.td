@@ -119,7 +119,10 @@ def PackWeightsPass : Pass<"pack-weights", "::mlir::ModuleOp"> {
     zero padded; those of 8 bits (`column-fours`, `row-fours`) in
     [ceil(N / nb)][ceil(K / 4)][nb][4]. The kernel's argument takes the packed type; a generic marked
     `exec.unpack` in its body shows it as the matrix that it was, so that every
-    lowering stays right. Others are left alone.
+    lowering stays right. Where B is computed from elements of at most 8 bits
+    (graph.dequantize), these are packed in the same blocks, and of blocks of [N, K] the
+    scales and zero points [N, groups] become [groups, N] (`transposed`), as panels are
+    filled along N. Others are left alone.
 
     A filter [F, C, kernel...] whose convolution has its filters as columns is a matrix
     [F, C * kernel...]. The filter [F, C, kernel...] of a convolution that runs tap by

@@ -199,3 +199,36 @@ func.func private @narrow(%x: tensor<5x7xi32>, %out: tensor<5x7xi4>) -> tensor<5
   } -> tensor<5x7xi4>
   return %0 : tensor<5x7xi4>
 }
+
+// -----
+
+// A panel of a matrix of few bits takes both columns of a byte at once, from bytes
+// that are neighbours, and the microkernel reads the panel.
+// CHECK-LABEL: llvm.func internal @decoded.body(
+// CHECK: %[[FOUR:.*]] = llvm.mlir.constant(4 : i8) : i8
+// CHECK: llvm.sitofp %{{.*}} : i4 to f32
+// CHECK-NOT: llvm.call
+// CHECK: llvm.lshr %{{.*}}, %[[FOUR]] : i8
+// CHECK: llvm.sitofp %{{.*}} : i4 to f32
+// CHECK-NOT: sitofp
+// CHECK: llvm.call
+func.func private @decoded(%a: tensor<8x16xf32>, %b: tensor<16x64xi4>, %out: tensor<8x64xf32>) -> tensor<8x64xf32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<16x64xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%b : tensor<16x64xi4>) outs(%e : tensor<16x64xf32>) {
+  ^bb0(%q: i4, %o: f32):
+    %n = arith.sitofp %q : i4 to f32
+    linalg.yield %n : f32
+  } -> tensor<16x64xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<8x64xf32>) -> tensor<8x64xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %w : tensor<8x16xf32>, tensor<16x64xf32>) outs(%f : tensor<8x64xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}

@@ -149,3 +149,54 @@ func.func @main(%x: tensor<?x6xi8>) -> tensor<?x2xi32> attributes {graph.entry} 
   %y = exec.kernel @integers(%x, %w) {dims = [["n", 2]], names = ["y"]} : (tensor<?x6xi8>, tensor<6x2xi8>) -> tensor<?x2xi32>
   return %y : tensor<?x2xi32>
 }
+
+// -----
+
+// Elements of 4 bits from which the matrix is computed are packed in the same
+// blocks, of whole bytes, and the scales of its rows are transposed.
+// CHECK-LABEL: func.func private @dequantized
+// CHECK-SAME: , %[[W:[a-z0-9]*]]: tensor<1x2x6xi4>, %[[S:[a-z0-9]*]]: tensor<1x5xf32>
+// CHECK: %[[UNPACKED:.*]] = linalg.generic {{.*}} attrs = {exec.unpack = 6 : i64}
+// CHECK: tensor.extract %[[W]]
+// CHECK: linalg.generic {{.*}} ins(%[[UNPACKED]] : tensor<5x2xi4>)
+// CHECK: %[[ROW:.*]] = linalg.index 0
+// CHECK: %[[GROUP:.*]] = arith.divui
+// CHECK: tensor.extract %[[S]][%[[GROUP]], %[[ROW]]]
+func.func private @dequantized(%a: tensor<?x2xf32>, %b: tensor<5x2xi4>, %scale: tensor<5x1xf32>, %out: tensor<?x5xf32>) -> tensor<?x5xf32>
+    attributes {exec.kernel_body, exec.kind = "contraction"} {
+  %zero = arith.constant 0.0 : f32
+  %c2 = arith.constant 2 : index
+  %e = tensor.empty() : tensor<5x2xf32>
+  %w = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%b : tensor<5x2xi4>) outs(%e : tensor<5x2xf32>) {
+  ^bb0(%q: i4, %o: f32):
+    %row = linalg.index 0 : index
+    %depth = linalg.index 1 : index
+    %group = arith.divui %depth, %c2 : index
+    %s = tensor.extract %scale[%row, %group] : tensor<5x1xf32>
+    %n = arith.sitofp %q : i4 to f32
+    %p = arith.mulf %n, %s : f32
+    linalg.yield %p : f32
+  } -> tensor<5x2xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%out : tensor<?x5xf32>) -> tensor<?x5xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (j, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %w : tensor<?x2xf32>, tensor<5x2xf32>) outs(%f : tensor<?x5xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x5xf32>
+  return %0 : tensor<?x5xf32>
+}
+// Two rows of the depth, 5 columns and one behind them each: 6 bytes.
+// CHECK-LABEL: func.func @main
+// CHECK: exec.weight #graph.weight<"<computed:0>", 0, 6, 0> : tensor<1x2x6xi4>
+// CHECK-SAME: exec.layout = "row-blocks", exec.unpacked_shape = array<i64: 5, 2>
+// CHECK: exec.weight #graph.weight<"<computed:1>", 0, 20, 0> : tensor<1x5xf32>
+// CHECK-SAME: exec.layout = "transposed", exec.unpacked_shape = array<i64: 5, 1>
+func.func @main(%x: tensor<?x2xf32>) -> tensor<?x5xf32> attributes {graph.entry} {
+  %w = exec.weight dense<[[1, 2], [-1, -2], [5, 6], [7, -8], [0, 3]]> : tensor<5x2xi4> {names = ["w"]}
+  %s = exec.weight dense<[[0.5], [1.0], [2.0], [4.0], [8.0]]> : tensor<5x1xf32> {names = ["s"]}
+  %y = exec.kernel @dequantized(%x, %w, %s) {dims = [["n", 5]], names = ["y"]} : (tensor<?x2xf32>, tensor<5x2xi4>, tensor<5x1xf32>) -> tensor<?x5xf32>
+  return %y : tensor<?x5xf32>
+}
