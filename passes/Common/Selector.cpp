@@ -1,6 +1,7 @@
 //===- Selector.cpp - which operations a technique is applied to ----------===//
 #include "passes/Common/Selector.h"
 #include "dialects/Graph/Graph.h"
+#include "passes/Common/NearMatch.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -23,6 +24,7 @@ llvm::Expected<Selector> Selector::parse(StringRef text) {
   text.split(parts, ';', /*MaxSplit=*/-1, /*KeepEmpty=*/!text.empty());
   for (StringRef part : parts) {
     Term term;
+    term.text = part.str();
     if (part.starts_with("#")) {
       std::string problem = parseLayers(part.drop_front(), term);
       if (!problem.empty())
@@ -57,19 +59,47 @@ void Selector::number(func::FuncOp function) {
   });
 }
 
+bool Selector::matches(const Term &term, Operation *op) const {
+  if (term.layers) {
+    auto layer = layers.find(op);
+    return layer != layers.end() && layer->second >= term.layers->first &&
+           layer->second <= term.layers->second;
+  }
+  if (!term.kind.empty() && op->getName().stripDialect() != term.kind)
+    return false;
+  return !term.name || llvm::any_of(op->getResults(), [&](Value value) {
+    return term.name->match(graph::getValueName(value));
+  });
+}
+
 bool Selector::matches(Operation *op) const {
   return terms.empty() || llvm::any_of(terms, [&](const Term &term) {
-           if (term.layers) {
-             auto layer = layers.find(op);
-             return layer != layers.end() &&
-                    layer->second >= term.layers->first &&
-                    layer->second <= term.layers->second;
-           }
-           if (!term.kind.empty() && op->getName().stripDialect() != term.kind)
-             return false;
-           return !term.name ||
-                  llvm::any_of(op->getResults(), [&](Value value) {
-                    return term.name->match(graph::getValueName(value));
-                  });
+           return matches(term, op);
          });
+}
+
+std::vector<std::string>
+Selector::describeUnmatched(ArrayRef<Operation *> candidates) const {
+  std::vector<std::string> kinds, names, sentences;
+  for (Operation *op : candidates) {
+    kinds.push_back(op->getName().stripDialect().str());
+    for (Value result : op->getResults())
+      names.push_back(graph::getValueName(result));
+  }
+  for (const Term &term : terms) {
+    if (llvm::any_of(candidates,
+                     [&](Operation *op) { return matches(term, op); }))
+      continue;
+    std::string more;
+    auto [kind, pattern] = StringRef(term.text).split(':');
+    bool isKnown = kind.empty() || llvm::is_contained(kinds, kind);
+    if (term.layers)
+      more = "; there are " + std::to_string(layers.size()) + " products";
+    else if (!isKnown)
+      more = suggest(kind, kinds);
+    else
+      more = suggest(pattern.trim("^$.*"), names);
+    sentences.push_back("select: '" + term.text + "' matches nothing" + more);
+  }
+  return sentences;
 }

@@ -24,14 +24,20 @@ public:
   /// Numbers the layers of `function`; without it no layer matches.
   void number(mlir::func::FuncOp function);
   bool matches(mlir::Operation *op) const;
+  /// For each term that matches none of `candidates` a sentence that says so,
+  /// with the nearest name, for a warning.
+  std::vector<std::string>
+  describeUnmatched(llvm::ArrayRef<mlir::Operation *> candidates) const;
 
 private:
   struct Term {
+    std::string text; ///< as it was written
     std::string kind; ///< empty: any
     std::optional<llvm::Regex> name;
     std::optional<std::pair<int64_t, int64_t>> layers; ///< first and last
   };
   static std::string parseLayers(llvm::StringRef text, Term &term);
+  bool matches(const Term &term, mlir::Operation *op) const;
 
   llvm::DenseMap<mlir::Operation *, int64_t> layers;
   std::vector<Term> terms; ///< empty: everything is chosen

@@ -57,25 +57,21 @@ std::optional<LinearOp> LinearOp::match(Operation *op) {
   return linear;
 }
 
-/// Calls `visit` with every element of the filter, in order, and the channels
-/// of the input and of the output that it connects; false if the filter cannot
-/// be read.
-template <typename Visit>
-static bool forEachElement(const LinearOp &linear, Visit visit) {
+bool LinearOp::forEachElement(
+    llvm::function_ref<void(float, int64_t, int64_t)> visit) const {
   SmallVector<char> storage;
-  auto bytes =
-      getConstantBytes(getConstantValue(linear.op->getOperand(1)), storage);
+  auto bytes = getConstantBytes(getConstantValue(op->getOperand(1)), storage);
   if (!bytes) {
     llvm::consumeError(bytes.takeError());
     return false;
   }
   const char *source = bytes->data();
-  for (int64_t block = 0; block < linear.blocks; ++block)
-    for (int64_t row = 0; row < linear.rows; ++row)
-      for (int64_t column = 0; column < linear.columns; ++column) {
-        int64_t in = linear.getIn(block, row, column);
-        int64_t out = linear.getOut(block, row, column);
-        for (int64_t tap = 0; tap < linear.taps; ++tap) {
+  for (int64_t block = 0; block < blocks; ++block)
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < columns; ++column) {
+        int64_t in = getIn(block, row, column);
+        int64_t out = getOut(block, row, column);
+        for (int64_t tap = 0; tap < taps; ++tap) {
           float element;
           memcpy(&element, source, sizeof(float));
           source += sizeof(float);
@@ -101,7 +97,7 @@ TypedAttr LinearOp::scaleFilter(const ChannelAffine &in,
     memcpy(target, &element, sizeof(float));
     target += sizeof(float);
   };
-  if (!forEachElement(*this, scale) || !isFinite)
+  if (!forEachElement(scale) || !isFinite)
     return {};
   return makeConstant(type, std::move(buffer));
 }
@@ -112,7 +108,7 @@ LinearOp::getShift(const ChannelAffine &in, const ChannelAffine &out) const {
   auto add = [&](float element, int64_t inChannel, int64_t outChannel) {
     sums[outChannel] += element * in.shift[inChannel];
   };
-  if (in.hasShift() && !forEachElement(*this, add))
+  if (in.hasShift() && !forEachElement(add))
     return std::nullopt;
   SmallVector<float> result;
   for (auto [c, sum] : llvm::enumerate(sums)) {

@@ -25,6 +25,12 @@ struct LinearOp {
     return rowsAreIn ? block * columns + column : block * rows + row;
   }
 
+  /// Calls `visit` with every element of the filter, in order, and the channels
+  /// of the input and of the output that it connects; false if the filter
+  /// cannot be read.
+  bool
+  forEachElement(llvm::function_ref<void(float, int64_t, int64_t)> visit) const;
+
   /// The weights with the factors of both sides; null if they cannot be read or
   /// leave the finite f32.
   mlir::TypedAttr scaleFilter(const ChannelAffine &in,
