@@ -1,0 +1,51 @@
+//===- WeightRounding.h - weights in few bits -----------------------------===//
+#ifndef CINCH_PASSES_QUANTIZE_WEIGHTROUNDING_H
+#define CINCH_PASSES_QUANTIZE_WEIGHTROUNDING_H
+
+#include "passes/Quantize/Format.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <vector>
+
+namespace cinch::quantize {
+
+/// Which elements of a row-major tensor [outer, extent, inner] share a scale.
+struct Sharing {
+  enum Kind {
+    Tensor,  ///< all: one scale
+    Channel, ///< those of one index of the middle: scales [extent]
+    Group    ///< `group` in a row along the middle, of which the last group
+             ///< may have fewer: scales [outer, ceil(extent / group), inner]
+  };
+  Kind kind = Tensor;
+  int64_t outer = 1, extent = 1, inner = 1;
+  int64_t group = 0; ///< of Group, > 0
+
+  int64_t getNumScales() const;
+  /// Calls `visit` with every element of a scale, by number.
+  void forEach(int64_t scale, llvm::function_ref<void(int64_t)> visit) const;
+};
+
+/// Elements are code * scale.
+struct RoundedWeights {
+  std::vector<float> scales;
+  std::vector<uint8_t> codes; ///< one element each, in the low bits
+  /// Sums over all elements: of the squares of errors and of the weights.
+  double squaredError = 0, squaredSum = 0;
+};
+
+/// Rounds `weights` to `format` symmetrically: a scale is the largest magnitude
+/// over the largest number. With `search` it is the one of least squared error
+/// of 100 shrunken ones (1/100 to 1). All zeros have `minScale` and codes of 0.
+RoundedWeights roundWeights(llvm::ArrayRef<float> weights,
+                            const Sharing &sharing, const Format &format,
+                            bool search);
+
+/// Puts codes of `bits` bits one behind the other, the first in the low bits of
+/// the first byte, into `bytes`, which has room for exactly these.
+void packCodes(llvm::ArrayRef<uint8_t> codes, unsigned bits,
+               llvm::MutableArrayRef<char> bytes);
+
+} // namespace cinch::quantize
+
+#endif // CINCH_PASSES_QUANTIZE_WEIGHTROUNDING_H
