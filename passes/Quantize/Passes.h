@@ -4,6 +4,7 @@
 
 #include "dialects/Graph/Graph.h"
 #include "mlir/Pass/Pass.h"
+#include "passes/Quantize/Options.h"
 
 namespace cinch::quantize {
 

@@ -1,0 +1,83 @@
+//===- Calibration.cpp - statistics for a pass ----------------------------===//
+#include "passes/Quantize/Calibration.h"
+#include "passes/Common/NearMatch.h"
+#include "passes/Quantize/ModelHash.h"
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::quantize;
+
+static constexpr StringLiteral modelName = "graph.calibrated_model";
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+llvm::Error quantize::rememberModel(func::FuncOp function) {
+  if (function->hasAttr(modelName))
+    return llvm::Error::success();
+  llvm::Expected<std::string> model = hashModel(function);
+  if (!model)
+    return model.takeError();
+  function->setAttr(modelName, StringAttr::get(function.getContext(), *model));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Calibration> Calibration::read(func::FuncOp function,
+                                              StringRef path) {
+  Calibration calibration;
+  calibration.path = path.str();
+  calibration.smoothed =
+      function->getAttrOfType<DictionaryAttr>(smoothedAttributeName);
+  if (path.empty())
+    return calibration;
+  llvm::Expected<Statistics> statistics = Statistics::read(path);
+  if (!statistics)
+    return statistics.takeError();
+  auto known = function->getAttrOfType<StringAttr>(modelName);
+  if (!known || known.getValue() != statistics->getModel()) {
+    llvm::Expected<std::string> model = hashModel(function);
+    if (!model)
+      return model.takeError();
+    if (*model != statistics->getModel())
+      return makeError(path + ": is of another model (" +
+                       statistics->getModel() + ", this is " + *model +
+                       "); calibrate again");
+    function->setAttr(modelName,
+                      StringAttr::get(function.getContext(), *model));
+  }
+  calibration.statistics = std::move(*statistics);
+  return calibration;
+}
+
+bool Calibration::knows(StringRef name, Method method) const {
+  return find(name) ||
+         (method == Method::MinMax && smoothed && smoothed.contains(name));
+}
+
+llvm::Expected<Bounds> Calibration::findRange(StringRef name, Method method,
+                                              const Format &format,
+                                              bool isSymmetric,
+                                              double percent) const {
+  if (const ValueStatistics *value = find(name))
+    return quantize::findRange(*value, method, format, isSymmetric, percent);
+  auto bounds = smoothed ? smoothed.getAs<ArrayAttr>(name) : ArrayAttr();
+  if (bounds && bounds.size() == 2 &&
+      llvm::all_of(bounds, llvm::IsaPred<FloatAttr>)) {
+    if (method == Method::MinMax)
+      return Bounds{cast<FloatAttr>(bounds[0]).getValueAsDouble(),
+                    cast<FloatAttr>(bounds[1]).getValueAsDouble()};
+    return makeError("was smoothed, and only its extremes are known; calibrate "
+                     "the smoothed model, or use minmax instead of " +
+                     getName(method));
+  }
+  if (path.empty())
+    return makeError("needs calibration=FILE, which its static scale comes "
+                     "from");
+  std::vector<std::string> names;
+  names.reserve(statistics.values.size());
+  for (const auto &entry : statistics.values)
+    names.push_back(entry.first);
+  return makeError("is not shown by the samples of " + path +
+                   suggest(name, names));
+}

@@ -1,0 +1,387 @@
+//===- ChooseQuantization.cpp - which values have few bits, and how -------===//
+//
+// What is decided here is read, tested and edited as a plan, and obeyed by
+// others. It costs nothing; the rules are the common recipes, and the reasons
+// for what stays as it is.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/Graph/Constants.h"
+#include "passes/Common/Report.h"
+#include "passes/Graph/Names.h"
+#include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/Passes.h"
+#include "passes/Quantize/Products.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace cinch::quantize {
+#define GEN_PASS_DEF_CHOOSEQUANTIZATIONPASS
+#include "passes/Quantize/Passes.h.inc"
+} // namespace cinch::quantize
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::graph;
+using namespace cinch::quantize;
+
+namespace {
+
+/// What a recipe does with weights and activations; a null format: nothing.
+struct Treatment {
+  StringRef name;
+  const Format *weights = nullptr, *activations = nullptr;
+  bool isWeightGrouped = false, isDynamic = false;
+};
+
+struct Counts {
+  int64_t weights = 0, activations = 0, depthwise = 0, ends = 0, shared = 0,
+          tiny = 0, unshown = 0, window = 0, computed = 0, quantized = 0,
+          tables = 0, unselected = 0;
+};
+
+struct ChooseQuantization
+    : public quantize::impl::ChooseQuantizationPassBase<ChooseQuantization> {
+  using ChooseQuantizationPassBase::ChooseQuantizationPassBase;
+  void runOnOperation() override;
+
+private:
+  llvm::Error checkOptions() const;
+  llvm::Error choose(func::FuncOp function, const Selector &selector);
+  void chooseProduct(Operation *product, bool isEnd, const Selector &selector);
+  void chooseTable(GatherOp gather);
+  std::string findReasonToLeave(const LinearOp &linear, bool isEnd);
+  ValuePlan makeWeightPlan(const LinearOp &linear) const;
+  ValuePlan makeActivationPlan(Value value) const;
+  bool isPerRow() const {
+    return treatment.isDynamic && granularity != ActivationGranularity::Tensor;
+  }
+
+  Treatment treatment;
+  QuantizationPlan plan;
+  Calibration known;
+  Counts counts;
+  llvm::SetVector<Value> inputs; ///< to be quantized
+};
+
+} // namespace
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+static Treatment getTreatment(Recipe recipe) {
+  const Format *i8 = Format::find("i8"), *i4 = Format::find("i4"),
+               *f8 = Format::find("f8E4M3FN");
+  switch (recipe) {
+  case Recipe::W8A8:
+    return {"w8a8", i8, i8, false, false};
+  case Recipe::W8A8Dynamic:
+    return {"w8a8-dynamic", i8, i8, false, true};
+  case Recipe::W8A16:
+    return {"w8a16", i8, nullptr, false, false};
+  case Recipe::W4A16:
+    return {"w4a16", i4, nullptr, true, false};
+  case Recipe::W4A8:
+    return {"w4a8", i4, i8, true, true};
+  case Recipe::W4A4:
+    return {"w4a4", i4, i4, true, true};
+  case Recipe::FP8:
+    return {"fp8", f8, f8, false, false};
+  }
+  return {};
+}
+
+/// The names of the results of `ops`, as a list.
+static std::string listNames(ArrayRef<Operation *> ops) {
+  constexpr size_t maxNames = 3;
+  std::string text;
+  for (Operation *op : ops.take_front(maxNames))
+    text += (text.empty() ? "'" : ", '") + getValueName(op->getResult(0)) + "'";
+  if (ops.size() > maxNames)
+    text += " and " + std::to_string(ops.size() - maxNames) + " more";
+  return text;
+}
+
+llvm::Error ChooseQuantization::checkOptions() const {
+  if (groupSize <= 0)
+    return makeError("expected group-size > 0, but got " +
+                     llvm::Twine(groupSize));
+  if (!treatment.isDynamic && (granularity == ActivationGranularity::Token ||
+                               granularity == ActivationGranularity::Group))
+    return makeError("recipe " + treatment.name +
+                     " has one static scale for "
+                     "each activation; granularity token and group need "
+                     "dynamic ones");
+  if (!isSymmetric && (treatment.isDynamic || !treatment.activations ||
+                       treatment.activations->isFloat()))
+    return makeError("recipe " + treatment.name +
+                     " has no static integers; symmetric=false is for these");
+  return llvm::Error::success();
+}
+
+/// Why the weight of `linear` stays as it is, in a sentence; empty if it does
+/// not. Counts the reason.
+std::string ChooseQuantization::findReasonToLeave(const LinearOp &linear,
+                                                  bool isEnd) {
+  Value weight = linear.op->getOperand(1), input = linear.op->getOperand(0);
+  int64_t elements = cast<RankedTensorType>(weight.getType()).getNumElements();
+  if (linear.blocks > 1 && linear.blocks == linear.numIn) {
+    ++counts.depthwise;
+    return "depthwise: each output sums only " + std::to_string(linear.taps) +
+           " products, so errors do not average out, and there is little to "
+           "save";
+  }
+  if (elements < minElements) {
+    ++counts.tiny;
+    return "has " + std::to_string(elements) + " elements, fewer than " +
+           std::to_string(minElements) + ": too little to save";
+  }
+  if (isEnd) {
+    ++counts.ends;
+    return "belongs to the first or the last product, which keep-ends leaves";
+  }
+  for (OpOperand &use : weight.getUses()) {
+    auto reader = LinearOp::match(use.getOwner());
+    if (reader && use.getOperandNumber() == 1 &&
+        reader->rowsAreIn == linear.rowsAreIn)
+      continue;
+    ++counts.shared;
+    return "is also read by " + listNames(use.getOwner()) + " (" +
+           use.getOwner()->getName().getStringRef().str() +
+           "), so that it would be stored twice";
+  }
+  auto type = cast<RankedTensorType>(input.getType());
+  if (treatment.activations && isPerRow() &&
+      linear.inAxis + 1 != static_cast<unsigned>(type.getRank())) {
+    ++counts.window;
+    return "is of a convolution, whose windows cannot have a scale for each "
+           "row; w8a8 takes one scale from samples";
+  }
+  std::string name = getValueName(input);
+  if (treatment.activations && !treatment.isDynamic && !calibration.empty() &&
+      !isDequantized(input)) {
+    if (!known.knows(name, method)) {
+      ++counts.unshown;
+      return "no sample shows its input '" + name +
+             "', which a static scale is taken from";
+    }
+  }
+  return "";
+}
+
+ValuePlan ChooseQuantization::makeWeightPlan(const LinearOp &linear) const {
+  ValuePlan value;
+  value.format = treatment.weights;
+  value.granularity = Granularity::Channel;
+  value.method =
+      weightMethod == WeightMethod::Mse ? Method::Mse : Method::MinMax;
+  int64_t inputs = linear.rowsAreIn ? linear.rows : linear.columns;
+  if (treatment.isWeightGrouped && inputs > groupSize) {
+    value.granularity = Granularity::Group;
+    value.group = groupSize;
+  }
+  value.reason =
+      (treatment.name + ": weight of '" +
+       getValueName(linear.op->getResult(0)) + "', with one scale for " +
+       (value.granularity == Granularity::Group
+            ? llvm::Twine(value.group) + " inputs of each output"
+            : llvm::Twine("each output")))
+          .str();
+  return value;
+}
+
+/// The products whose operand 0 is `value`, in program order.
+static SmallVector<Operation *> getReaders(Value value) {
+  SmallVector<Operation *> readers;
+  for (Operation *user : value.getUsers())
+    if (isProduct(user) && user->getOperand(0) == value)
+      readers.push_back(user);
+  std::reverse(readers.begin(), readers.end());
+  return readers;
+}
+
+ValuePlan ChooseQuantization::makeActivationPlan(Value input) const {
+  ValuePlan value;
+  value.format = treatment.activations;
+  value.isDynamic = treatment.isDynamic;
+  std::string scales = "one scale for each row, computed from it";
+  if (!treatment.isDynamic) {
+    value.method = method;
+    value.isSymmetric = isSymmetric;
+    if (!isSymmetric)
+      value.format = Format::find("ui8");
+    scales = "one scale from samples (" +
+             quantize::getName(method.getValue()).str() + ")";
+  } else if (granularity == ActivationGranularity::Tensor) {
+    scales = "one scale, computed from all of it";
+  } else {
+    value.granularity = Granularity::Token;
+    int64_t width = cast<RankedTensorType>(input.getType()).getShape().back();
+    bool isGrouped = granularity == ActivationGranularity::Group;
+    if (isGrouped && width % groupSize == 0) {
+      value.granularity = Granularity::Group;
+      value.group = groupSize;
+      scales = "one scale for " + std::to_string(groupSize) +
+               " elements of a row, computed from them";
+    } else if (isGrouped) {
+      scales += ", as groups of " + std::to_string(groupSize) +
+                " do not divide its " + std::to_string(width) + " elements";
+    }
+  }
+  SmallVector<Operation *> readers = getReaders(input);
+  llvm::erase_if(readers, [&](Operation *reader) {
+    return !hasQuantizedWeight(reader) &&
+           !plan.chooses(getValueName(reader->getOperand(1)));
+  });
+  value.reason =
+      (treatment.name + ": read by " + listNames(readers) + "; " + scales)
+          .str();
+  return value;
+}
+
+void ChooseQuantization::chooseProduct(Operation *product, bool isEnd,
+                                       const Selector &selector) {
+  if (hasQuantizedWeight(product) ||
+      llvm::any_of(product->getOperands(), [](Value operand) {
+        return isa<IntegerType>(getElementTypeOrSelf(operand.getType()));
+      })) {
+    ++counts.quantized;
+    return;
+  }
+  auto linear = LinearOp::match(product);
+  if (!linear) {
+    ++counts.computed;
+    return;
+  }
+  Value input = product->getOperand(0), weight = product->getOperand(1);
+  std::string reason = findReasonToLeave(*linear, isEnd);
+  ValuePlan &entry = plan.values[getValueName(weight)];
+  if (!reason.empty()) {
+    entry = ValuePlan();
+    entry.reason = std::move(reason);
+    return;
+  }
+  entry = makeWeightPlan(*linear);
+  ++counts.weights;
+  if (isDequantized(input))
+    return;
+  if (treatment.activations) {
+    inputs.insert(input);
+  } else if (llvm::all_of(getReaders(input), [&](Operation *reader) {
+               return selector.matches(reader);
+             })) {
+    plan.values.erase(getValueName(input)); // of an earlier recipe
+  }
+}
+
+/// Tables are often most of the bytes of a small model, and a row costs one
+/// multiplication more where it is read. Their errors are those of the model's
+/// input, so they never have less than 8 bits.
+void ChooseQuantization::chooseTable(GatherOp gather) {
+  auto constant = gather.getInput().getDefiningOp<ConstantOp>();
+  if (!constant || !getElementTypeOrSelf(constant.getType()).isF32())
+    return;
+  bool isLooked = llvm::all_of(constant->getUses(), isLookup);
+  auto type = cast<RankedTensorType>(constant.getType());
+  if (!isLooked || type.getNumElements() < minElements)
+    return;
+  ValuePlan value;
+  value.format =
+      treatment.weights->isFloat() ? treatment.weights : Format::find("i8");
+  value.granularity = Granularity::Channel;
+  value.method =
+      weightMethod == WeightMethod::Mse ? Method::Mse : Method::MinMax;
+  value.reason =
+      (treatment.name + ": table of '" + getValueName(gather.getResult()) +
+       "', with one scale for each row")
+          .str();
+  ++counts.tables;
+  plan.values[getValueName(constant.getResult())] = std::move(value);
+}
+
+llvm::Error ChooseQuantization::choose(func::FuncOp function,
+                                       const Selector &selector) {
+  if (llvm::Error error = checkOptions())
+    return error;
+  llvm::Expected<QuantizationPlan> earlier = QuantizationPlan::get(function);
+  if (!earlier)
+    return earlier.takeError();
+  plan = std::move(*earlier);
+  llvm::Expected<Calibration> read = Calibration::read(function, calibration);
+  if (!read)
+    return read.takeError();
+  known = std::move(*read);
+  SmallVector<Operation *> products = getProducts(function);
+  for (Operation *product : products) {
+    bool isEnd =
+        keepEnds && (product == products.front() || product == products.back());
+    if (selector.matches(product))
+      chooseProduct(product, isEnd, selector);
+    else
+      ++counts.unselected;
+  }
+  function.walk([&](GatherOp gather) {
+    if (selector.matches(gather))
+      chooseTable(gather);
+  });
+  // Now it is known which products take part.
+  for (Value input : inputs)
+    plan.values[getValueName(input)] = makeActivationPlan(input);
+  counts.activations = static_cast<int64_t>(inputs.size());
+  if (counts.weights + counts.tables + counts.quantized == 0)
+    function.emitWarning("choose-quantization: no product is quantized: ")
+        << counts.computed << " have no constant operand, " << counts.unselected
+        << " are not selected, "
+        << counts.depthwise + counts.ends + counts.shared + counts.tiny +
+               counts.unshown + counts.window
+        << " are left for the reasons in the plan";
+  return llvm::Error::success();
+}
+
+void ChooseQuantization::runOnOperation() {
+  func::FuncOp function = getOperation();
+  if (function.isExternal())
+    return;
+  treatment = getTreatment(recipe);
+  plan = QuantizationPlan();
+  counts = Counts();
+  inputs.clear();
+  auto finish = [&](llvm::Error error) {
+    if (!error)
+      return true;
+    function.emitError("choose-quantization: ")
+        << llvm::toString(std::move(error));
+    signalPassFailure();
+    return false;
+  };
+  if (readPlan.empty()) {
+    auto selector = parseSelector(function, getArgument(), select);
+    if (!selector)
+      return signalPassFailure();
+    if (!finish(choose(function, *selector)))
+      return;
+  } else {
+    llvm::Expected<QuantizationPlan> file = QuantizationPlan::read(readPlan);
+    if (!file)
+      return (void)finish(file.takeError());
+    plan = std::move(*file);
+    warnOfUnknownNames(function, plan, "choose-quantization");
+  }
+  plan.set(function);
+  if (!writePlan.empty() && !finish(plan.write(writePlan)))
+    return;
+  if (report)
+    function->setAttr(
+        "graph.choose_quantization_report",
+        getNumbersAttr(&getContext(), {{"activations", counts.activations},
+                                       {"computed", counts.computed},
+                                       {"depthwise", counts.depthwise},
+                                       {"ends", counts.ends},
+                                       {"quantized", counts.quantized},
+                                       {"shared", counts.shared},
+                                       {"tables", counts.tables},
+                                       {"tiny", counts.tiny},
+                                       {"unselected", counts.unselected},
+                                       {"unshown", counts.unshown},
+                                       {"weights", counts.weights},
+                                       {"window", counts.window}}));
+}

@@ -1,0 +1,25 @@
+//===- Options.h - what options of the passes choose from -----------------===//
+#ifndef CINCH_PASSES_QUANTIZE_OPTIONS_H
+#define CINCH_PASSES_QUANTIZE_OPTIONS_H
+
+#include "mlir/Pass/PassOptions.h"
+#include "passes/Quantize/Calibrators.h"
+#include "passes/Quantize/Granularity.h"
+
+namespace cinch::quantize {
+
+/// Bits of weights and activations (16: as they are).
+enum class Recipe { W8A8, W8A8Dynamic, W8A16, W4A16, W4A8, W4A4, FP8 };
+
+/// What shares a scale in activations.
+enum class ActivationGranularity { Default, Tensor, Token, Group };
+
+/// How weights are rounded.
+enum class WeightMethod { Rtn, Mse };
+
+/// How the strength of smoothing is found.
+enum class SmoothingMode { Fixed, Search };
+
+} // namespace cinch::quantize
+
+#endif // CINCH_PASSES_QUANTIZE_OPTIONS_H

@@ -1,0 +1,263 @@
+//===- PlanPasses.td - choosing and applying few bits ------*- tablegen -*-===//
+#ifndef CINCH_PASSES_QUANTIZE_PLANPASSES
+#define CINCH_PASSES_QUANTIZE_PLANPASSES
+
+include "mlir/Pass/PassBase.td"
+
+def SelectOption : Option<"select", "select", "std::string", /*default=*/"\"\"",
+  "Products to change: kind, kind:regex, :regex, #layer or #first..last (products in program order, from 0), separated by `;`; empty: all">;
+def ReportOption : Option<"report", "report", "bool", /*default=*/"false",
+  "Write the counts to the function">;
+def CalibrationOption : Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+  "File of statistics of the values (docs/formats.md); empty: none">;
+
+def SmoothActivationsPass : Pass<"smooth-activations", "::mlir::func::FuncOp"> {
+  let summary = "Moves outliers of activations into weights";
+  let description = [{
+    ```mlir
+    %x = graph.rms_norm %h scale %g {names = ["x"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
+    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    // becomes, with %f = %g / s and %v = s * %w by rows
+    %x = graph.rms_norm %h scale %f {names = ["x/smoothed"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
+    %y = graph.matmul %x by %v {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    ```
+    For every value that products with constant weights read (matmul, conv,
+    conv_transpose of f32), channel j is divided by s_j = max|X_j|^alpha /
+    max|W_j|^(1 - alpha), over the weights of all these products, which are multiplied by
+    it. s_j is 1 where either maximum is 0, and within [1e-4, 1e4]. What the model
+    computes is the same but for the rounding of f32.
+
+    Where all that reads the value are such products, the division is folded into what
+    makes it, found by following the graph: the gain (and bias) of layer_norm and rms_norm
+    over the last axis, a multiplication or addition with one constant per channel, the
+    weights of another product, through relu, max_pool, average_pool and one factor of
+    an element-wise product, if nothing else reads what is between. Otherwise a
+    multiplication by 1/s is inserted. Weights that others read as well are left.
+
+    `mode=search` tries alpha = 0, 0.05, ..., 1 for each value and takes the one of least
+    expected output error (the first of equal ones): the error of rounded weights is exact, tr(dW^T G dW)
+    with the second moment G of the samples, that of activations is the expected one of
+    random rounding, both for `activation-bits`, `weight-bits`, `granularity` and
+    `group-size`, on up to 64 evenly spaced outputs of each product. A value
+    without a second moment in the statistics, such as the input of a convolution, is
+    smoothed by `alpha`.
+
+    The value is now `x/smoothed`, its weights are `w/smoothed`, what is between is
+    `v/smoothed`; the attribute `graph.smoothed` of the function has the range of every
+    smoothed value, which follows from the largest magnitudes of its channels, and, for a
+    look, its alpha in `graph.smoothing_alpha`. Values in there are left, so applying the
+    pass again changes nothing.
+
+    Counts, in the attribute `graph.smooth_activations_report` of the function when
+    `report` is set: folded (values, into what makes them), inserted (multiplications),
+    left by reason: unshown (no samples show the value), shared (weights), unselected
+    (products), smoothed (before); unsearched (values that mode=search smoothed by `alpha`).
+    Source: Xiao et al., "SmoothQuant", 2023, equation 4; Lin et al., "AWQ", 2024, section
+    3.2 for the search. Ours: who feeds whom follows from the graph, not from names; the
+    error comes from second moments instead of stored samples.
+  }];
+  let options = [
+    CalibrationOption, SelectOption, ReportOption,
+    Option<"mode", "mode", "::cinch::quantize::SmoothingMode",
+           /*default=*/"::cinch::quantize::SmoothingMode::Fixed", "How alpha is found", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::SmoothingMode::Fixed, "fixed", "Is `alpha`"),
+             clEnumValN(::cinch::quantize::SmoothingMode::Search, "search", "Least output error, for each value"))}]>,
+    Option<"alpha", "alpha", "double", /*default=*/"0.5",
+           "How much goes into the weights, 0 to 1">,
+    Option<"activationBits", "activation-bits", "int64_t", /*default=*/"8",
+           "Bits that the search assumes: 4, 8, or 16 for as they are">,
+    Option<"weightBits", "weight-bits", "int64_t", /*default=*/"8",
+           "Bits that the search assumes: 2, 4 or 8">,
+    Option<"granularity", "granularity", "::cinch::quantize::ActivationGranularity",
+           /*default=*/"::cinch::quantize::ActivationGranularity::Tensor",
+           "Scales of activations that the search assumes", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::ActivationGranularity::Tensor, "tensor", "One, from samples"),
+             clEnumValN(::cinch::quantize::ActivationGranularity::Token, "token", "One per row"))}]>,
+    Option<"groupSize", "group-size", "int64_t", /*default=*/"0",
+           "Weights that share a scale, which the search assumes, along the inputs; 0: all of an output">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
+def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp"> {
+  let summary = "Decides which values are stored in few bits, and how";
+  let description = [{
+    ```mlir
+    func.func @main(…) {
+      %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    // gets the attribute
+    graph.quantization_plan = {
+      w = {format = "i8", granularity = "channel", method = "minmax", symmetric = true, dynamic = false, reason = "…"},
+      x = {format = "i8", granularity = "tensor", method = "minmax", symmetric = true, dynamic = false, reason = "…"}}
+    ```
+    Candidates are products with a constant operand (matmul, conv, conv_transpose of
+    f32). The plan has their weights and inputs by name, those that stay as they are with
+    format `none` and the reason; `quantize-weights` and `quantize-activations` obey it.
+    So are constant tables of two axes whose rows are looked up (gather), in 8 bits with
+    a scale for each row. Other values are not quantized: a sum of a residual network is only where a product
+    reads it, and what else reads it keeps the float. A value that several products read
+    is quantized once.
+
+    | recipe | weights | activations |
+    |---|---|---|
+    | `w8a8` | i8 per output | i8, one static scale, from samples |
+    | `w8a8-dynamic` | i8 per output | i8 per token: a scale for each row, computed while running |
+    | `w8a16` | i8 per output | as they are |
+    | `w4a16` | i4 in groups | as they are |
+    | `w4a8` | i4 in groups | i8 per token |
+    | `w4a4` | i4 in groups | i4 per token, or in groups |
+    | `fp8` | f8E4M3FN per output | f8E4M3FN, one static scale |
+
+    `granularity` overrides that of activations: `tensor` makes one dynamic scale of all
+    elements, `group` one for `group-size` elements of a row. Groups of weights run
+    along the inputs, the last one may have fewer; where a row of inputs is no more than a
+    group, there is one scale per output. Rows of activations that are no multiple of
+    `group-size` have one scale per token. `symmetric=false` chooses ui8 with a zero
+    point for static scales of integers.
+
+    Left as they are, each with its reason: depthwise convolutions (an output sums only
+    the elements of one small window, so errors do not average out, and there are few
+    weights to save), weights of fewer than `min-elements` elements, weights that
+    something else reads (an embedding table that is also the last layer would be stored twice),
+    convolutions whose input would need a scale per row, the inputs and weights of the
+    first and last product if `keep-ends`, products whose input no sample of
+    `calibration` shows (static scales only), and products that are quantized already. The first
+    and last layers are quantized by default, which costs little at 8 bits; image
+    networks in 4 bits usually want `keep-ends`.
+
+    What `select` leaves out keeps the entries that the plan has, so that several runs
+    with different recipes make one plan. `read-plan` takes the plan from a file instead,
+    `write-plan` writes it, as JSON (of a module with one function):
+    ```json
+    {"cinch_quantization_plan": 1, "values": {"x": {"format": "i8", "granularity": "token", "dynamic": true}}}
+    ```
+    Counts, in the attribute `graph.choose_quantization_report` of the function when
+    `report` is set: weights, activations, tables (chosen), left by reason (weights): depthwise,
+    ends, shared, tiny, unshown, window; computed (products without a constant), quantized
+    (before), unselected (products).
+    Source: the recipes are those of Xiao et al., "SmoothQuant", 2023, table 1, Frantar et al.,
+    "GPTQ", 2023 and Micikevicius et al., "FP8 Formats for Deep Learning", 2022.
+  }];
+  let options = [
+    Option<"recipe", "recipe", "::cinch::quantize::Recipe", /*default=*/"::cinch::quantize::Recipe::W8A8",
+           "Bits of weights and activations", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::Recipe::W8A8, "w8a8", "Static scales from samples"),
+             clEnumValN(::cinch::quantize::Recipe::W8A8Dynamic, "w8a8-dynamic", "Scales of activations per token"),
+             clEnumValN(::cinch::quantize::Recipe::W8A16, "w8a16", "Weights only"),
+             clEnumValN(::cinch::quantize::Recipe::W4A16, "w4a16", "Weights only, in groups"),
+             clEnumValN(::cinch::quantize::Recipe::W4A8, "w4a8", "Weights in groups, activations per token"),
+             clEnumValN(::cinch::quantize::Recipe::W4A4, "w4a4", "Weights in groups, activations per token"),
+             clEnumValN(::cinch::quantize::Recipe::FP8, "fp8", "f8E4M3FN, static scales"))}]>,
+    Option<"method", "method", "::cinch::quantize::Method", /*default=*/"::cinch::quantize::Method::MinMax",
+           "How static ranges of activations are found", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::Method::MinMax, "minmax", "Extremes of all samples"),
+             clEnumValN(::cinch::quantize::Method::Percentile, "percentile", "Holds 99.99 % of the numbers"),
+             clEnumValN(::cinch::quantize::Method::Entropy, "entropy", "Least information lost"),
+             clEnumValN(::cinch::quantize::Method::Mse, "mse", "Least squared error"),
+             clEnumValN(::cinch::quantize::Method::MovingAverage, "moving-average", "Average extremes of the samples"))}]>,
+    Option<"weightMethod", "weight-method", "::cinch::quantize::WeightMethod",
+           /*default=*/"::cinch::quantize::WeightMethod::Rtn", "How scales of weights are found", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::WeightMethod::Rtn, "rtn", "Largest magnitude"),
+             clEnumValN(::cinch::quantize::WeightMethod::Mse, "mse", "Least squared error"))}]>,
+    Option<"granularity", "granularity", "::cinch::quantize::ActivationGranularity",
+           /*default=*/"::cinch::quantize::ActivationGranularity::Default", "What shares a scale in activations", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::ActivationGranularity::Default, "default", "As the recipe says"),
+             clEnumValN(::cinch::quantize::ActivationGranularity::Tensor, "tensor", "All elements"),
+             clEnumValN(::cinch::quantize::ActivationGranularity::Token, "token", "A row of the last axis"),
+             clEnumValN(::cinch::quantize::ActivationGranularity::Group, "group", "`group-size` elements of a row"))}]>,
+    Option<"groupSize", "group-size", "int64_t", /*default=*/"64", "Elements of a group, above 0">,
+    Option<"isSymmetric", "symmetric", "bool", /*default=*/"true", "Static integers have no zero point">,
+    Option<"keepEnds", "keep-ends", "bool", /*default=*/"false", "Leave the first and the last product as they are">,
+    Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Elements of the smallest weight to quantize">,
+    Option<"readPlan", "read-plan", "std::string", /*default=*/"\"\"", "JSON file of the plan to take; empty: choose">,
+    Option<"writePlan", "write-plan", "std::string", /*default=*/"\"\"", "JSON file to write the plan to; empty: none">,
+    CalibrationOption, SelectOption, ReportOption,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
+def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
+  let summary = "Stores weights in few bits";
+  let description = [{
+    ```mlir
+    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    // becomes
+    %q = graph.constant … : tensor<64x32xi8> {names = ["w/q"]}
+    %s = graph.constant … : tensor<32xf32> {names = ["w/scale"]}
+    %d = graph.dequantize %q scale %s {axis = 1 : i64, names = ["w/dq"]} : tensor<64x32xi8>, tensor<32xf32> -> tensor<64x32xf32>
+    %y = graph.matmul %x by %d {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    ```
+    Obeys `graph.quantization_plan` for the constant operands of matmul, conv and
+    conv_transpose of f32, and for tables whose rows are looked up: i8, i4, i2, f8E4M3FN, f8E5M2 or f4E2M1FN, symmetric, with one
+    scale for the tensor, per output channel, or for `group` elements in a row along the
+    inputs (of the scales [K / group, N] of a matrix [K, N] the last row may have fewer).
+    A scale is the largest magnitude over the largest number (minmax), or the one of least
+    squared error of 100 shrunken ones (mse); at least 2^-126, which a channel of zeros
+    has. Rounded to nearest, ties to even, saturating at both ends alike. Elements of
+    less than a byte are packed, the first in the low bits.
+
+    Which model statistics are to be of is remembered in `graph.calibrated_model`, as the
+    weights change here. A plan with a name that the function lacks is a warning, with
+    the nearest name. Refused, with the value: unsigned or asymmetric weights, methods other than minmax
+    and mse, a weight that products read along different axes, one that cannot be read.
+
+    Counts, in the attribute `graph.quantize_weights_report` of the function when `report`
+    is set: quantized (weights), bytes_before, bytes_after (with scales), error_ppm (root
+    of the squared errors over that of the squares of all quantized weights, in
+    millionths).
+    Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient
+    inference", 2018, section 3.1; the search is that of Nagel et al., "A White Paper on Neural Network
+    Quantization", 2021, equation 12.
+  }];
+  let options = [ReportOption];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
+def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp"> {
+  let summary = "Rounds what products read to few bits";
+  let description = [{
+    ```mlir
+    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    // becomes, with a static scale
+    %s = graph.constant dense<0.03> : tensor<f32> {names = ["x/scale"]}
+    %q = graph.quantize %x scale %s {axis = 0 : i64, names = ["x/q"]} : tensor<8x64xf32>, tensor<f32> -> tensor<8x64xi8>
+    %d = graph.dequantize %q scale %s {axis = 0 : i64, names = ["x/dq"]} : tensor<8x64xi8>, tensor<f32> -> tensor<8x64xf32>
+    %y = graph.matmul %d by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    ```
+    Obeys `graph.quantization_plan` for the inputs of the products whose weight is
+    quantized (a dequantized constant: after `quantize-weights`). The value is quantized
+    once, where it is computed, so that the rounding fuses with what computes it; its other readers
+    keep the float, which is stored only if there are any. Names: `x/q`, `x/dq`,
+    `x/scale`, `x/zero` and parts of a dynamic scale.
+
+    Static scales come from `calibration` by the method of the plan (minmax, percentile,
+    entropy, mse, moving-average); symmetric: largest magnitude over largest number, else
+    (high - low) / (max - min) and zero point round(min - low / scale), with a range that
+    holds 0. Dynamic scales are symmetric and computed from the value itself: the largest
+    magnitude of the tensor, of each row of the last axis, or of each group of it, over
+    the largest number. No scale is below 2^-126, so that rows of zeros stay zeros. The
+    operation rounds to nearest, ties to even, and saturates.
+
+    Refused, with the value: a static scale without statistics, or of a model that these
+    are not of; a static scale per token or group; an asymmetric one that is dynamic or of floats; groups that do
+    not divide the last axis. A plan with a name that the function lacks is a warning,
+    with the nearest name. Applying the pass again changes nothing.
+
+    Counts, in the attribute `graph.quantize_activations_report` of the function when
+    `report` is set: static, dynamic (values), products (that read them), bits_before,
+    bits_after (of an element, summed over the values), left (values of the plan that no
+    product with quantized weights reads).
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference", 2018, section 2.1; methods as in
+    Wu et al., "Integer Quantization for Deep Learning Inference", 2020, section 3.3, and
+    Migacz, "8-bit Inference with TensorRT", 2017. A histogram of 4096 bins stands for the numbers.
+  }];
+  let options = [
+    Option<"percentile", "percentile", "double", /*default=*/"99.99",
+           "Numbers that the range of method percentile holds, in %, above 50 to 100">,
+    CalibrationOption, ReportOption,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
+#endif // CINCH_PASSES_QUANTIZE_PLANPASSES

@@ -1,0 +1,118 @@
+//===- Products.cpp - products whose operands can be quantized ------------===//
+#include "passes/Quantize/Products.h"
+#include "dialects/Graph/Constants.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "passes/Common/NearMatch.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::graph;
+using namespace cinch::quantize;
+
+bool quantize::isProduct(Operation *op) {
+  return isa<MatmulOp, ConvOp, ConvTransposeOp, EinsumOp>(op);
+}
+
+SmallVector<Operation *> quantize::getProducts(func::FuncOp function) {
+  SmallVector<Operation *> products;
+  function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isProduct(op))
+      products.push_back(op);
+  });
+  return products;
+}
+
+bool quantize::isDequantized(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (op && isa<ReshapeOp, TransposeOp, SqueezeOp, UnsqueezeOp, FlattenOp,
+                   SliceOp, BroadcastOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return isa_and_nonnull<DequantizeOp>(op);
+}
+
+bool quantize::hasQuantizedWeight(Operation *product) {
+  auto weight = product->getNumOperands() > 1
+                    ? product->getOperand(1).getDefiningOp<DequantizeOp>()
+                    : DequantizeOp();
+  return weight && getConstantValue(weight.getInput());
+}
+
+bool quantize::isLookup(OpOperand &use) {
+  auto gather = dyn_cast<GatherOp>(use.getOwner());
+  return gather && use.getOperandNumber() == 0 && gather.getAxis() == 0 &&
+         cast<RankedTensorType>(use.get().getType()).getRank() == 2;
+}
+
+unsigned quantize::getFilterInputAxis(const LinearOp &linear) {
+  return linear.rowsAreIn ? 0 : 1;
+}
+
+unsigned quantize::getFilterOutputAxis(const LinearOp &linear) {
+  return linear.rowsAreIn ? 1 : 0;
+}
+
+Sharing quantize::getSharing(RankedTensorType type, unsigned axis,
+                             Granularity granularity, int64_t group) {
+  Sharing sharing;
+  for (auto [number, dim] : llvm::enumerate(type.getShape()))
+    (number < axis    ? sharing.outer
+     : number == axis ? sharing.extent
+                      : sharing.inner) *= dim;
+  sharing.kind = granularity == Granularity::Tensor    ? Sharing::Tensor
+                 : granularity == Granularity::Channel ? Sharing::Channel
+                                                       : Sharing::Group;
+  sharing.group = group;
+  return sharing;
+}
+
+SmallVector<int64_t> quantize::getScaleShape(RankedTensorType type,
+                                             unsigned axis,
+                                             Granularity granularity,
+                                             int64_t group) {
+  if (granularity == Granularity::Tensor)
+    return {};
+  if (granularity == Granularity::Channel)
+    return {type.getDimSize(axis)};
+  SmallVector<int64_t> shape(type.getShape());
+  shape[axis] = (shape[axis] + group - 1) / group;
+  return shape;
+}
+
+Type quantize::getElementType(const Format &format, MLIRContext *context) {
+  return parseType(format.name, context);
+}
+
+std::optional<Selector>
+quantize::parseSelector(func::FuncOp function, StringRef flag, StringRef text) {
+  llvm::Expected<Selector> selector = Selector::parse(text);
+  if (!selector) {
+    function.emitError() << flag << ": select: "
+                         << llvm::toString(selector.takeError());
+    return std::nullopt;
+  }
+  selector->number(function);
+  for (const std::string &sentence :
+       selector->describeUnmatched(getProducts(function)))
+    function.emitWarning() << flag << ": " << sentence;
+  return std::move(*selector);
+}
+
+void quantize::warnOfUnknownNames(func::FuncOp function,
+                                  const QuantizationPlan &plan,
+                                  StringRef flag) {
+  llvm::StringSet<> known;
+  std::vector<std::string> names;
+  auto add = [&](Value value) {
+    std::string name = getValueName(value);
+    if (known.insert(name).second)
+      names.push_back(name);
+  };
+  llvm::for_each(function.getArguments(), add);
+  function.walk([&](Operation *op) { llvm::for_each(op->getResults(), add); });
+  for (const auto &[name, value] : plan.values)
+    if (!known.contains(name) && !known.contains(name + "/q"))
+      function.emitWarning()
+          << flag << ": the plan has '" << name << "', which the function lacks"
+          << suggest(name, names);
+}

@@ -1,0 +1,52 @@
+//===- Products.h - products whose operands can be quantized --------------===//
+#ifndef CINCH_PASSES_QUANTIZE_PRODUCTS_H
+#define CINCH_PASSES_QUANTIZE_PRODUCTS_H
+
+#include "passes/Common/Selector.h"
+#include "passes/Graph/LinearOp.h"
+#include "passes/Quantize/Plan.h"
+#include "passes/Quantize/WeightRounding.h"
+
+namespace cinch::quantize {
+
+/// A matmul, conv, conv_transpose or einsum.
+bool isProduct(mlir::Operation *op);
+/// All of `function`, in program order.
+llvm::SmallVector<mlir::Operation *> getProducts(mlir::func::FuncOp function);
+/// Whether `value` is dequantized, also if only moved since.
+bool isDequantized(mlir::Value value);
+/// Whether operand 1 of `product` is a dequantized constant.
+bool hasQuantizedWeight(mlir::Operation *product);
+
+/// Whether `use` is of a table [rows, width] whose rows are looked up.
+bool isLookup(mlir::OpOperand &use);
+
+/// The axis of the filter of `linear` that is of its inputs, and of its
+/// outputs.
+unsigned getFilterInputAxis(const graph::LinearOp &linear);
+unsigned getFilterOutputAxis(const graph::LinearOp &linear);
+/// What shares a scale in a filter of `type`, and the shape of the scales.
+Sharing getSharing(mlir::RankedTensorType type, unsigned axis,
+                   Granularity granularity, int64_t group);
+llvm::SmallVector<int64_t> getScaleShape(mlir::RankedTensorType type,
+                                         unsigned axis, Granularity granularity,
+                                         int64_t group);
+
+/// The MLIR type of the elements of `format`.
+mlir::Type getElementType(const Format &format, mlir::MLIRContext *context);
+
+/// Parses the option `select` of the pass `flag` and numbers the layers. Emits
+/// an error at `function` if it cannot be parsed, and a warning for each term
+/// that matches none of its products.
+std::optional<Selector> parseSelector(mlir::func::FuncOp function,
+                                      llvm::StringRef flag,
+                                      llvm::StringRef text);
+
+/// Emits a warning of the pass `flag` for each name of `plan` that is neither a
+/// value of `function` nor a weight that was quantized.
+void warnOfUnknownNames(mlir::func::FuncOp function,
+                        const QuantizationPlan &plan, llvm::StringRef flag);
+
+} // namespace cinch::quantize
+
+#endif // CINCH_PASSES_QUANTIZE_PRODUCTS_H

@@ -1,0 +1,215 @@
+//===- QuantizeWeights.cpp - weights in few bits --------------------------===//
+//
+// Weights are most of the bytes of many models, and a product reads each once:
+// stored in 8 or 4 bits they take a fourth or an eighth of memory and of the
+// time to read them. The cost is one rounding per weight (Krishnamoorthi,
+// "Quantizing deep convolutional networks for efficient inference", 2018).
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/Graph/Constants.h"
+#include "passes/Common/Report.h"
+#include "passes/Graph/Names.h"
+#include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/Passes.h"
+#include "passes/Quantize/Products.h"
+#include <cmath>
+
+namespace cinch::quantize {
+#define GEN_PASS_DEF_QUANTIZEWEIGHTSPASS
+#include "passes/Quantize/Passes.h.inc"
+} // namespace cinch::quantize
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::graph;
+using namespace cinch::quantize;
+
+namespace {
+
+struct Counts {
+  int64_t quantized = 0, bytesBefore = 0, bytesAfter = 0;
+  double squaredError = 0, squaredSum = 0;
+};
+
+/// Who reads a weight, and along which axes of it.
+struct Readers {
+  SmallVector<OpOperand *> uses;
+  unsigned inAxis = 0, outAxis = 0;
+};
+
+struct QuantizeWeights
+    : public quantize::impl::QuantizeWeightsPassBase<QuantizeWeights> {
+  using QuantizeWeightsPassBase::QuantizeWeightsPassBase;
+  void runOnOperation() override;
+
+private:
+  llvm::Error quantize(ConstantOp constant, const ValuePlan &plan);
+
+  Counts counts;
+};
+
+} // namespace
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// Finds the operands that are `constant` as a weight or a table, which must
+/// all be read along the same axes; none if there are none.
+static llvm::Expected<Readers> getReaders(ConstantOp constant) {
+  Readers readers;
+  for (OpOperand &use : constant->getUses()) {
+    auto linear = LinearOp::match(use.getOwner());
+    bool isWeight = linear && use.getOperandNumber() == 1;
+    if (!isWeight && !isLookup(use))
+      continue;
+    // A row of a table is what an output of a product is: it has one scale.
+    unsigned inAxis = isWeight ? getFilterInputAxis(*linear) : 1,
+             outAxis = isWeight ? getFilterOutputAxis(*linear) : 0;
+    if (!readers.uses.empty() && inAxis != readers.inAxis)
+      return makeError(
+          "is read along different axes by '" +
+          getValueName(readers.uses.front()->getOwner()->getResult(0)) +
+          "' and '" + getValueName(use.getOwner()->getResult(0)) + "'");
+    readers.inAxis = inAxis;
+    readers.outAxis = outAxis;
+    readers.uses.push_back(&use);
+  }
+  return readers;
+}
+
+/// Says what is wrong with a plan of weights.
+static llvm::Error checkPlan(const ValuePlan &plan) {
+  if (!plan.format->isSigned() || !plan.isSymmetric)
+    return makeError("is a weight, which has a signed and symmetric format");
+  if (plan.method != Method::MinMax && plan.method != Method::Mse)
+    return makeError("is a weight, whose method is minmax or mse, not " +
+                     getName(plan.method));
+  if (plan.granularity == Granularity::Token || plan.isDynamic)
+    return makeError("is a weight, which has static scales per tensor, channel "
+                     "or group");
+  return llvm::Error::success();
+}
+
+/// A constant of the codes. Large ones, whose elements no text shows, go to a
+/// temporary file.
+static llvm::Expected<TypedAttr> makeCodes(RankedTensorType type,
+                                           const Format &format,
+                                           ArrayRef<uint8_t> codes,
+                                           bool isSmall) {
+  if (!isSmall)
+    return makeTemporaryConstant(type, [&](MutableArrayRef<char> bytes) {
+      packCodes(codes, format.bits, bytes);
+    });
+  if (format.isFloat()) {
+    SmallVector<APFloat> elements;
+    for (uint8_t code : codes)
+      elements.push_back(APFloat(*format.semantics, APInt(format.bits, code)));
+    return TypedAttr(DenseElementsAttr::get(type, elements));
+  }
+  SmallVector<APInt> elements;
+  for (uint8_t code : codes)
+    elements.push_back(APInt(format.bits, code));
+  return TypedAttr(DenseElementsAttr::get(type, elements));
+}
+
+llvm::Error QuantizeWeights::quantize(ConstantOp constant,
+                                      const ValuePlan &plan) {
+  llvm::Expected<Readers> readers = getReaders(constant);
+  if (!readers)
+    return readers.takeError();
+  if (readers->uses.empty())
+    return llvm::Error::success();
+  if (llvm::Error error = checkPlan(plan))
+    return error;
+  SmallVector<char> storage;
+  llvm::Expected<ArrayRef<char>> bytes =
+      getConstantBytes(constant.getValue(), storage);
+  if (!bytes)
+    return bytes.takeError();
+  auto type = cast<RankedTensorType>(constant.getType());
+  std::vector<float> weights(type.getNumElements());
+  memcpy(weights.data(), bytes->data(), bytes->size());
+  if (!llvm::all_of(weights,
+                    [](float weight) { return std::isfinite(weight); }))
+    return makeError("has a weight that is not finite");
+  unsigned axis = plan.granularity == Granularity::Group ? readers->inAxis
+                                                         : readers->outAxis;
+  if (plan.granularity == Granularity::Tensor)
+    axis = 0;
+  RoundedWeights rounded = roundWeights(
+      weights, getSharing(type, axis, plan.granularity, plan.group),
+      *plan.format, plan.method == Method::Mse);
+  bool isSmall = isa<DenseElementsAttr>(constant.getValue());
+  auto codeType = type.clone(getElementType(*plan.format, &getContext()));
+  llvm::Expected<TypedAttr> codes =
+      makeCodes(codeType, *plan.format, rounded.codes, isSmall);
+  if (!codes)
+    return codes.takeError();
+  auto scaleType = RankedTensorType::get(
+      getScaleShape(type, axis, plan.granularity, plan.group),
+      Float32Type::get(&getContext()));
+  std::string name = getValueName(constant);
+  OpBuilder builder(constant);
+  Location loc = constant.getLoc();
+  auto q = makeNamedConstant(builder, loc, name + "/q", *codes);
+  auto scale = makeNamedConstant(
+      builder, loc, name + "/scale",
+      DenseElementsAttr::get(scaleType, ArrayRef<float>(rounded.scales)));
+  auto dequantized = DequantizeOp::create(
+      builder, loc, type, q, scale, /*zero_point=*/Value(), axis,
+      plan.granularity == Granularity::Group ? plan.group : 0);
+  setName(dequantized, name + "/dq");
+  for (OpOperand *use : readers->uses)
+    use->set(dequantized);
+  ++counts.quantized;
+  counts.bytesBefore += *getStorageBytes(type);
+  counts.bytesAfter += *getStorageBytes(codeType) + *getStorageBytes(scaleType);
+  counts.squaredError += rounded.squaredError;
+  counts.squaredSum += rounded.squaredSum;
+  if (constant.use_empty())
+    constant.erase();
+  return llvm::Error::success();
+}
+
+void QuantizeWeights::runOnOperation() {
+  func::FuncOp function = getOperation();
+  if (function.isExternal())
+    return;
+  auto fail = [&](llvm::Error error) {
+    function.emitError("quantize-weights: ")
+        << llvm::toString(std::move(error));
+    signalPassFailure();
+  };
+  llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
+  if (!plan)
+    return fail(plan.takeError());
+  counts = Counts();
+  SmallVector<ConstantOp> constants;
+  function.walk([&](ConstantOp constant) { constants.push_back(constant); });
+  llvm::erase_if(constants, [&](ConstantOp constant) {
+    return !plan->chooses(getValueName(constant));
+  });
+  if (!constants.empty())
+    if (llvm::Error error = rememberModel(function))
+      return fail(std::move(error));
+  for (ConstantOp constant : constants) {
+    std::string name = getValueName(constant);
+    if (llvm::Error error = quantize(constant, *plan->find(name)))
+      return fail(
+          makeError("'" + name + "' " + llvm::toString(std::move(error))));
+  }
+  warnOfUnknownNames(function, *plan, "quantize-weights");
+  if (!report)
+    return;
+  auto ppm = static_cast<int64_t>(
+      counts.squaredSum > 0
+          ? std::sqrt(counts.squaredError / counts.squaredSum) * 1e6
+          : 0);
+  function->setAttr(
+      "graph.quantize_weights_report",
+      getNumbersAttr(&getContext(), {{"bytes_after", counts.bytesAfter},
+                                     {"bytes_before", counts.bytesBefore},
+                                     {"error_ppm", ppm},
+                                     {"quantized", counts.quantized}}));
+}
