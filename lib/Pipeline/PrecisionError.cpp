@@ -18,21 +18,6 @@ struct Sums {
 
 } // namespace
 
-/// Element `index` of a float tensor.
-static double getElement(const SampleTensor &tensor, int64_t index) {
-  const char *at =
-      tensor.bytes->begin() + index * cinch_dtype_bytes(tensor.dtype);
-  if (tensor.dtype == CINCH_DTYPE_F64)
-    return *reinterpret_cast<const double *>(at);
-  if (tensor.dtype == CINCH_DTYPE_F32)
-    return *reinterpret_cast<const float *>(at);
-  const llvm::fltSemantics &semantics = tensor.dtype == CINCH_DTYPE_F16
-                                            ? llvm::APFloat::IEEEhalf()
-                                            : llvm::APFloat::BFloat();
-  uint16_t bits = *reinterpret_cast<const uint16_t *>(at);
-  return llvm::APFloat(semantics, llvm::APInt(16, bits)).convertToDouble();
-}
-
 static void grow(double &largest, double value) {
   if (!(value <= largest)) // a NaN stays
     largest = value;
@@ -41,8 +26,8 @@ static void grow(double &largest, double value) {
 static void add(const SampleTensor &exact, const SampleTensor &rounded,
                 Sums &sums) {
   for (int64_t index = 0; index < exact.count; ++index) {
-    double a = getElement(exact, index);
-    double difference = a - getElement(rounded, index);
+    double a = exact.getFloat(index);
+    double difference = a - rounded.getFloat(index);
     grow(sums.maxDifference, std::abs(difference));
     grow(sums.maxValue, std::abs(a));
     sums.differences += difference * difference;
@@ -77,22 +62,10 @@ llvm::Error PrecisionSamples::load(ModuleOp module, bool observes) {
     observed = addObservers(*copy);
   if (llvm::Error error = exact.load(*copy))
     return error;
-  if (source.path.empty())
-    return addRandomSamples();
-  llvm::Expected<std::vector<Sample>> read = readSamples(exact, source.path);
+  llvm::Expected<std::vector<Sample>> read = readSamples(exact, source);
   if (!read)
     return read.takeError();
   samples = std::move(*read);
-  return llvm::Error::success();
-}
-
-llvm::Error PrecisionSamples::addRandomSamples() {
-  for (int64_t seed = 0; seed < source.count; ++seed) {
-    llvm::Expected<Sample> inputs = exact.makeInputs(seed, source.sizes);
-    if (!inputs)
-      return inputs.takeError();
-    samples.push_back(std::move(*inputs));
-  }
   return llvm::Error::success();
 }
 
@@ -114,7 +87,7 @@ llvm::Error PrecisionSamples::observe(ModuleOp module) {
   for (const std::vector<SampleTensor> &outputs : wanted) {
     auto seen = ArrayRef(outputs).take_back(observed.size());
     for (auto [magnitude, output] : llvm::zip(magnitudes, seen))
-      grow(magnitude, getElement(output, 0));
+      grow(magnitude, output.getFloat(0));
   }
   setMagnitudes(module, observed, magnitudes);
   return llvm::Error::success();

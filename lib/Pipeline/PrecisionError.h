@@ -31,14 +31,6 @@ struct PrecisionError {
 /// The largest maxError of `outputs`; NaN if one is.
 double getMaxError(llvm::ArrayRef<OutputError> outputs);
 
-/// Where samples come from.
-struct SampleSource {
-  int64_t count = 1; ///< sets of random inputs, those of cinch-run with the
-                     ///< seeds 0, 1, ...
-  SampleSizes sizes; ///< of symbols in random inputs
-  std::string path;  ///< a file or folder (`readSamples`) instead
-};
-
 /// A program in f32 that is run on samples, to learn how large its values are
 /// and how far a precision is from it.
 class PrecisionSamples {
@@ -60,7 +52,6 @@ public:
                                                    llvm::ArrayRef<bool> flags);
 
 private:
-  llvm::Error addRandomSamples();
   llvm::Error computeWanted();
 
   SampleSource source;

@@ -1,7 +1,9 @@
 //===- SampleProgram.cpp - a program that is run on random inputs ---------===//
 #include "lib/Pipeline/SampleProgram.h"
 #include "lib/Pipeline/Pipelines.h"
+#include "lib/Target/Machine.h"
 #include "runtime/RandomInput.h"
+#include "llvm/ADT/APFloat.h"
 #include <map>
 
 using namespace mlir;
@@ -18,11 +20,29 @@ llvm::Error SampleTensor::allocate() {
   return llvm::Error::success();
 }
 
+double SampleTensor::getFloat(int64_t index) const {
+  const char *at = bytes->begin() + index * cinch_dtype_bytes(dtype);
+  if (dtype == CINCH_DTYPE_F64)
+    return *reinterpret_cast<const double *>(at);
+  if (dtype == CINCH_DTYPE_F32)
+    return *reinterpret_cast<const float *>(at);
+  const llvm::fltSemantics &semantics = dtype == CINCH_DTYPE_F16
+                                            ? llvm::APFloat::IEEEhalf()
+                                            : llvm::APFloat::BFloat();
+  uint16_t bits = *reinterpret_cast<const uint16_t *>(at);
+  return llvm::APFloat(semantics, llvm::APInt(16, bits)).convertToDouble();
+}
+
 llvm::Error SampleProgram::load(ModuleOp module) {
   OwningOpRef<ModuleOp> copy = module.clone();
+  llvm::Expected<Machine> machine = createMachine("native");
+  if (!machine)
+    return machine.takeError();
+  PipelineOptions options;
+  options.dotProducts = getDotProducts(machine->features);
   PassManager passes(module.getContext(), ModuleOp::getOperationName());
-  addExecPasses(passes, PipelineOptions());
-  addLoweringPasses(passes, PipelineOptions());
+  addExecPasses(passes, options);
+  addLoweringPasses(passes, options);
   if (failed(passes.run(*copy)))
     return llvm::createStringError("the program cannot be compiled");
   if (llvm::Error error = program.load(*copy))

@@ -16,6 +16,8 @@ struct SampleTensor {
 
   /// Makes memory for `shape` and sets `count`; an error if it is too large.
   llvm::Error allocate();
+  /// Element `index` of a tensor of floats.
+  double getFloat(int64_t index) const;
   cinch_tensor_t getView() {
     return {bytes->begin(), dtype, static_cast<int32_t>(shape.size()),
             shape.data(), nullptr};

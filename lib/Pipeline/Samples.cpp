@@ -84,10 +84,12 @@ static int64_t findNonFinite(cinch_dtype_t dtype, ArrayRef<uint8_t> bytes) {
   }
 }
 
-/// Adds the sets in `tensors`, one per input, to `samples`.
-static llvm::Error addSamples(ArrayRef<InputInfo> inputs,
-                              ArrayRef<Tensor> tensors, StringRef path,
-                              bool mayStack, std::vector<Sample> &samples) {
+/// The number of sets in `tensors`, one per input: their leading axis if they
+/// have one more than the inputs, else -1, one set. An error if they do not
+/// fit.
+static llvm::Expected<int64_t> countSets(ArrayRef<InputInfo> inputs,
+                                         ArrayRef<Tensor> tensors,
+                                         StringRef path, bool mayStack) {
   std::optional<int64_t> stacked; // sets along a leading axis
   for (auto [input, tensor] : llvm::zip_equal(inputs, tensors)) {
     const cinch_value_info_t &value = input.value;
@@ -116,69 +118,116 @@ static llvm::Error addSamples(ArrayRef<InputInfo> inputs,
                                      "' has NaN or infinity at element " +
                                      std::to_string(at));
   }
-  int64_t count = std::max<int64_t>(stacked.value_or(-1), -1);
-  for (int64_t set = 0; set < (count < 0 ? 1 : count); ++set) {
-    Sample &sample = samples.emplace_back();
-    for (auto [input, tensor] : llvm::zip_equal(inputs, tensors)) {
-      SampleTensor made;
-      made.name = input.name;
-      made.dtype = tensor.dtype;
-      made.shape.assign(tensor.shape.begin() + (count < 0 ? 0 : 1),
-                        tensor.shape.end());
-      if (llvm::Error error = made.allocate())
-        return error;
-      int64_t bits = made.count * cinch_dtype_bits(made.dtype);
-      if (count > 1 && bits % 8 != 0)
-        return llvm::createStringError(
-            path + ": input '" + input.name + "' has " + std::to_string(bits) +
-            " bits in a set, which are no whole bytes; give each set a file");
-      size_t bytes = llvm::divideCeil(bits, 8);
-      if (bytes != 0)
-        memcpy(made.bytes->begin(), tensor.data.data() + set * bytes, bytes);
-      sample.push_back(std::move(made));
-    }
-  }
-  return llvm::Error::success();
+  return stacked.value_or(-1);
 }
 
-llvm::Expected<std::vector<Sample>>
-cinch::readSamples(const SampleProgram &program, const std::string &path) {
+/// Set number `set` of `tensors`; -1: they are one set.
+static llvm::Expected<Sample>
+makeSample(ArrayRef<InputInfo> inputs, ArrayRef<Tensor> tensors, int64_t set,
+           StringRef path) {
+  Sample sample;
+  for (auto [input, tensor] : llvm::zip_equal(inputs, tensors)) {
+    SampleTensor made;
+    made.name = input.name;
+    made.dtype = tensor.dtype;
+    made.shape.assign(tensor.shape.begin() + (set < 0 ? 0 : 1),
+                      tensor.shape.end());
+    if (llvm::Error error = made.allocate())
+      return error;
+    int64_t bits = made.count * cinch_dtype_bits(made.dtype);
+    if (set >= 0 && tensor.shape[0] > 1 && bits % 8 != 0)
+      return llvm::createStringError(
+          path + ": input '" + input.name + "' has " + std::to_string(bits) +
+          " bits in a set, which are no whole bytes; give each set a file");
+    size_t bytes = llvm::divideCeil(bits, 8);
+    if (bytes != 0)
+      memcpy(made.bytes->begin(),
+             tensor.data.data() + std::max<int64_t>(set, 0) * bytes, bytes);
+    sample.push_back(std::move(made));
+  }
+  return sample;
+}
+
+/// The files with sets at `path`, in order.
+static llvm::Expected<std::vector<std::string>>
+findFiles(const std::string &path) {
+  std::vector<std::string> files;
+  if (!llvm::sys::fs::is_directory(path))
+    return std::vector<std::string>{path};
+  std::error_code code;
+  for (llvm::sys::fs::directory_iterator it(path, code), end;
+       it != end && !code; it.increment(code)) {
+    StringRef file = it->path(), name = llvm::sys::path::filename(file);
+    if (name.ends_with(".npz") || (name.starts_with("test_data_set_") &&
+                                   llvm::sys::fs::is_directory(file)))
+      files.push_back(it->path());
+  }
+  if (code)
+    return llvm::createStringError(path + ": " + code.message());
+  llvm::sort(files);
+  if (files.empty())
+    return llvm::createStringError(
+        path + ": has no .npz file and no folder test_data_set_N");
+  return files;
+}
+
+llvm::Error cinch::forEachSample(
+    const SampleProgram &program, const std::string &path,
+    llvm::function_ref<llvm::Error(Sample &sample, double share)> use) {
   llvm::Expected<std::vector<InputInfo>> inputs = getInputs(program.getModel());
   if (!inputs)
     return inputs.takeError();
-  std::vector<std::string> names, files;
+  llvm::Expected<std::vector<std::string>> files = findFiles(path);
+  if (!files)
+    return files.takeError();
+  std::vector<std::string> names;
   for (const InputInfo &input : *inputs)
     names.push_back(input.name);
-  if (llvm::sys::fs::is_directory(path)) {
-    std::error_code code;
-    for (llvm::sys::fs::directory_iterator it(path, code), end;
-         it != end && !code; it.increment(code)) {
-      StringRef file = it->path(), name = llvm::sys::path::filename(file);
-      if (name.ends_with(".npz") || (name.starts_with("test_data_set_") &&
-                                     llvm::sys::fs::is_directory(file)))
-        files.push_back(it->path());
-    }
-    if (code)
-      return llvm::createStringError(path + ": " + code.message());
-    llvm::sort(files);
-    if (files.empty())
-      return llvm::createStringError(
-          path + ": has no .npz file and no folder test_data_set_N");
-  } else {
-    files.push_back(path);
-  }
-  std::vector<Sample> samples;
-  for (const std::string &file : files) {
+  bool isEmpty = true;
+  for (auto [number, file] : llvm::enumerate(*files)) {
     std::vector<Tensor> tensors;
     std::string problem;
     if (!readTensors(file, "input", names, tensors, problem))
       return llvm::createStringError(problem);
     bool mayStack = !llvm::sys::fs::is_directory(file);
-    if (llvm::Error error =
-            addSamples(*inputs, tensors, file, mayStack, samples))
-      return error;
+    llvm::Expected<int64_t> count = countSets(*inputs, tensors, file, mayStack);
+    if (!count)
+      return count.takeError();
+    int64_t numSets = *count < 0 ? 1 : *count;
+    for (int64_t set = 0; set < numSets; ++set) {
+      llvm::Expected<Sample> sample =
+          makeSample(*inputs, tensors, *count < 0 ? -1 : set, file);
+      if (!sample)
+        return sample.takeError();
+      isEmpty = false;
+      double done = number + double(set) / numSets;
+      if (llvm::Error error = use(*sample, done / files->size()))
+        return error;
+    }
   }
-  if (samples.empty())
-    return llvm::createStringError(path + ": has no set of inputs");
+  return isEmpty ? llvm::createStringError(path + ": has no set of inputs")
+                 : llvm::Error::success();
+}
+
+llvm::Expected<std::vector<Sample>>
+cinch::readSamples(const SampleProgram &program, const SampleSource &source) {
+  std::vector<Sample> samples;
+  if (source.path.empty()) {
+    for (int64_t seed = 0; seed < source.count; ++seed) {
+      llvm::Expected<Sample> inputs = program.makeInputs(seed, source.sizes);
+      if (!inputs)
+        return inputs.takeError();
+      samples.push_back(std::move(*inputs));
+    }
+    return samples;
+  }
+  llvm::Error error =
+      forEachSample(program, source.path, [&](Sample &sample, double) {
+        if (static_cast<int64_t>(samples.size()) < source.maxSets)
+          samples.push_back(std::move(sample));
+        return llvm::Error::success();
+      });
+  if (error)
+    return error;
   return samples;
 }

@@ -1,5 +1,6 @@
 //===- Observers.cpp - the largest magnitudes of values -------------------===//
 #include "passes/Precision/Observers.h"
+#include "passes/Common/EntryResults.h"
 #include "passes/Graph/Names.h"
 
 using namespace mlir;
@@ -8,13 +9,6 @@ using namespace cinch::graph;
 using namespace cinch::precision;
 
 static constexpr StringLiteral magnitudesName = "graph.magnitudes";
-
-func::FuncOp precision::getEntry(ModuleOp module) {
-  for (auto function : module.getOps<func::FuncOp>())
-    if (function->hasAttr("graph.entry"))
-      return function;
-  return nullptr;
-}
 
 static bool isObserved(Value value) {
   return getElementTypeOrSelf(value.getType()).isF32() &&
@@ -25,7 +19,7 @@ static bool isObserved(Value value) {
 std::vector<std::string> precision::addObservers(ModuleOp module) {
   std::vector<std::string> names;
   func::FuncOp entry = getEntry(module);
-  if (!entry || entry.isExternal())
+  if (!entry)
     return names;
   SmallVector<Value> values;
   for (BlockArgument argument : entry.getArguments())
@@ -33,13 +27,7 @@ std::vector<std::string> precision::addObservers(ModuleOp module) {
   for (Operation &op : entry.front())
     values.append(op.result_begin(), op.result_end());
   llvm::erase_if(values, [](Value value) { return !isObserved(value); });
-  Operation *terminator = entry.front().getTerminator();
-  SmallVector<Value> returned(terminator->getOperands());
-  SmallVector<Type> types(entry.getResultTypes());
-  SmallVector<Attribute> attributes;
-  for (unsigned index = 0; index < types.size(); ++index)
-    attributes.push_back(
-        DictionaryAttr::get(module.getContext(), entry.getResultAttrs(index)));
+  std::vector<NamedResult> results;
   for (Value value : values) {
     std::string name = getValueName(value);
     names.push_back(name);
@@ -55,15 +43,9 @@ std::vector<std::string> precision::addObservers(ModuleOp module) {
         llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())),
         /*keep_dims=*/false);
     setName(largest, name + "/largest");
-    returned.push_back(largest);
-    types.push_back(scalar);
-    attributes.push_back(builder.getDictionaryAttr(builder.getNamedAttr(
-        "graph.name", builder.getStringAttr(name + "/largest"))));
+    results.push_back({largest, name + "/largest"});
   }
-  terminator->setOperands(returned);
-  entry.setType(
-      FunctionType::get(module.getContext(), entry.getArgumentTypes(), types));
-  entry.setResAttrsAttr(ArrayAttr::get(module.getContext(), attributes));
+  addResults(entry, results);
   return names;
 }
 

@@ -10,9 +10,6 @@
 
 namespace cinch::precision {
 
-/// The function of `module` that a program calls; null if there is none.
-mlir::func::FuncOp getEntry(mlir::ModuleOp module);
-
 /// Adds a result to the entry of `module` for every f32 value outside of
 /// control flow that is no constant: its largest magnitude, a scalar, below 0
 /// if the value is empty. Returns the names of the values in the order of the

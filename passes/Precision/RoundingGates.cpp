@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Precision/RoundingGates.h"
 #include "dialects/Graph/Constants.h"
+#include "passes/Common/EntryResults.h"
 #include "passes/Graph/Names.h"
 #include "passes/Precision/KeptValues.h"
-#include "passes/Precision/Observers.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;

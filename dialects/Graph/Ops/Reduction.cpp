@@ -105,6 +105,14 @@ LogicalResult CumSumOp::inferShapes(ShapeContext &context) {
   return copyDims(context);
 }
 
+LogicalResult HistogramOp::inferShapes(ShapeContext &context) {
+  if (getBins() < 2 || getBins() > 65536 || !llvm::isPowerOf2_64(getBins()))
+    return context.emitError()
+           << "expected bins to be a power of two from 2 to 65536, but got "
+           << getBins(); // C2
+  return setDims(context, {Expr(getBins())});
+}
+
 LogicalResult TopKOp::inferShapes(ShapeContext &context) {
   Dims dims = context.operands[0].dims;
   if (failed(checkAxis(context, getAxis(), dims.size()))) // C1

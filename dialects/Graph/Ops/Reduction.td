@@ -45,6 +45,22 @@ def Graph_CumSumOp : Graph_Op<"cum_sum", [SameOperandsAndResultElementType]> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
+def Graph_HistogramOp : Graph_Op<"histogram"> {
+  let summary = "Counts elements in bins of equal width";
+  let description = [{
+    `bins` bins divide [-r, r), where r is the smallest power of two above `largest`,
+    which is not negative, but from 2^-100 to 2^120. Bin b counts the elements x with
+    floor(x * bins / (2 r)) + bins / 2 = b; those beyond are counted at the ends, NaN in
+    the last bin. As r is a power of two, two histograms merge exactly by adding
+    neighbouring bins of the one with the smaller r.
+    - C1: `largest` is one element, without dimensions.
+    - C2: `bins` is a power of two from 2 to 65536.
+  }];
+  let arguments = (ins Graph_FloatTensor:$input, 0DTensorOf<[F32]>:$largest, I64Attr:$bins);
+  let results = (outs 1DTensorOf<[I64]>:$result);
+  let assemblyFormat = "$input `largest` $largest attr-dict `:` type($input) `,` type($largest) `->` type($result)";
+}
+
 def Graph_TopKOp : Graph_Op<"top_k"> {
   let summary = "Returns the k largest or smallest elements along an axis, and where they are";
   let description = [{

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/GraphToExec/Indices.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -161,6 +162,58 @@ static LogicalResult lowerTopK(Operation *operation, KernelBody &body) {
   return success();
 }
 
+/// bins / (2 r), a power of two, where r is the one above `largest`: the next
+/// exponent.
+static Value getBinScale(Scalars &s, Value largest, int64_t bins) {
+  Type i32 = s.b.getI32Type(), f32 = s.b.getF32Type();
+  auto number = [&](int64_t value) { return s.integer(i32, value); };
+  Value bits = s.make<arith::BitcastOp>(i32, largest);
+  Value exponent =
+      s.add(s.make<arith::ShRUIOp>(bits, number(23)), number(1)); // plus 127
+  exponent = s.clamp(exponent, number(127 - 100), number(127 + 120));
+  Value inverse = s.sub(number(254 + llvm::Log2_64(bins / 2)), exponent);
+  return s.make<arith::BitcastOp>(f32,
+                                  s.make<arith::ShLIOp>(inverse, number(23)));
+}
+
+static LogicalResult lowerHistogram(Operation *operation, KernelBody &body) {
+  auto op = cast<graph::HistogramOp>(operation);
+  Tensor in = body.tensor(op.getInput()),
+         largest = body.tensor(op.getLargest());
+  int64_t bins = op.getBins();
+  Type i64 = IntegerType::get(op.getContext(), 64);
+  SmallVector<Value> sizes = getSizes(body, in.dims);
+  Scalars top = body.scalarsAtTop();
+  Value scale = getBinScale(top, body.read(top, largest, {}), bins);
+  State zeros =
+      makeLoop(top, top.index(bins), body.destination(op.getResult()),
+               [&](Scalars &s, Value bin, ValueRange state) {
+                 return State{insert(s, s.integer(i64, 0), state[0], bin)};
+               });
+  State counts = makeNest(
+      top, sizes, zeros,
+      [&](Scalars &s, ArrayRef<Value> place, ValueRange state) {
+        Value x = s.toFloat(s.widen(body.read(s, in, place)), s.b.getF32Type());
+        auto number = [&](double value) {
+          return s.number(x.getType(), value);
+        };
+        Value scaled = s.make<math::FloorOp>(s.mul(x, scale));
+        // Comparisons with NaN are false.
+        Value low = s.select(s.lt(scaled, number(-bins / 2.)),
+                             number(-bins / 2.), scaled);
+        Value inside =
+            s.select(s.lt(low, number(bins / 2.)), low, number(bins / 2. - 1));
+        Value offset = s.make<arith::FPToSIOp>(i64, inside);
+        Value bin = s.toIndex(s.add(offset, s.integer(i64, bins / 2)),
+                              /*isUnsigned=*/false);
+        Value count = s.add(extract(s, state[0], bin), s.integer(i64, 1));
+        return State{insert(s, count, state[0], bin)};
+      });
+  body.define(op.getResult(), counts[0]);
+  body.kind = KernelKind::Loops;
+  return success();
+}
+
 /// The element that an update leaves.
 static Value combine(Scalars &s, graph::ScatterMode mode, Value old,
                      Value update, Type element) {
@@ -259,6 +312,7 @@ static LogicalResult lowerScatterND(Operation *operation, KernelBody &body) {
 void cinch::form::addLoopsLowerings(LoweringTable &table) {
   table.add<graph::CumSumOp>({lowerCumSum, OpClass::Opaque});
   table.add<graph::TopKOp>({lowerTopK, OpClass::Opaque});
+  table.add<graph::HistogramOp>({lowerHistogram, OpClass::Opaque});
   table.add<graph::ScatterElementsOp>({lowerScatterElements, OpClass::Opaque});
   table.add<graph::ScatterNDOp>({lowerScatterND, OpClass::Opaque});
 }

@@ -403,6 +403,15 @@ func.func @f(%a: tensor<2x3xf32>) {
 
 // -----
 
+// graph.histogram C2
+func.func @f(%a: tensor<2x3xf32>, %m: tensor<f32>) {
+  // expected-error @below {{'graph.histogram' op expected bins to be a power of two from 2 to 65536, but got 24}}
+  %r = graph.histogram %a largest %m {bins = 24 : i64} : tensor<2x3xf32>, tensor<f32> -> tensor<24xi64>
+  return
+}
+
+// -----
+
 // graph.top_k C1
 func.func @f(%a: tensor<2x3xf32>, %k: tensor<1xi64>) {
   // expected-error @below {{'graph.top_k' op expected an axis from 0 to 1 of shape [2, 3], but got 2}}

@@ -88,6 +88,9 @@ func.func @reductions(%x: tensor<2x4x?xf32>, %s: tensor<4xf32>, %k: tensor<1xi64
   %2 = graph.layer_norm %1 scale %s bias %s {axis = 1 : i64, epsilon = 1.0e-5 : f32} : tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32> -> tensor<2x4xf32>
   // CHECK: graph.top_k %{{.*}} first %{{.*}} {axis = 1 : i64} : tensor<2x4xf32>, tensor<1xi64> -> tensor<2x?xf32>, tensor<2x?xi64>
   %3, %4 = graph.top_k %1 first %k {axis = 1 : i64} : tensor<2x4xf32>, tensor<1xi64> -> tensor<2x?xf32>, tensor<2x?xi64>
+  %m = graph.reduce_max %x over [0, 1, 2] {keep_dims = false} : tensor<2x4x?xf32> -> tensor<f32>
+  // CHECK: graph.histogram %{{.*}} largest %{{.*}} {bins = 64 : i64} : tensor<2x4x?xf32>, tensor<f32> -> tensor<64xi64>
+  %h = graph.histogram %x largest %m {bins = 64 : i64} : tensor<2x4x?xf32>, tensor<f32> -> tensor<64xi64>
   // CHECK: graph.softmax %{{.*}} {axis = 2 : i64} : tensor<2x4x?xf32> -> tensor<2x4x?xf32>
   %5 = graph.softmax %x {axis = 2 : i64} : tensor<2x4x?xf32> -> tensor<2x4x?xf32>
   return
