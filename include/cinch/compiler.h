@@ -119,6 +119,23 @@ typedef struct cinch_compile_options_t {
   /** Largest error of an output over its largest value on these inputs, above 0
    * and below 1: products stay in f32 until it holds. 0: any. */
   double precision_goal;
+  /** null: none; or how weights and what products read are stored in few bits:
+   * "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4", "fp8", or "auto":
+   * the cheapest that holds `accuracy_goal`. */
+  const char *quantize;
+  /** null: none; a .npz file or a folder of sets of inputs that ranges are
+   * taken from. */
+  const char *calibration_data;
+  /** null: none; the .safetensors file of the statistics: written if there is
+   * `calibration_data` (and gone on from if it is there), else read. */
+  const char *calibration;
+  /** null: choose; or a .json file of the values to quantize, and how. */
+  const char *quantization_plan;
+  /** null: none; a .json file to write that to. */
+  const char *write_quantization_plan;
+  /** Largest norm of an output's error over its norm in f32 on the samples,
+   * above 0 and below 1: fails if it does not hold. 0: any. */
+  double accuracy_goal;
 } cinch_compile_options_t;
 
 #define CINCH_COMPILE_OPTIONS_INIT                                             \
@@ -145,6 +162,12 @@ typedef struct cinch_compile_options_t {
    0,                                                                          \
    0,                                                                          \
    0,                                                                          \
+   NULL,                                                                       \
+   0,                                                                          \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
    NULL,                                                                       \
    0}
 

@@ -66,6 +66,16 @@ static std::string check(const char *input, const char *output,
   return "";
 }
 
+static QuantizeOptions convertQuantize(const cinch_compile_options_t &options) {
+  auto text = [](const char *given) { return std::string(given ? given : ""); };
+  return {text(options.quantize),
+          text(options.calibration_data),
+          text(options.calibration),
+          text(options.quantization_plan),
+          text(options.write_quantization_plan),
+          options.accuracy_goal};
+}
+
 static CompileOptions convert(const char *input, const char *output,
                               const cinch_compile_options_t &options) {
   CompileOptions result;
@@ -88,6 +98,7 @@ static CompileOptions convert(const char *input, const char *output,
   if (options.precision_sample_files)
     result.precisionSampleFiles = options.precision_sample_files;
   result.precisionGoal = options.precision_goal;
+  result.quantize = convertQuantize(options);
   result.budgetBytes = options.memory_budget_bytes;
   result.emit = static_cast<Emit>(options.emit);
   result.embedsWeights = options.embed_weights != 0;

@@ -1,6 +1,7 @@
 //===- CheckOptions.cpp - what a compilation may be asked for -------------===//
 #include "lib/Pipeline/CheckOptions.h"
 #include "lib/Pipeline/Pipelines.h"
+#include "lib/Pipeline/QuantizeRecipes.h"
 #include "lib/Target/DeviceCode.h"
 #include "lib/Target/Files.h"
 #include "llvm/ADT/StringExtras.h"
@@ -68,6 +69,53 @@ static std::string checkPrecision(const CompileOptions &options) {
   return "";
 }
 
+/// The recipes, as a list.
+static std::string listRecipes() {
+  std::string text;
+  for (const QuantizeRecipe &recipe : getQuantizeRecipes())
+    text += recipe.name.str() + ", ";
+  return text + "auto";
+}
+
+static std::string checkQuantize(const CompileOptions &options) {
+  const QuantizeOptions &quantize = options.quantize;
+  if (quantize.recipe.empty()) {
+    for (const std::string *file :
+         {&quantize.calibrationData, &quantize.calibration, &quantize.readPlan,
+          &quantize.writePlan})
+      if (!file->empty())
+        return "'" + *file + "' is for a quantization, but there is none: " +
+               "expected a recipe: " + listRecipes();
+    return quantize.accuracyGoal == 0
+               ? ""
+               : "an accuracy goal is for a quantization: expected a recipe: " +
+                     listRecipes();
+  }
+  bool isAuto = quantize.recipe == "auto";
+  const QuantizeRecipe *recipe = findQuantizeRecipe(quantize.recipe);
+  if (!recipe && !isAuto)
+    return "unknown quantization '" + quantize.recipe +
+           "'; there are: " + listRecipes();
+  if (options.pipeline != "default" && options.pipeline != "reference")
+    return "a quantization is for the default and the reference pipeline; a "
+           "textual one names its passes";
+  if (options.emit == Emit::Mlir)
+    return "the imported graph is not quantized; --emit=onnx writes the "
+           "quantized model";
+  if (recipe && recipe->isStatic && quantize.calibrationData.empty() &&
+      quantize.calibration.empty())
+    return "the scales of " + quantize.recipe +
+           " come from samples: expected --calibration-data=SAMPLES, or "
+           "--calibration=FILE of an earlier one; w8a8-dynamic needs neither";
+  if (isAuto && quantize.accuracyGoal == 0)
+    return "auto needs an accuracy goal, which the recipe must hold";
+  if (isAuto && !(quantize.readPlan.empty() && quantize.writePlan.empty()))
+    return "auto makes several plans; write or read that of one recipe";
+  if (!(quantize.accuracyGoal >= 0 && quantize.accuracyGoal < 1))
+    return "expected an accuracy goal above 0 and below 1";
+  return "";
+}
+
 static std::string checkFileNames(const CompileOptions &options) {
   StringRef input = path::extension(options.input);
   if (input != ".onnx" && input != ".mlir" && input != ".mlirbc")
@@ -111,14 +159,20 @@ static std::string nameOutput(CompileOptions &options) {
 }
 
 std::optional<OptionProblem> cinch::checkOptions(CompileOptions &options) {
-  for (auto check : {checkTarget, checkPrecision, checkFileNames, checkOthers})
+  for (auto check : {checkTarget, checkPrecision, checkQuantize, checkFileNames,
+                     checkOthers})
     if (std::string problem = check(options); !problem.empty())
       return OptionProblem{Status::WrongUsage, problem};
   if (std::string problem = nameOutput(options); !problem.empty())
     return OptionProblem{Status::WrongUsage, problem};
   StringRef kernels = options.kernelReport;
-  for (StringRef file : {StringRef(options.output), StringRef(options.report),
-                         kernels == "-" ? StringRef() : kernels})
+  bool writesStatistics = !options.quantize.calibrationData.empty();
+  for (StringRef file :
+       {StringRef(options.output), StringRef(options.report),
+        kernels == "-" ? StringRef() : kernels,
+        StringRef(options.quantize.writePlan),
+        writesStatistics ? StringRef(options.quantize.calibration)
+                         : StringRef()})
     if (llvm::Error error = checkPlace(file))
       return OptionProblem{Status::Failed, llvm::toString(std::move(error))};
   return std::nullopt;

@@ -8,6 +8,7 @@
 #include "lib/Pipeline/Phases.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/PrecisionPhase.h"
+#include "lib/Pipeline/QuantizePhase.h"
 #include "lib/Pipeline/Register.h"
 #include "lib/Pipeline/Report.h"
 #include "lib/Pipeline/SymbolBounds.h"
@@ -52,6 +53,7 @@ private:
   Status loadText();
   using AddPasses = void (*)(OpPassManager &, const PipelineOptions &);
   Status runPhase(AddPasses addPasses);
+  Status quantize();
   Status runPasses(PassManager &passes);
   Status convertPrecision();
   Status transform();
@@ -61,7 +63,7 @@ private:
     return writeFile(options.output, print);
   }
   Status writeCompiled(const Machine &machine);
-  void enter(StringRef phase);
+  void enter(StringRef phase, double shareOfPhase = 0);
   Status assemble();
   Status tellFallbacks();
   llvm::Expected<Report> makeReport(const Machine &machine);
@@ -79,6 +81,7 @@ private:
   OutputFiles files;
   std::vector<PassRecord> records;
   std::optional<PrecisionError> precisionError;
+  std::optional<Quantization> quantization;
   std::optional<Cubin> cubin;
   DotProducts dotProducts = DotProducts::None;
   bool hasUnsupported = false;
@@ -104,9 +107,10 @@ Status Compilation::fail(const llvm::Twine &message, Status status) {
   return status;
 }
 
-void Compilation::enter(StringRef phase) {
+void Compilation::enter(StringRef phase, double shareOfPhase) {
+  bool calibrates = !options.quantize.calibrationData.empty();
   if (options.progress)
-    options.progress(phase, getShareBefore(phase));
+    options.progress(phase, getShareDone(phase, shareOfPhase, calibrates));
 }
 
 Status Compilation::loadText() {
@@ -172,6 +176,20 @@ Status Compilation::convertPrecision() {
   return status;
 }
 
+Status Compilation::quantize() {
+  auto run = [this](QuantizePhase::AddPasses addPasses) {
+    PassManager passes(&context, ModuleOp::getOperationName());
+    addPasses(passes);
+    return runPasses(passes);
+  };
+  QuantizePhase phase(
+      options, module, diagnose, run,
+      [this](StringRef name, double share) { enter(name, share); });
+  Status status = phase.run();
+  quantization = phase.takeResult();
+  return status;
+}
+
 /// Runs the phases that `emit` needs.
 Status Compilation::transform() {
   if (options.pipeline != "default" && options.pipeline != "reference") {
@@ -187,6 +205,8 @@ Status Compilation::transform() {
     return Status::Done;
   enter("simplify");
   Status status = runPhase(addGraphPasses);
+  if (status == Status::Done && !options.quantize.recipe.empty())
+    status = quantize();
   if (status == Status::Done && options.precision != "f32")
     status = convertPrecision();
   if (status != Status::Done || options.emit == Emit::Onnx)
@@ -257,6 +277,7 @@ llvm::Expected<Report> Compilation::makeReport(const Machine &machine) {
   info.sizes = options.reportSizes;
   info.passes = records;
   info.precision = precisionError;
+  info.quantization = quantization;
   if (cubin)
     info.resources = cubin->functions;
   return Report::collect(*module, std::move(info));

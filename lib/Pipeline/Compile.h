@@ -15,6 +15,21 @@ enum class Emit { So, Obj, Llvm, Exec, Mlir, Onnx, Ptx, Cubin };
 /// The exit status of every tool.
 enum class Status { Done = 0, Failed = 1, WrongUsage = 2, Unsupported = 77 };
 
+/// Values and weights in few bits.
+struct QuantizeOptions {
+  std::string recipe; ///< of `getQuantizeRecipes`, or auto; empty: none
+  /// A .npz file or a folder of sets of inputs that statistics are taken of.
+  std::string calibrationData;
+  /// The file of the statistics: written if there is data, and gone on from if
+  /// it is there; else read. Empty: none.
+  std::string calibration;
+  std::string readPlan;  ///< JSON to take instead of choosing; empty: none
+  std::string writePlan; ///< JSON to write; empty: none
+  /// Largest norm of an output's error over its norm on the data: fails if it
+  /// does not hold; auto takes the first recipe for which it does. 0: any.
+  double accuracyGoal = 0;
+};
+
 struct CompileOptions {
   std::string input; ///< .onnx, .mlir or .mlirbc
   std::string
@@ -39,6 +54,7 @@ struct CompileOptions {
   /// Largest error of an output over its largest value: products stay in f32
   /// until it holds on the samples. 0: any.
   double precisionGoal = 0;
+  QuantizeOptions quantize;
   Emit emit = Emit::So;
   bool embedsWeights = false; ///< in the output of So or Obj
   /// Machine code for the GPU beside the PTX in the output of So or Obj.

@@ -52,6 +52,9 @@ th[aria-sort=descending] button::after { content: " ▼"; }
 .then { color: var(--soft); padding: 0 2px; }
 .bar { width: 26%; min-width: 100px; } .bar svg { height: 12px; margin-top: 4px; }
 .bar rect { fill: var(--peak); }
+.plots { display: flex; flex-wrap: wrap; gap: 14px; }
+.plots figure { margin: 0; width: 256px; } figcaption { font-size: 12px;
+  color: var(--soft); overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--soft); }
 )css";
 

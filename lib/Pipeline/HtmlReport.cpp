@@ -354,6 +354,8 @@ void cinch::writeHtmlReport(const Report &report, llvm::raw_ostream &os) {
   writeKernels(report, os);
   writeDevice(report, os);
   writePasses(report, os);
+  if (report.info.quantization)
+    html::writeQuantization(*report.info.quantization, os);
   if (report.info.precision)
     writePrecision(*report.info.precision, os);
   os << "<script>" << script << "</script>\n</body>\n</html>\n";

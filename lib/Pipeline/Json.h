@@ -25,6 +25,10 @@ inline void putText(llvm::json::OStream &json, llvm::StringRef key,
 /// The members that say what a kernel was lowered to.
 void putKernelCode(llvm::json::OStream &json, const Report::Kernel &kernel);
 
+/// The members that say what quantization did.
+void putQuantization(llvm::json::OStream &json,
+                     const Quantization &quantization);
+
 } // namespace cinch::json
 
 #endif // CINCH_LIB_PIPELINE_JSON_H

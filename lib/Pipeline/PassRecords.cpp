@@ -42,6 +42,10 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"sink-transposes", "graph.sink_transposes_report"},
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
+    {"smooth-activations", "graph.smooth_activations_report"},
+    {"choose-quantization", "graph.choose_quantization_report"},
+    {"quantize-weights", "graph.quantize_weights_report"},
+    {"quantize-activations", "graph.quantize_activations_report"},
     {"convert-precision", "graph.convert_precision_report"},
     {"form-integer-products", "graph.form_integer_products_report"},
     {"form-state", "graph.state_report"},
@@ -56,7 +60,7 @@ static int64_t getConstantBytes(Operation *constant) {
   return type ? graph::getStorageBytes(type).value_or(0) : 0;
 }
 
-static ProgramSize measure(Operation *op) {
+ProgramSize cinch::measureProgram(Operation *op) {
   ProgramSize size;
   llvm::DenseSet<Attribute> seen;
   auto module = dyn_cast<ModuleOp>(op);
@@ -79,7 +83,7 @@ static ProgramSize measure(Operation *op) {
 
 void PassRecorder::runBeforePass(Pass *pass, Operation *op) {
   if (isNamed(pass) && depth++ == 0)
-    before = measure(op);
+    before = measureProgram(op);
 }
 
 void PassRecorder::runAfterPass(Pass *pass, Operation *op) {
@@ -88,7 +92,7 @@ void PassRecorder::runAfterPass(Pass *pass, Operation *op) {
   PassRecord record;
   record.pass = pass->getArgument().str();
   record.before = before;
-  record.after = measure(op);
+  record.after = measureProgram(op);
   for (const CountsAttribute &place : countsAttributes) {
     auto counts = op->getAttrOfType<DictionaryAttr>(place.name);
     if (record.pass != place.pass || !counts)

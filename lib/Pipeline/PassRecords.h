@@ -15,6 +15,9 @@ struct ProgramSize {
   int64_t constantBytes = 0; ///< of different tensor constants
 };
 
+/// The size of the module that `op` is in.
+ProgramSize measureProgram(mlir::Operation *op);
+
 /// One run of one pass.
 struct PassRecord {
   std::string pass;

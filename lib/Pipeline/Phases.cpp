@@ -9,18 +9,34 @@ using namespace cinch;
 static constexpr struct {
   llvm::StringLiteral name;
   double share;
-} phases[] = {{"import", 0.005},       {"simplify", 0.005},
-              {"observe values", 0},   {"reach the error goal", 0},
-              {"plan memory", 0.01},   {"lower", 0.05},
-              {"read weights", 0.01},  {"optimize", 0.48},
-              {"generate code", 0.42}, {"write", 0.02}};
+} phases[] = {{"import", 0.005},
+              {"simplify", 0.005},
+              {"calibrate", 0},
+              {"quantize", 0},
+              {"compare with f32", 0},
+              {"observe values", 0},
+              {"reach the error goal", 0},
+              {"plan memory", 0.01},
+              {"lower", 0.05},
+              {"read weights", 0.01},
+              {"optimize", 0.48},
+              {"generate code", 0.42},
+              {"write", 0.02}};
 
-double cinch::getShareBefore(llvm::StringRef phase) {
-  double done = 0;
+/// The share of a compilation that calibration takes, if there is one, with a
+/// few hundred samples.
+static constexpr double calibrationShare = 0.6;
+
+double cinch::getShareDone(llvm::StringRef phase, double shareOfPhase,
+                           bool calibrates) {
+  double before = 0, others = calibrates ? 1 - calibrationShare : 1;
   for (const auto &entry : phases) {
+    double share = entry.name == "calibrate" && calibrates
+                       ? calibrationShare
+                       : entry.share * others;
     if (entry.name == phase)
-      return done;
-    done += entry.share;
+      return before + share * shareOfPhase;
+    before += share;
   }
   llvm_unreachable("a phase that has no share");
 }

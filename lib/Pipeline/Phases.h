@@ -6,9 +6,11 @@
 
 namespace cinch {
 
-/// The share of the time of a compilation that is over when `phase` begins,
-/// from 0 to 1, as it is for most models.
-double getShareBefore(llvm::StringRef phase);
+/// The share of the time of a compilation that is over when `shareOfPhase` of
+/// `phase` is, from 0 to 1, as it is for most models; with or without samples
+/// that the model is calibrated on.
+double getShareDone(llvm::StringRef phase, double shareOfPhase,
+                    bool calibrates);
 
 } // namespace cinch
 

@@ -149,6 +149,10 @@ void cinch::writeJsonReport(const Report &report, llvm::raw_ostream &os) {
     if (report.info.precision)
       json.attributeObject(
           "precision", [&] { writePrecision(json, *report.info.precision); });
+    if (report.info.quantization)
+      json.attributeObject("quantization", [&] {
+        json::putQuantization(json, *report.info.quantization);
+      });
   });
   os << "\n";
 }
@@ -212,6 +216,8 @@ void cinch::writeTextReport(const Report &report, llvm::raw_ostream &os) {
       os << ", " << name << " " << count;
     os << "\n";
   }
+  if (report.info.quantization)
+    writeQuantizationText(*report.info.quantization, os);
   if (!report.info.precision)
     return;
   os << "\nErrors of " << report.info.precision->precision << " against f32 on "

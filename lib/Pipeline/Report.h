@@ -4,7 +4,7 @@
 
 #include "lib/Pipeline/DeviceReport.h"
 #include "lib/Pipeline/PassRecords.h"
-#include "lib/Pipeline/PrecisionError.h"
+#include "lib/Pipeline/Quantization.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
@@ -19,6 +19,7 @@ struct ReportInfo {
   std::vector<std::pair<std::string, int64_t>> sizes;
   std::vector<PassRecord> passes;
   std::optional<PrecisionError> precision; ///< if there was one to measure
+  std::optional<Quantization> quantization;
   /// Of device functions, by name; empty: not known.
   std::vector<std::pair<std::string, FunctionResources>> resources;
 };
@@ -101,6 +102,10 @@ void writeReport(const Report &report, llvm::StringRef extension,
 /// text.
 void writeKernelReport(const Report &report, llvm::StringRef extension,
                        llvm::raw_ostream &os);
+
+/// What quantization did, as text.
+void writeQuantizationText(const Quantization &quantization,
+                           llvm::raw_ostream &os);
 
 } // namespace cinch
 

@@ -52,6 +52,10 @@ class CompiledModel(os.PathLike[str]):
         return f"CompiledModel({self.path!r})"
 
 
+def _encode(path: "Path | None") -> bytes | None:
+    return None if path is None else os.fsencode(path)
+
+
 def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
             target: str = "cpu", cpu: str = "native",
             dims: Mapping[str, int | tuple[int, int | None]] | None = None,
@@ -64,6 +68,9 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
             report_dims: Mapping[str, int] | None = None,
             kernel_report: Path | None = None, embed_cubin: bool = False,
             fail_on_fallback: bool = False, allow_tf32: bool = False,
+            quantize: str | None = None, calibration_data: Path | None = None,
+            calibration: Path | None = None, quantization_plan: Path | None = None,
+            write_quantization_plan: Path | None = None, accuracy_goal: float = 0,
             progress: Callable[[str, float], object] | None = None
             ) -> CompiledModel:
     """Compiles a model to native code, as `cinch-compile` does.
@@ -103,6 +110,16 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         kernel, instead of a remark in `diagnostics`.
     allow_tf32: let a GPU round the factors of f32 products to 10 bits of
         mantissa, for which it has matrix instructions.
+    quantize: "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4", "fp8" to
+        store weights and what products read in few bits, or "auto": the cheapest
+        of these that holds `accuracy_goal` (docs/quantization.md).
+    calibration_data: a .npz file or a folder of inputs that ranges are taken from.
+    calibration: .safetensors file of the statistics: written if there is
+        `calibration_data` (and gone on from if it is there), else read.
+    quantization_plan, write_quantization_plan: .json file of the values to
+        quantize, and how, to take instead of choosing, or to write.
+    accuracy_goal: largest norm of an output's error over its norm in f32, on the
+        samples; compiling fails if it does not hold. 0: any.
     progress: called with the phase that begins and the share of the time that
         is over, 0 to 1. What it raises is raised when the compilation ends.
 
@@ -115,7 +132,7 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         raise _usage_error(f"unknown emit '{emit}'; there are: {', '.join(EXTENSIONS)}")
     options: dict[str, Any] = dict(
         target=target, cpu=cpu, pipeline=pipeline,
-        report=None if report is None else os.fsencode(report),
+        report=_encode(report),
         dims=[_make_dim(name, size) for name, size in (dims or {}).items()],
         budget_bytes=_parse_size(memory_budget), emit=list(EXTENSIONS).index(emit),
         embeds_weights=embed_weights,
@@ -125,11 +142,14 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         precision_sample_files=(None if isinstance(precision_samples, int)
                                 else os.fsencode(precision_samples)),
         precision_goal=precision_goal,
-        kernel_report=None if kernel_report is None else os.fsencode(kernel_report),
+        kernel_report=_encode(kernel_report),
         report_dims=[_make_dim(name, size)
                      for name, size in (report_dims or {}).items()],
         embeds_cubin=embed_cubin, fails_on_fallback=fail_on_fallback,
-        allows_tf32=allow_tf32,
+        allows_tf32=allow_tf32, quantize=quantize,
+        calibration_data=_encode(calibration_data), calibration=_encode(calibration),
+        read_plan=_encode(quantization_plan),
+        write_plan=_encode(write_quantization_plan), accuracy_goal=accuracy_goal,
         progress=progress)
     if isinstance(model, (str, os.PathLike)):
         name = os.path.splitext(os.path.basename(model))[0] + EXTENSIONS[emit]

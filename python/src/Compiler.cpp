@@ -70,17 +70,21 @@ static std::vector<cinch_dim_bound_t> toBounds(const std::vector<Dim> &dims) {
   return bounds;
 }
 
-static Result
-compile(const nb::bytes &input, const nb::bytes &output,
-        const std::string &target, const std::string &cpu,
-        const std::string &pipeline, const std::optional<nb::bytes> &report,
-        const std::vector<Dim> &dims, int64_t budgetBytes, int emit,
-        bool embedsWeights, const std::vector<std::string> &states,
-        const std::string &precision, int precisionSamples,
-        const std::optional<nb::bytes> &precisionFiles, double precisionGoal,
-        const std::optional<nb::bytes> &kernelReport,
-        const std::vector<Dim> &reportDims, bool embedsCubin,
-        bool failsOnFallback, bool allowsTF32, const nb::object &progress) {
+static Result compile(
+    const nb::bytes &input, const nb::bytes &output, const std::string &target,
+    const std::string &cpu, const std::string &pipeline,
+    const std::optional<nb::bytes> &report, const std::vector<Dim> &dims,
+    int64_t budgetBytes, int emit, bool embedsWeights,
+    const std::vector<std::string> &states, const std::string &precision,
+    int precisionSamples, const std::optional<nb::bytes> &precisionFiles,
+    double precisionGoal, const std::optional<nb::bytes> &kernelReport,
+    const std::vector<Dim> &reportDims, bool embedsCubin, bool failsOnFallback,
+    bool allowsTF32, const std::optional<std::string> &quantize,
+    const std::optional<nb::bytes> &calibrationData,
+    const std::optional<nb::bytes> &calibration,
+    const std::optional<nb::bytes> &readPlan,
+    const std::optional<nb::bytes> &writePlan, double accuracyGoal,
+    const nb::object &progress) {
   Run run;
   run.progress = progress;
   std::vector<cinch_dim_bound_t> bounds = toBounds(dims),
@@ -106,6 +110,12 @@ compile(const nb::bytes &input, const nb::bytes &output,
   options.precision_sample_files =
       precisionFiles ? toC(*precisionFiles) : nullptr;
   options.precision_goal = precisionGoal;
+  options.quantize = quantize ? toC(*quantize) : nullptr;
+  options.calibration_data = calibrationData ? toC(*calibrationData) : nullptr;
+  options.calibration = calibration ? toC(*calibration) : nullptr;
+  options.quantization_plan = readPlan ? toC(*readPlan) : nullptr;
+  options.write_quantization_plan = writePlan ? toC(*writePlan) : nullptr;
+  options.accuracy_goal = accuracyGoal;
   options.kernel_report = kernelReport ? toC(*kernelReport) : nullptr;
   options.report_dims = sizes.data();
   options.report_dim_count = sizes.size();
@@ -140,7 +150,10 @@ NB_MODULE(_compiler, m) {
         nb::arg("precision_sample_files").none(), nb::arg("precision_goal"),
         nb::arg("kernel_report").none(), nb::arg("report_dims"),
         nb::arg("embeds_cubin"), nb::arg("fails_on_fallback"),
-        nb::arg("allows_tf32"), nb::arg("progress").none(),
+        nb::arg("allows_tf32"), nb::arg("quantize").none(),
+        nb::arg("calibration_data").none(), nb::arg("calibration").none(),
+        nb::arg("read_plan").none(), nb::arg("write_plan").none(),
+        nb::arg("accuracy_goal"), nb::arg("progress").none(),
         nb::sig("def compile(input: bytes, output: bytes, *, target: str, "
                 "cpu: str, pipeline: str, report: bytes | None, "
                 "dims: collections.abc.Sequence[tuple[str, int, int]], "
@@ -151,7 +164,10 @@ NB_MODULE(_compiler, m) {
                 "precision_goal: float, kernel_report: bytes | None, "
                 "report_dims: collections.abc.Sequence[tuple[str, int, int]], "
                 "embeds_cubin: bool, fails_on_fallback: bool, "
-                "allows_tf32: bool, "
+                "allows_tf32: bool, quantize: str | None, "
+                "calibration_data: bytes | None, calibration: bytes | None, "
+                "read_plan: bytes | None, write_plan: bytes | None, "
+                "accuracy_goal: float, "
                 "progress: collections.abc.Callable[[str, float], object] | "
                 "None) -> tuple[int, list[tuple[int, str]]]"),
         "Compiles a file without holding the interpreter lock; returns the "

@@ -19,6 +19,8 @@ examples:
                                               one batch, up to 512 tokens
   cinch-compile model.onnx --memory-budget=64MiB --report=report.txt
                                               fail if it needs more; say why
+  cinch-compile model.onnx --quantize=w8a8 --calibration-data=samples/
+                                              8-bit weights and products
   cinch-compile model.onnx --embed-weights    one file
   cinch-compile model.onnx --emit=obj -o m.o  m.o, m.h, m.safetensors to link in
 
@@ -80,6 +82,36 @@ static cl::opt<double> precisionGoal(
     cl::desc("With --precision: keep products in f32 until the largest error "
              "of each output on the samples, over its largest value, is at "
              "most this (default: 0, any)"),
+    cl::cat(category));
+static cl::opt<std::string> quantize(
+    "quantize", cl::value_desc("recipe"),
+    cl::desc("Store weights and what products read in few bits: w8a8, "
+             "w8a8-dynamic, w8a16, w4a16, w4a8, w4a4, fp8, or auto: the "
+             "cheapest that holds --accuracy-goal"),
+    cl::cat(category));
+static cl::opt<std::string> calibrationData(
+    "calibration-data", cl::value_desc("file.npz|folder"),
+    cl::desc("With --quantize: samples of inputs that ranges are taken from"),
+    cl::cat(category));
+static cl::opt<std::string> calibration(
+    "calibration", cl::value_desc("file.safetensors"),
+    cl::desc("With --quantize: where the statistics of --calibration-data are "
+             "kept (and gone on from), or, without it, read"),
+    cl::cat(category));
+static cl::opt<std::string> readPlan(
+    "quantization-plan", cl::value_desc("file.json"),
+    cl::desc("With --quantize: the values to quantize, and how, instead of "
+             "choosing"),
+    cl::cat(category));
+static cl::opt<std::string>
+    writePlan("write-quantization-plan", cl::value_desc("file.json"),
+              cl::desc("With --quantize: write that, to look at and edit"),
+              cl::cat(category));
+static cl::opt<double> accuracyGoal(
+    "accuracy-goal", cl::init(0), cl::value_desc("error"),
+    cl::desc("With --quantize: fail unless the norm of the error of each "
+             "output, over its norm in f32, is at most this on the samples "
+             "(default: 0, any)"),
     cl::cat(category));
 static cl::opt<std::string> pipeline(
     "pipeline", cl::init("default"), cl::value_desc("name|passes"),
@@ -200,6 +232,8 @@ int main(int argc, char **argv) {
           .getAsInteger(10, options.precisionSamples))
     options.precisionSampleFiles = precisionSamples;
   options.precisionGoal = precisionGoal;
+  options.quantize = {quantize, calibrationData, calibration,
+                      readPlan, writePlan,       accuracyGoal};
   options.report = report;
   options.emit = emit;
   options.embedsWeights = embedWeights;
@@ -208,7 +242,9 @@ int main(int argc, char **argv) {
   options.failsOnFallback = failOnFallback;
   if (kernelReport.getNumOccurrences())
     options.kernelReport = kernelReport.empty() ? "-" : kernelReport.getValue();
-  for (const cl::opt<std::string> *option : {&output, &report, &pipeline, &cpu})
+  for (const cl::opt<std::string> *option :
+       {&output, &report, &pipeline, &cpu, &quantize, &calibrationData,
+        &calibration, &readPlan, &writePlan})
     if (option->getNumOccurrences() && option->empty())
       return usageError("-" + option->ArgStr + ": expected a value");
   for (const std::string &text : dims) {

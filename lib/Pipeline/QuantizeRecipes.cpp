@@ -1,0 +1,72 @@
+//===- QuantizeRecipes.cpp - passes for models in few bits ----------------===//
+#include "lib/Pipeline/QuantizeRecipes.h"
+#include "passes/Graph/Passes.h"
+#include "passes/Quantize/Passes.h"
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::quantize;
+
+static constexpr QuantizeRecipe recipes[] = {
+    {"w4a4", Recipe::W4A4, false, true, 4, 4},
+    {"w4a8", Recipe::W4A8, false, true, 8, 4},
+    {"w4a16", Recipe::W4A16, false, false, 16, 4},
+    {"w8a8", Recipe::W8A8, true, true, 8, 8},
+    {"w8a8-dynamic", Recipe::W8A8Dynamic, false, false, 8, 8},
+    {"fp8", Recipe::FP8, true, false, 8, 8},
+    {"w8a16", Recipe::W8A16, false, false, 16, 8},
+};
+
+ArrayRef<QuantizeRecipe> cinch::getQuantizeRecipes() { return recipes; }
+
+const QuantizeRecipe *cinch::findQuantizeRecipe(StringRef name) {
+  for (const QuantizeRecipe &recipe : recipes)
+    if (recipe.name == name)
+      return &recipe;
+  return nullptr;
+}
+
+void cinch::addMappingPasses(OpPassManager &passes,
+                             const QuantizeRecipe &recipe,
+                             const QuantizeInputs &inputs) {
+  if (!recipe.smooths || inputs.statistics.empty())
+    return;
+  SmoothActivationsPassOptions smooth;
+  smooth.mode = SmoothingMode::Search;
+  smooth.activationBits = recipe.activationBits;
+  smooth.weightBits = recipe.weightBits;
+  smooth.granularity = recipe.isStatic ? ActivationGranularity::Tensor
+                                       : ActivationGranularity::Token;
+  smooth.calibration = inputs.statistics;
+  smooth.report = inputs.reportsCounts;
+  passes.addNestedPass<func::FuncOp>(createSmoothActivationsPass(smooth));
+  // What is left of factors that were folded.
+  passes.addNestedPass<func::FuncOp>(graph::createFoldConstantsPass());
+  passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
+}
+
+void cinch::addQuantizePasses(OpPassManager &passes,
+                              const QuantizeRecipe &recipe,
+                              const QuantizeOptions &options,
+                              const QuantizeInputs &inputs) {
+  ChooseQuantizationPassOptions choose;
+  choose.recipe = recipe.recipe;
+  choose.method = inputs.isStale ? Method::MinMax : Method::Mse;
+  choose.weightMethod = WeightMethod::Mse;
+  choose.readPlan = options.readPlan;
+  choose.writePlan = options.writePlan;
+  choose.calibration = inputs.statistics;
+  choose.report = inputs.reportsCounts;
+  passes.addNestedPass<func::FuncOp>(createChooseQuantizationPass(choose));
+  QuantizeWeightsPassOptions weights;
+  weights.report = inputs.reportsCounts;
+  // Before activations: only what quantized weights multiply is rounded.
+  passes.addNestedPass<func::FuncOp>(createQuantizeWeightsPass(weights));
+  QuantizeActivationsPassOptions activations;
+  activations.calibration = inputs.statistics;
+  activations.report = inputs.reportsCounts;
+  passes.addNestedPass<func::FuncOp>(
+      createQuantizeActivationsPass(activations));
+  // They name what they make.
+  passes.addNestedPass<func::FuncOp>(graph::createVerifyNamesPass());
+}

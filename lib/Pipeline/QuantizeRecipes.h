@@ -1,0 +1,45 @@
+//===- QuantizeRecipes.h - passes for models in few bits ------------------===//
+#ifndef CINCH_LIB_PIPELINE_QUANTIZERECIPES_H
+#define CINCH_LIB_PIPELINE_QUANTIZERECIPES_H
+
+#include "lib/Pipeline/Compile.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/Quantize/Options.h"
+
+namespace cinch {
+
+/// What `--quantize=NAME` does.
+struct QuantizeRecipe {
+  llvm::StringLiteral name;
+  quantize::Recipe recipe;
+  bool isStatic; ///< scales of activations come from samples
+  bool smooths;  ///< moves outliers into weights, if there are statistics
+  unsigned activationBits, weightBits; ///< that smoothing assumes
+};
+
+/// From few bytes to many.
+llvm::ArrayRef<QuantizeRecipe> getQuantizeRecipes();
+/// Null if there is none; `auto` is none.
+const QuantizeRecipe *findQuantizeRecipe(llvm::StringRef name);
+
+/// What the passes read.
+struct QuantizeInputs {
+  std::string statistics; ///< file; empty: none
+  /// Whether the statistics were taken before smoothing: then only extremes of
+  /// the smoothed values are known.
+  bool isStale = false;
+  bool reportsCounts = false;
+};
+
+/// graph to graph, with the same results: prepares values for few bits.
+void addMappingPasses(mlir::OpPassManager &passes, const QuantizeRecipe &recipe,
+                      const QuantizeInputs &inputs);
+/// graph to graph: chooses (or reads the plan) and rounds.
+void addQuantizePasses(mlir::OpPassManager &passes,
+                       const QuantizeRecipe &recipe,
+                       const QuantizeOptions &options,
+                       const QuantizeInputs &inputs);
+
+} // namespace cinch
+
+#endif // CINCH_LIB_PIPELINE_QUANTIZERECIPES_H
