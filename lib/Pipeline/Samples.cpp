@@ -122,9 +122,9 @@ static llvm::Expected<int64_t> countSets(ArrayRef<InputInfo> inputs,
 }
 
 /// Set number `set` of `tensors`; -1: they are one set.
-static llvm::Expected<Sample>
-makeSample(ArrayRef<InputInfo> inputs, ArrayRef<Tensor> tensors, int64_t set,
-           StringRef path) {
+static llvm::Expected<Sample> makeSample(ArrayRef<InputInfo> inputs,
+                                         ArrayRef<Tensor> tensors, int64_t set,
+                                         StringRef path) {
   Sample sample;
   for (auto [input, tensor] : llvm::zip_equal(inputs, tensors)) {
     SampleTensor made;

@@ -162,7 +162,7 @@ unsigned Grouping::countPasses(Operation *op, const Cluster &cluster) const {
       continue;
     }
     for (Operation *user : current->getUsers())
-      if (live.contains(user) && seen.insert(user).second)
+      if (llvm::is_contained(cluster.ops, user) && seen.insert(user).second)
         pending.push_back(user);
   }
   return passes;
@@ -236,7 +236,7 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   if (cluster.isInLoop && root->opClass != OpClass::Reduction &&
       mayJoinStep(op, lowering, cluster))
     return !isResult || lowering.opClass == OpClass::Elementwise;
-  if (isResult)
+  if (isResult && !mayBeRowResult(op, lowering, cluster))
     return false;
   if (cluster.contraction)
     return mayJoinContraction(op, lowering, cluster);
@@ -265,7 +265,7 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
     return countPasses(op, cluster) <= maxCheapPasses;
   // Not where few elements are read often, unless they are one per row.
   for (Operation *user : op->getUsers())
-    if (live.contains(user) && dims(user) != dims(op)) {
+    if (llvm::is_contained(cluster.ops, user) && dims(user) != dims(op)) {
       SmallVector<int64_t> axes;
       bool isPerRow = !dims(op).empty() && dims(op).back() == Expr(1);
       if (!getRowPasses(user, axes) && !isPerRow)

@@ -65,6 +65,8 @@ private:
   bool isSibling(mlir::Operation *op, const Cluster &cluster) const;
   bool mayJoinStep(mlir::Operation *op, const Lowering &lowering,
                    const Cluster &cluster) const;
+  bool mayBeRowResult(mlir::Operation *op, const Lowering &lowering,
+                      const Cluster &cluster) const;
   std::optional<size_t> findClusterOfResult(mlir::Operation *op) const;
   bool isRowStatistic(mlir::Operation *op, const Cluster &cluster) const;
   std::optional<size_t> findCommonCluster(mlir::Operation *op) const;

@@ -24,6 +24,10 @@ static Value readParameter(KernelBody &body, Scalars &s,
     place.push_back(s.make<linalg::IndexOp>(axis));
   } else {
     for (size_t at = 0; at < rank; ++at) {
+      if (parameter.dims[at] == Expr(1)) { // the same for the whole row
+        place.push_back(s.index(0));
+        continue;
+      }
       Value index = s.make<linalg::IndexOp>(at);
       bool isGrouped = static_cast<int64_t>(at) == axis && groupSize > 0;
       place.push_back(isGrouped

@@ -1,5 +1,8 @@
 //===- StepGroups.cpp - which operations of a step share a kernel ---------===//
 //
+// A kernel that rounds rows by scales that it computes has the scales and the
+// exact values as more results.
+//
 // In the body of a loop kernels are small and calls count. So an element-wise
 // operation may join the group of some of its users although others read it
 // too, if they come after the root: it is one more result. And several matmuls
@@ -7,11 +10,48 @@
 // are at hand where the elements of the results are computed.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/Grouping.h"
 
 using namespace mlir;
 using namespace cinch;
 using namespace cinch::form;
+
+/// Whether `op` rounds rows to scales that are computed from them.
+static bool roundsByRow(Operation *op) {
+  auto quantize = dyn_cast<graph::QuantizeOp>(op);
+  Operation *scale = quantize ? quantize.getScale().getDefiningOp() : nullptr;
+  return scale && !isa<graph::ConstantOp>(scale);
+}
+
+/// Most elements of a byte, and in a row of such elements: longer ones are not
+/// held in the registers of a GPU.
+static constexpr int64_t maxPerByte = 4, maxPackedRow = 16384;
+
+/// True for what is one more result of a kernel that rounds by rows: the
+/// scales, which those who read the integers multiply by, and the exact values,
+/// which others read (the sum of a residual network).
+bool Grouping::mayBeRowResult(Operation *op, const Lowering &lowering,
+                              const Cluster &cluster) const {
+  if (cluster.isInLoop || !roundsByRow(cluster.root()) ||
+      (lowering.opClass != OpClass::Elementwise &&
+       lowering.opClass != OpClass::Reduction))
+    return false;
+  auto quantize = cast<graph::QuantizeOp>(cluster.root());
+  // Rows of elements that share bytes are walked byte by byte.
+  auto type = cast<RankedTensorType>(quantize.getType());
+  int64_t width = type.getShape().back();
+  if (graph::isPacked(type.getElementType()) &&
+      (ShapedType::isDynamic(width) || width % maxPerByte != 0 ||
+       width > maxPackedRow))
+    return false;
+  ArrayRef<Expr> own = dims(op), space = dims(cluster.root());
+  if (op == quantize.getInput().getDefiningOp())
+    return own == space;
+  return op == quantize.getScale().getDefiningOp() &&
+         own.size() == space.size() && own.back() == Expr(1) &&
+         own.drop_back() == space.drop_back();
+}
 
 /// The cluster that an operation whose results are also read outside can be
 /// part of: the first one that reads it, if all other readers follow that.
@@ -21,7 +61,8 @@ std::optional<size_t> Grouping::findClusterOfResult(Operation *op) const {
     if (auto found = clusterOf.find(user);
         found != clusterOf.end() && (!first || found->second > *first))
       first = found->second;
-  if (!first || !clusters[*first].isInLoop)
+  if (!first ||
+      !(clusters[*first].isInLoop || roundsByRow(clusters[*first].root())))
     return std::nullopt;
   const Cluster &cluster = clusters[*first];
   for (OpOperand &use : op->getUses()) {

@@ -52,14 +52,6 @@ void cinch::storeElements(ElementEmitter &emitter,
   storeRoots(emitter, packed);
 }
 
-/// Whether a result has elements that share bytes, which one thread writes.
-static bool writesPacked(const DeviceBody &body) {
-  func::FuncOp function = body.body;
-  return llvm::any_of(function.getResultTypes(), [](Type type) {
-    return graph::isPacked(getElementTypeOrSelf(type));
-  });
-}
-
 FailureOr<DeviceSchedule>
 cinch::emitGeneric(OpBuilder &builder, ModuleOp device, const DeviceBody &body,
                    const ContractionOptions &options) {
@@ -73,7 +65,7 @@ cinch::emitGeneric(OpBuilder &builder, ModuleOp device, const DeviceBody &body,
   if (*contraction)
     return **contraction;
   FailureOr<DeviceSchedule> result =
-      isForRows(*schedule) && !writesPacked(body)
+      isForRows(*schedule) && writesWholeBytes(body, *schedule)
           ? emitRows(builder, device, body, *schedule)
           : emitElements(builder, device, body, *schedule);
   StringRef kind = exec::getKernelKind(body.body);

@@ -27,6 +27,9 @@ mlir::FailureOr<DeviceSchedule> emitRows(mlir::OpBuilder &builder,
                                          const KernelSchedule &schedule);
 /// Whether that is the way for `schedule`.
 bool isForRows(const KernelSchedule &schedule);
+/// Whether the threads of a row write whole bytes of results whose elements
+/// share them.
+bool writesWholeBytes(const DeviceBody &body, const KernelSchedule &schedule);
 
 /// The same for a body of kind "attention": an online softmax, a block for some
 /// queries of one batch entry and group of heads. `options`: for what does not

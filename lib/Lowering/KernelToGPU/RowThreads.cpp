@@ -1,4 +1,5 @@
 //===- RowThreads.cpp - how many threads share a row ----------------------===//
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/KernelToGPU/RowTiles.h"
 #include "lib/Lowering/KernelToGPU/WarpReduction.h"
 
@@ -10,6 +11,8 @@ static constexpr int64_t warpsBlock = 128, maxThreads = 1024;
 /// Vectors of items that a thread has in registers: where a warp is enough, and
 /// at most.
 static constexpr int64_t fewVectors = 8, maxVectors = 32;
+/// Items of the longest row whose results share bytes: always in registers.
+static constexpr int64_t maxPackedRow = 16384;
 /// Items of a reduction that are worth a warp.
 static constexpr int64_t worthwhileItems = 32;
 
@@ -87,6 +90,38 @@ bool cinch::isForRows(const KernelSchedule &schedule) {
   return isLong;
 }
 
+/// Elements of a byte of argument number `argument` of `body`.
+static int64_t getPerByte(const DeviceBody &body, unsigned argument) {
+  func::FuncOp function = body.body;
+  return graph::getElementsPerByte(
+      getElementTypeOrSelf(function.getArgumentTypes()[argument]));
+}
+
+bool cinch::writesWholeBytes(const DeviceBody &body,
+                             const KernelSchedule &schedule) {
+  bool isPacked = false;
+  for (KernelRoot root : schedule.roots) {
+    int64_t perByte = getPerByte(body, root.argument);
+    if (perByte == 1)
+      continue;
+    isPacked = true;
+    AffineMap map =
+        root.op.getIndexingMapMatchingResult(root.op->getResult(root.result));
+    unsigned last = getSpaceLoops(schedule, root).back();
+    int64_t length = root.op.getStaticLoopRanges()[last];
+    if (map.getResults().back() != getAffineDimExpr(last, map.getContext()) ||
+        ShapedType::isDynamic(length) || length % perByte != 0 ||
+        length > maxPackedRow)
+      return false;
+  }
+  return !isPacked ||
+         llvm::all_of(schedule.reductions, [&](const KernelReduction &part) {
+           int64_t count = countItems(part.op);
+           return isShared(schedule, part) && readsRows(part.op) && count > 0 &&
+                  count <= maxPackedRow;
+         });
+}
+
 /// Splits the space into rows and items, and chooses the threads for the
 /// longest row that is walked.
 void RowTiles::chooseThreads() {
@@ -133,6 +168,8 @@ void RowTiles::chooseThreads() {
     return;
   }
   width = getVectorWidth(body, innermost);
+  for (const KernelRoot &root : schedule.roots) // a thread writes whole bytes
+    width = std::max(width, getPerByte(body, root.argument));
   int64_t vectors = llvm::divideCeil(length, width);
   rowThreads =
       std::min(maxThreads, static_cast<int64_t>(llvm::PowerOf2Ceil(

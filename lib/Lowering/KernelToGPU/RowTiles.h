@@ -34,6 +34,7 @@ private:
            llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult emitStatistic(const KernelReduction &reduction,
                                     llvm::ArrayRef<mlir::Value> row);
+  mlir::LogicalResult emitRowResults(llvm::ArrayRef<mlir::Value> indices);
   mlir::LogicalResult emitItems(llvm::SmallVector<mlir::Value> indices);
   bool isRowFollowedByBarrier();
   mlir::LogicalResult emitAlone(llvm::SmallVector<mlir::Value> indices);

@@ -227,8 +227,21 @@ LogicalResult RowTiles::emitItems(SmallVector<Value> indices) {
   return forItems(sizes, {}, emit, none);
 }
 
+/// Emits what there is once for the row, whose statistics are known.
+LogicalResult RowTiles::emitRowResults(ArrayRef<Value> indices) {
+  SmallVector<RootElement> elements;
+  if (failed(computeRoots(schedule, emitter, indices, elements,
+                          /*ofRows=*/true)))
+    return failure();
+  if (!elements.empty())
+    guardedStore(lessThan(lane, emitter.constant(1)), elements);
+  return success();
+}
+
 /// Emits a row on one thread: statistics are loops of it.
 LogicalResult RowTiles::emitAlone(SmallVector<Value> indices) {
+  if (failed(emitRoots(schedule, emitter, indices, /*ofRows=*/true)))
+    return failure();
   for (unsigned dim : itemDims)
     indices[dim] =
         emitter.add(emitter
@@ -277,7 +290,7 @@ LogicalResult RowTiles::emitBlock() {
   for (const KernelReduction &reduction : statistics)
     if (failed(emitStatistic(reduction, indices)))
       return failure();
-  if (failed(emitItems(indices)))
+  if (failed(emitRowResults(indices)) || failed(emitItems(indices)))
     return failure();
   if (rowThreads > warpSize && isRowFollowedByBarrier())
     NVVM::Barrier0Op::create(emitter.builder, emitter.loc);

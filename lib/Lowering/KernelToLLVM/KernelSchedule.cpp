@@ -298,7 +298,7 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     schedule.merged.back() = false;
 
   Walk walk(schedule);
-  for (KernelRoot root : schedule.roots) {
+  for (KernelRoot &root : schedule.roots) {
     SmallVector<unsigned> loops = getSpaceLoops(schedule, root);
     if (loops.size() != schedule.rank ||
         root.op.getNumParallelLoops() + schedule.split.has_value() !=
@@ -307,6 +307,11 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
           "expected all results of the kernel to have one parallel space");
     SmallVector<Dependence> dependences(root.op.getNumLoops());
     for (auto [position, loop] : llvm::enumerate(loops)) {
+      if (root.op.getStaticLoopRanges()[loop] == 1 &&
+          !schedule.isUnit[position]) {
+        root.isOfRow = true;
+        continue;
+      }
       Dependence &dependence = dependences[loop];
       dependence.isSplit = dependence.dims != 0;
       dependence.dims |= uint64_t(1) << position;
@@ -357,6 +362,9 @@ FailureOr<KernelSchedule> KernelSchedule::compute(func::FuncOp body) {
     if (!usesLast)
       schedule.splitLast = false;
   }
+  for (KernelRoot &root : schedule.roots)
+    if (root.isOfRow && (!schedule.hasStatistics || schedule.splitLast))
+      return root.op.emitOpError("is a result of rows that have no statistic");
   for (unsigned dim = 0; dim + 1 < schedule.rank; ++dim) {
     // Only dimensions that every reduction treats alike are walked as one.
     for (KernelReduction &reduction : schedule.reductions)

@@ -19,6 +19,8 @@ struct KernelRoot {
   unsigned axis = 0;
   mlir::Value offset;
   bool hasAxis = false;
+  /// It has one element for each row of the first root, which has statistics.
+  bool isOfRow = false;
 };
 
 /// A reduction of the kernel that is not nested in another one.
@@ -92,19 +94,22 @@ struct RootElement {
   unsigned argument;                      ///< it is written to
   llvm::SmallVector<mlir::Value> indices; ///< there
 };
-/// Emits all results of the kernel at the indices `indices` of the space and
-/// adds them to `elements`.
+/// Emits the results of the kernel at the indices `indices` of the space and
+/// adds them to `elements`: those that have an element for each point, or, if
+/// `ofRows`, those that have one for each row.
 mlir::LogicalResult computeRoots(const KernelSchedule &schedule,
                                  ElementEmitter &emitter,
                                  llvm::ArrayRef<mlir::Value> indices,
-                                 llvm::SmallVectorImpl<RootElement> &elements);
+                                 llvm::SmallVectorImpl<RootElement> &elements,
+                                 bool ofRows = false);
 /// Stores `elements`. Of a result whose elements share bytes, those of each
 /// byte must be there, in order, the first where a byte begins.
 void storeRoots(ElementEmitter &emitter, llvm::ArrayRef<RootElement> elements);
 /// The same as computeRoots, and then their stores: elements are whole bytes.
 mlir::LogicalResult emitRoots(const KernelSchedule &schedule,
                               ElementEmitter &emitter,
-                              llvm::ArrayRef<mlir::Value> indices);
+                              llvm::ArrayRef<mlir::Value> indices,
+                              bool ofRows = false);
 
 /// The loop of `op` per dimension of the parallel space; both dimensions of a
 /// split have the same.

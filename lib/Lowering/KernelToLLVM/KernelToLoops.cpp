@@ -188,6 +188,8 @@ LogicalResult LoopEmitter::emitRow(SmallVector<Value> &indices, Value begin,
   for (const KernelReduction &reduction : schedule.reductions)
     nested |= (reference || !reduction.byColumns) && schedule.rank &&
               (reduction.dims >> (schedule.rank - 1) & 1);
+  if (failed(emitRoots(schedule, emitter, indices, /*ofRows=*/true)))
+    return failure();
   for (unsigned dim : schedule.innerDims)
     if (!schedule.merged[dim])
       indices[dim] = emitter.add(
@@ -305,8 +307,11 @@ LogicalResult LoopEmitter::emitColumns(const KernelReduction &reduction,
 LogicalResult cinch::computeRoots(const KernelSchedule &schedule,
                                   ElementEmitter &emitter,
                                   ArrayRef<Value> indices,
-                                  SmallVectorImpl<RootElement> &elements) {
+                                  SmallVectorImpl<RootElement> &elements,
+                                  bool ofRows) {
   for (KernelRoot root : schedule.roots) {
+    if (root.isOfRow != ofRows)
+      continue;
     SmallVector<Value> loops(root.op.getNumLoops(), emitter.constant(0));
     for (auto [position, loop] : llvm::enumerate(getSpaceLoops(schedule, root)))
       loops[loop] = indices[position];
@@ -330,10 +335,10 @@ LogicalResult cinch::computeRoots(const KernelSchedule &schedule,
 }
 
 LogicalResult cinch::emitRoots(const KernelSchedule &schedule,
-                               ElementEmitter &emitter,
-                               ArrayRef<Value> indices) {
+                               ElementEmitter &emitter, ArrayRef<Value> indices,
+                               bool ofRows) {
   SmallVector<RootElement> elements;
-  if (failed(computeRoots(schedule, emitter, indices, elements)))
+  if (failed(computeRoots(schedule, emitter, indices, elements, ofRows)))
     return failure();
   storeRoots(emitter, elements);
   return success();

@@ -144,9 +144,9 @@ LogicalResult cinch::emitFlat(const KernelSchedule &schedule,
   OpBuilder &builder = emitter.builder;
   Value one = emitter.constant(1);
   for (KernelRoot root : schedule.roots) {
-    if (root.offset)
+    if (root.offset || root.isOfRow)
       return emitter.frame.body.emitOpError(
-          "inserts elements that share bytes into part of a tensor");
+          "has results beside elements that share bytes within rows");
     OpBuilder::InsertionGuard guard(builder);
     Value result = root.op->getResult(root.result);
     SmallVector<Value> sizes = emitter.loopSizes(root.op);

@@ -44,11 +44,10 @@ func.func @stores_8_bits(%x: tensor<5x4xf32> {graph.name = "x"}, %a: tensor<4x6x
 
 // -----
 
-// The scale of a row is computed once, in front of the kernel that divides by
-// it, and not for each element of a panel.
+// The scale of a row is computed once, by the kernel that rounds the row, and not for
+// each element of a panel.
 // CHECK-LABEL: func.func @computes_scales_once
-// CHECK: exec.kernel {{.*}} -> tensor<5x1xf32>
-// CHECK: exec.kernel {{.*}} -> tensor<5x4xi8>
+// CHECK: exec.kernel {{.*}} -> (tensor<5x4xi8>, tensor<5x1xf32>)
 // CHECK: exec.kernel {{.*}} -> tensor<5x3xf32>
 // CHECK-NOT: exec.kernel
 // CHECK: return
