@@ -15,6 +15,7 @@ packages=(
   # compiler
   libmlir-22-dev llvm-22-dev mlir-22-tools lld-22
   libprotobuf-dev protobuf-compiler libxsmm-dev
+  liblapacke-dev libopenblas-openmp-dev
   # runtime and tools
   rapidjson-dev zlib1g-dev
   # tests
