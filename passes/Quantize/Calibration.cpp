@@ -1,5 +1,6 @@
 //===- Calibration.cpp - statistics for a pass ----------------------------===//
 #include "passes/Quantize/Calibration.h"
+#include "mlir/IR/Builders.h"
 #include "passes/Common/NearMatch.h"
 #include "passes/Quantize/ModelHash.h"
 
@@ -29,6 +30,8 @@ llvm::Expected<Calibration> Calibration::read(func::FuncOp function,
   calibration.path = path.str();
   calibration.smoothed =
       function->getAttrOfType<DictionaryAttr>(smoothedAttributeName);
+  calibration.smoothingFactors =
+      function->getAttrOfType<DictionaryAttr>(smoothingFactorsAttributeName);
   if (path.empty())
     return calibration;
   llvm::Expected<Statistics> statistics = Statistics::read(path);
@@ -48,6 +51,37 @@ llvm::Expected<Calibration> Calibration::read(func::FuncOp function,
   }
   calibration.statistics = std::move(*statistics);
   return calibration;
+}
+
+DictionaryAttr quantize::getSmoothingAttr(MLIRContext *context, StringRef value,
+                                          ArrayRef<double> factors) {
+  Builder builder(context);
+  auto type = RankedTensorType::get({static_cast<int64_t>(factors.size())},
+                                    builder.getF64Type());
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("factors", DenseElementsAttr::get(type, factors)),
+       builder.getNamedAttr("value", builder.getStringAttr(value))});
+}
+
+std::vector<double> Calibration::findSecondMoment(StringRef name) const {
+  if (const ValueStatistics *value = find(name))
+    return value->secondMoment;
+  auto entry = smoothingFactors ? smoothingFactors.getAs<DictionaryAttr>(name)
+                                : DictionaryAttr();
+  auto original = entry ? entry.getAs<StringAttr>("value") : StringAttr();
+  auto factors =
+      entry ? entry.getAs<DenseElementsAttr>("factors") : DenseElementsAttr();
+  const ValueStatistics *value = original ? find(original) : nullptr;
+  if (!value || !factors || !factors.getElementType().isF64())
+    return {};
+  SmallVector<double> divisors(factors.getValues<double>());
+  std::vector<double> moment = value->secondMoment;
+  if (moment.size() != divisors.size() * divisors.size())
+    return {};
+  for (auto [i, left] : llvm::enumerate(divisors))
+    for (auto [j, right] : llvm::enumerate(divisors))
+      moment[i * divisors.size() + j] /= left * right;
+  return moment;
 }
 
 bool Calibration::knows(StringRef name, Method method) const {

@@ -23,6 +23,9 @@ public:
   const ValueStatistics *find(llvm::StringRef name) const {
     return statistics.find(name);
   }
+  /// X^T X of the rows of `name`, of its statistics or, if it is smoothed, as
+  /// it follows from those of the value that it was; empty if it is unknown.
+  std::vector<double> findSecondMoment(llvm::StringRef name) const;
   /// Whether `findRange` finds a range.
   bool knows(llvm::StringRef name, Method method) const;
   /// The range of a value by `method`, of its statistics, or, by minmax, of
@@ -35,7 +38,7 @@ public:
 private:
   Statistics statistics;
   std::string path;
-  mlir::DictionaryAttr smoothed;
+  mlir::DictionaryAttr smoothed, smoothingFactors;
 };
 
 /// Writes the attribute `graph.calibrated_model` if there is none: before a
@@ -47,6 +50,15 @@ llvm::Error rememberModel(mlir::func::FuncOp function);
 /// {"x/smoothed" = [low, high]}, bounds that follow from the largest magnitude
 /// of each channel.
 constexpr llvm::StringLiteral smoothedAttributeName = "graph.smoothed";
+
+/// The attribute of a function with what channels of smoothed values were
+/// divided by: {"x/smoothed" = {factors = dense<...>, value = "x"}}.
+constexpr llvm::StringLiteral smoothingFactorsAttributeName =
+    "graph.smoothing_factors";
+/// One entry of it.
+mlir::DictionaryAttr getSmoothingAttr(mlir::MLIRContext *context,
+                                      llvm::StringRef value,
+                                      llvm::ArrayRef<double> factors);
 
 } // namespace cinch::quantize
 

@@ -17,6 +17,9 @@ enum class ActivationGranularity { Default, Tensor, Token, Group };
 /// How weights are rounded.
 enum class WeightMethod { Rtn, Mse };
 
+/// How weights are rounded to the grid that their scales make.
+enum class RoundingMethod { Nearest, Gptq };
+
 /// How the strength of smoothing is found.
 enum class SmoothingMode { Fixed, Search };
 

@@ -45,7 +45,8 @@ def SmoothActivationsPass : Pass<"smooth-activations", "::mlir::func::FuncOp"> {
     The value is now `x/smoothed`, its weights are `w/smoothed`, what is between is
     `v/smoothed`; the attribute `graph.smoothed` of the function has the range of every
     smoothed value, which follows from the largest magnitudes of its channels, and, for a
-    look, its alpha in `graph.smoothing_alpha`. Values in there are left, so applying the
+    look, its alpha in `graph.smoothing_alpha`; `graph.smoothing_factors` has what its
+    channels were divided by, from which its second moment follows. Values in there are left, so applying the
     pass again changes nothing.
 
     Counts, in the attribute `graph.smooth_activations_report` of the function when
@@ -176,6 +177,13 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 
+def RoundingOption : Option<"rounding", "method", "::cinch::quantize::RoundingMethod",
+           /*default=*/"::cinch::quantize::RoundingMethod::Nearest", "How weights are rounded", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::RoundingMethod::Nearest, "nearest", "Each to the nearest number"),
+             clEnumValN(::cinch::quantize::RoundingMethod::Gptq, "gptq", "So that outputs change least"))}]>;
+def ActOrderOption : Option<"actOrder", "act-order", "bool", /*default=*/"true",
+           "With gptq: inputs of largest second moment first; false: from the first to the last">;
+
 def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
   let summary = "Stores weights in few bits";
   let description = [{
@@ -196,6 +204,18 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
     has. Rounded to nearest, ties to even, saturating at both ends alike. Elements of
     less than a byte are packed, the first in the low bits.
 
+    `method=gptq` rounds one input after the other and spreads the error of each over
+    the weights that follow, so that the outputs change least, by the second moment of
+    what matmuls multiply the weight by (`calibration`; the sum, if these are several
+    values; that of a smoothed value follows from the one it was). Inputs of largest
+    second moment are rounded first, with scales of the weights as they were; without
+    `act-order` they are rounded from the first to the last, and a group has the scale of its
+    weights as they are when its turn comes. Both have the same form, and cost the same when
+    running. An output for which this errs more than rounding to nearest keeps that.
+    Weights without a second moment, such as those of convolutions and tables that are looked
+    up, are rounded to nearest.
+    Only weights that a selected product reads are rounded.
+
     Which model statistics are to be of is remembered in `graph.calibrated_model`, as the
     weights change here. A plan with a name that the function lacks is a warning, with
     the nearest name. Refused, with the value: unsigned or asymmetric weights, methods other than minmax
@@ -204,12 +224,18 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
     Counts, in the attribute `graph.quantize_weights_report` of the function when `report`
     is set: quantized (weights), bytes_before, bytes_after (with scales), error_ppm (root
     of the squared errors over that of the squares of all quantized weights, in
-    millionths).
+    millionths), unselected (weights); with gptq also compensated, unshown (weights), and
+    output_ppm (root of the squared errors of the outputs of compensated weights over those
+    of rounding to nearest).
     Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient
-    inference", 2018, section 3.1; the search is that of Nagel et al., "A White Paper on Neural Network
-    Quantization", 2021, equation 12.
+    inference", 2018, section 3.1; Frantar et al., "GPTQ", 2023, algorithm 1, and the order of
+    activations and the fixed scales of its implementation; the search is that of Nagel et
+    al., "A White Paper on Neural Network Quantization", 2021, equation 12.
   }];
-  let options = [ReportOption];
+  let options = [
+    RoundingOption, ActOrderOption,
+    CalibrationOption, SelectOption, ReportOption,
+  ];
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 

@@ -10,6 +10,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/GptqLayer.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
 #include <cmath>
@@ -27,8 +28,11 @@ using namespace cinch::quantize;
 namespace {
 
 struct Counts {
-  int64_t quantized = 0, bytesBefore = 0, bytesAfter = 0;
+  int64_t quantized = 0, unselected = 0, bytesBefore = 0, bytesAfter = 0;
   double squaredError = 0, squaredSum = 0;
+  /// Of gptq: weights, and squared errors of outputs.
+  int64_t compensated = 0, unshown = 0;
+  double outputError = 0, nearestOutputError = 0;
 };
 
 /// Who reads a weight, and along which axes of it.
@@ -43,7 +47,15 @@ struct QuantizeWeights
   void runOnOperation() override;
 
 private:
-  llvm::Error quantize(ConstantOp constant, const ValuePlan &plan);
+  llvm::Error quantize(ConstantOp constant, const ValuePlan &plan,
+                       const Calibration &known, const Selector &selector);
+  /// Rounds a weight that `readers` read, with scales along `axis`.
+  llvm::Expected<RoundedWeights> round(ArrayRef<float> weights,
+                                       RankedTensorType type, unsigned axis,
+                                       const ValuePlan &plan,
+                                       const Readers &readers,
+                                       const Calibration &known);
+  void setReport(func::FuncOp function);
 
   Counts counts;
 };
@@ -113,13 +125,60 @@ static llvm::Expected<TypedAttr> makeCodes(RankedTensorType type,
   return TypedAttr(DenseElementsAttr::get(type, elements));
 }
 
+llvm::Expected<RoundedWeights>
+QuantizeWeights::round(ArrayRef<float> weights, RankedTensorType type,
+                       unsigned axis, const ValuePlan &plan,
+                       const Readers &readers, const Calibration &known) {
+  bool search = plan.method == Method::Mse;
+  if (rounding == RoundingMethod::Gptq) {
+    // Rows of tables have no outputs to measure.
+    SmallVector<LinearOp> products;
+    for (OpOperand *use : readers.uses)
+      if (auto linear = LinearOp::match(use->getOwner()))
+        products.push_back(*linear);
+    llvm::Expected<algebra::Matrix> moment =
+        products.size() == readers.uses.size()
+            ? findSecondMoment(products, known)
+            : llvm::Expected<algebra::Matrix>(algebra::Matrix());
+    if (!moment)
+      return moment.takeError();
+    GptqOptions options;
+    options.ordersByActivation = actOrder;
+    options.search = search;
+    if (!moment->isEmpty()) {
+      std::optional<GptqWeights> result =
+          roundLayerByGptq(products.front(), weights, *moment, plan, options);
+      if (!result)
+        return makeError(
+            "has an input whose second moment in the statistics is "
+            "none: it is not finite, or far from positive");
+      ++counts.compensated;
+      counts.outputError += result->error;
+      counts.nearestOutputError += result->nearestError;
+      return std::move(result->rounded);
+    }
+    ++counts.unshown;
+  }
+  return roundWeights(weights,
+                      getSharing(type, axis, plan.granularity, plan.group),
+                      *plan.format, search);
+}
+
 llvm::Error QuantizeWeights::quantize(ConstantOp constant,
-                                      const ValuePlan &plan) {
+                                      const ValuePlan &plan,
+                                      const Calibration &known,
+                                      const Selector &selector) {
   llvm::Expected<Readers> readers = getReaders(constant);
   if (!readers)
     return readers.takeError();
   if (readers->uses.empty())
     return llvm::Error::success();
+  if (llvm::none_of(readers->uses, [&](OpOperand *use) {
+        return selector.matches(use->getOwner());
+      })) {
+    ++counts.unselected;
+    return llvm::Error::success();
+  }
   if (llvm::Error error = checkPlan(plan))
     return error;
   SmallVector<char> storage;
@@ -137,13 +196,14 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
                                                          : readers->outAxis;
   if (plan.granularity == Granularity::Tensor)
     axis = 0;
-  RoundedWeights rounded = roundWeights(
-      weights, getSharing(type, axis, plan.granularity, plan.group),
-      *plan.format, plan.method == Method::Mse);
+  llvm::Expected<RoundedWeights> rounded =
+      round(weights, type, axis, plan, *readers, known);
+  if (!rounded)
+    return rounded.takeError();
   bool isSmall = isa<DenseElementsAttr>(constant.getValue());
   auto codeType = type.clone(getElementType(*plan.format, &getContext()));
   llvm::Expected<TypedAttr> codes =
-      makeCodes(codeType, *plan.format, rounded.codes, isSmall);
+      makeCodes(codeType, *plan.format, rounded->codes, isSmall);
   if (!codes)
     return codes.takeError();
   auto scaleType = RankedTensorType::get(
@@ -155,7 +215,7 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
   auto q = makeNamedConstant(builder, loc, name + "/q", *codes);
   auto scale = makeNamedConstant(
       builder, loc, name + "/scale",
-      DenseElementsAttr::get(scaleType, ArrayRef<float>(rounded.scales)));
+      DenseElementsAttr::get(scaleType, ArrayRef<float>(rounded->scales)));
   auto dequantized = DequantizeOp::create(
       builder, loc, type, q, scale, /*zero_point=*/Value(), axis,
       plan.granularity == Granularity::Group ? plan.group : 0);
@@ -165,11 +225,30 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
   ++counts.quantized;
   counts.bytesBefore += *getStorageBytes(type);
   counts.bytesAfter += *getStorageBytes(codeType) + *getStorageBytes(scaleType);
-  counts.squaredError += rounded.squaredError;
-  counts.squaredSum += rounded.squaredSum;
+  counts.squaredError += rounded->squaredError;
+  counts.squaredSum += rounded->squaredSum;
   if (constant.use_empty())
     constant.erase();
   return llvm::Error::success();
+}
+
+void QuantizeWeights::setReport(func::FuncOp function) {
+  auto getPpm = [](double part, double whole) {
+    return static_cast<int64_t>(whole > 0 ? std::sqrt(part / whole) * 1e6 : 0);
+  };
+  SmallVector<std::pair<StringRef, int64_t>> numbers = {
+      {"bytes_after", counts.bytesAfter},
+      {"bytes_before", counts.bytesBefore},
+      {"error_ppm", getPpm(counts.squaredError, counts.squaredSum)},
+      {"quantized", counts.quantized},
+      {"unselected", counts.unselected}};
+  if (rounding == RoundingMethod::Gptq)
+    numbers.append(
+        {{"compensated", counts.compensated},
+         {"output_ppm", getPpm(counts.outputError, counts.nearestOutputError)},
+         {"unshown", counts.unshown}});
+  function->setAttr("graph.quantize_weights_report",
+                    getNumbersAttr(&getContext(), numbers));
 }
 
 void QuantizeWeights::runOnOperation() {
@@ -181,9 +260,18 @@ void QuantizeWeights::runOnOperation() {
         << llvm::toString(std::move(error));
     signalPassFailure();
   };
+  auto selector = parseSelector(function, getArgument(), select);
+  if (!selector)
+    return signalPassFailure();
   llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
   if (!plan)
     return fail(plan.takeError());
+  llvm::Expected<Calibration> known = Calibration::read(function, calibration);
+  if (!known)
+    return fail(known.takeError());
+  if (rounding == RoundingMethod::Gptq && calibration.empty())
+    return fail(makeError("expected calibration=FILE with method=gptq, which "
+                          "second moments come from"));
   counts = Counts();
   SmallVector<ConstantOp> constants;
   function.walk([&](ConstantOp constant) { constants.push_back(constant); });
@@ -195,21 +283,16 @@ void QuantizeWeights::runOnOperation() {
       return fail(std::move(error));
   for (ConstantOp constant : constants) {
     std::string name = getValueName(constant);
-    if (llvm::Error error = quantize(constant, *plan->find(name)))
+    if (llvm::Error error =
+            quantize(constant, *plan->find(name), *known, *selector))
       return fail(
           makeError("'" + name + "' " + llvm::toString(std::move(error))));
   }
   warnOfUnknownNames(function, *plan, "quantize-weights");
-  if (!report)
-    return;
-  auto ppm = static_cast<int64_t>(
-      counts.squaredSum > 0
-          ? std::sqrt(counts.squaredError / counts.squaredSum) * 1e6
-          : 0);
-  function->setAttr(
-      "graph.quantize_weights_report",
-      getNumbersAttr(&getContext(), {{"bytes_after", counts.bytesAfter},
-                                     {"bytes_before", counts.bytesBefore},
-                                     {"error_ppm", ppm},
-                                     {"quantized", counts.quantized}}));
+  if (counts.unshown > 0 && counts.compensated == 0)
+    function.emitWarning("quantize-weights: gptq rounded ")
+        << counts.unshown << " weights to nearest: " << calibration
+        << " has no second moments of what they are multiplied by";
+  if (report)
+    setReport(function);
 }

@@ -63,7 +63,7 @@ private:
   void setAttributes(func::FuncOp function);
 
   llvm::StringSet<> names;
-  NamedAttrList ranges, alphas;
+  NamedAttrList ranges, alphas, divisors;
   Counts counts;
 };
 
@@ -299,6 +299,7 @@ llvm::Error SmoothActivations::smooth(Value value, ArrayRef<LinearOp> readers,
   Builder builder(&getContext());
   ranges.set(smoothedName, builder.getF64ArrayAttr({low, high}));
   alphas.set(smoothedName, builder.getF64FloatAttr(strength));
+  divisors.set(smoothedName, getSmoothingAttr(&getContext(), name, factors));
   return llvm::Error::success();
 }
 
@@ -308,6 +309,8 @@ void SmoothActivations::setAttributes(func::FuncOp function) {
                       ranges.getDictionary(&getContext()));
     function->setAttr("graph.smoothing_alpha",
                       alphas.getDictionary(&getContext()));
+    function->setAttr(smoothingFactorsAttributeName,
+                      divisors.getDictionary(&getContext()));
   }
   if (report)
     function->setAttr(
@@ -342,12 +345,14 @@ void SmoothActivations::runOnOperation() {
   names.clear();
   ranges.clear();
   alphas.clear();
+  divisors.clear();
   auto add = [&](Value value) { names.insert(getValueName(value)); };
   llvm::for_each(function.getArguments(), add);
   function.walk([&](Operation *op) { llvm::for_each(op->getResults(), add); });
   for (auto [list, attribute] :
        {std::pair(&ranges, smoothedAttributeName),
-        std::pair(&alphas, llvm::StringLiteral("graph.smoothing_alpha"))})
+        std::pair(&alphas, llvm::StringLiteral("graph.smoothing_alpha")),
+        std::pair(&divisors, smoothingFactorsAttributeName)})
     if (auto earlier = function->getAttrOfType<DictionaryAttr>(attribute))
       list->append(earlier.getValue());
   for (auto &[value, readers] : collect(function, *selector))

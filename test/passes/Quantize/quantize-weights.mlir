@@ -6,7 +6,7 @@
 // Columns of largest magnitude 127 and 1.27; a channel of zeros has the least
 // scale.
 // CHECK-LABEL: func.func @per_channel
-// CHECK-SAME: graph.quantize_weights_report = {bytes_after = 18 : i64, bytes_before = 24 : i64, error_ppm = 0 : i64, quantized = 1 : i64}
+// CHECK-SAME: graph.quantize_weights_report = {bytes_after = 18 : i64, bytes_before = 24 : i64, error_ppm = 0 : i64, quantized = 1 : i64, unselected = 0 : i64}
 // CHECK: %[[Q:.*]] = graph.constant dense<{{\[}}[127, 100, 0], [-64, -127, 0]]> : tensor<2x3xi8> {names = ["w/q"]}
 // CHECK: %[[S:.*]] = graph.constant dense<[1.000000e+00, 0.00999999977, 1.17549435E-38]> : tensor<3xf32> {names = ["w/scale"]}
 // CHECK: %[[D:.*]] = graph.dequantize %[[Q]] scale %[[S]] {axis = 1 : i64, names = ["w/dq"]}

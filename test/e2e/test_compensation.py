@@ -1,0 +1,99 @@
+"""What makes up for the error of few bits, in whole programs: GPTQ. The
+published figures are in test/passes/Quantize/Unit."""
+import re
+
+import numpy as np
+import pytest
+
+import harness
+import statistics_file
+from test_quantize import find_model, optimize, run_program, write_program
+
+
+def relative(y, exact):
+    return np.linalg.norm(y - exact) / np.linalg.norm(exact)
+
+
+def report(text, flag):
+    found = re.search(r"graph\.%s_report = \{([^}]*)\}" % flag, text)[1]
+    return {k: int(v) for k, v in re.findall(r"(\w+) = (-?\d+)", found)}
+
+
+class Layer:
+    """A product with what samples show of its input."""
+
+    def __init__(self, folder, x, weight):
+        self.folder, self.x, self.weight = folder, x.astype(np.float32), weight.astype(np.float32)
+        self.program = write_program(folder / "program.mlir", *weight.shape, self.weight,
+                                     rows=len(x))
+        statistics = folder / "statistics.safetensors"
+        statistics_file.write(statistics, find_model(self.program, folder), {"x": [self.x]})
+        self.calibration = f"calibration={statistics}"
+        self.exact = self.x.astype(np.float64) @ self.weight
+
+    def optimize(self, passes):
+        return optimize(self.program, passes, self.folder / "out.mlir")
+
+    def error(self, passes):
+        self.optimize(passes)
+        y = run_program(self.folder / "out.mlir", self.folder / "out.so", self.x)
+        return relative(y, self.exact)
+
+
+def decaying(rng, rows, columns, decay):
+    u, s, v = np.linalg.svd(rng.standard_normal((rows, columns)), full_matrices=False)
+    return (u * decay**np.arange(len(s))) @ v
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """256 channels that depend on each other, seed 0."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((512, 256)) @ decaying(rng, 256, 256, 0.97)
+    return Layer(tmp_path_factory.mktemp("mixed"), x, rng.standard_normal((256, 64)))
+
+
+@pytest.mark.parametrize("order", ["false", "true"])
+def test_gptq(mixed, order):
+    choose = "choose-quantization{recipe=w8a16}"
+    plain = mixed.error(f"{choose},quantize-weights")
+    gptq = f"quantize-weights{{method=gptq act-order={order} report {mixed.calibration}}}"
+    found = mixed.error(f"{choose},{gptq}")
+    counts = report((mixed.folder / "out.mlir").read_text(), "quantize_weights")
+    assert counts["compensated"] == 1 and counts["unshown"] == 0
+    assert found < 0.8 * plain
+    assert counts["output_ppm"] / 1e6 == pytest.approx(found / plain, rel=1e-2)
+
+
+def test_gptq_of_a_transposed_weight(mixed, tmp_path):
+    """The same weights, stored by outputs: the same result."""
+    choose = "choose-quantization{recipe=w8a16}"
+    gptq = f"quantize-weights{{method=gptq {mixed.calibration}}}"
+    expected = mixed.error(f"{choose},{gptq}")
+    text = mixed.program.read_text()
+    bits = mixed.weight.T.astype("<f4").tobytes().hex().upper()
+    text = re.sub(r'dense<"0x[0-9A-F]*"> : tensor<256x64xf32>',
+                  f'dense<"0x{bits}"> : tensor<64x256xf32>', text)
+    text = text.replace("%x by %w {", "%x by %w transposed {")
+    text = text.replace("by tensor<256x64xf32>", "by tensor<64x256xf32>")
+    program = tmp_path / "program.mlir"
+    program.write_text(text)
+    statistics = tmp_path / "statistics.safetensors"
+    statistics_file.write(statistics, find_model(program, tmp_path), {"x": [mixed.x]})
+    optimize(program, f"{choose},quantize-weights{{method=gptq calibration={statistics}}}",
+             tmp_path / "out.mlir")
+    y = run_program(tmp_path / "out.mlir", tmp_path / "out.so", mixed.x)
+    assert relative(y, mixed.exact) == pytest.approx(expected, rel=1e-4)
+
+
+def test_gptq_refuses_other_channels(mixed, tmp_path):
+    statistics = tmp_path / "statistics.safetensors"
+    statistics_file.write(statistics, find_model(mixed.program, tmp_path),
+                          {"x": [mixed.x[:, :8]]})
+    done = harness.run(
+        "cinch-opt", mixed.program, "-pass-pipeline=builtin.module(func.func("
+        "choose-quantization{recipe=w4a16},"
+        f"quantize-weights{{method=gptq calibration={statistics}}}))")
+    assert done.status != 0
+    assert ("'w' is multiplied by 'x', which has 256 channels, but 8 in the statistics"
+            in done.output)
