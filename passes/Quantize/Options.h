@@ -20,6 +20,9 @@ enum class WeightMethod { Rtn, Mse };
 /// How weights are rounded to the grid that their scales make.
 enum class RoundingMethod { Nearest, Gptq };
 
+/// The type that factors of a low-rank branch are stored in.
+enum class BranchPrecision { F32, F16, BF16 };
+
 /// How the strength of smoothing is found.
 enum class SmoothingMode { Fixed, Search };
 

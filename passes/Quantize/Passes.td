@@ -51,6 +51,7 @@ def FormIntegerProductsPass : Pass<"form-integer-products", "::mlir::func::FuncO
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 
+include "passes/Quantize/LowRankPasses.td"
 include "passes/Quantize/PlanPasses.td"
 
 #endif // CINCH_PASSES_QUANTIZE_PASSES

@@ -1,5 +1,5 @@
-"""What makes up for the error of few bits, in whole programs: GPTQ. The
-published figures are in test/passes/Quantize/Unit."""
+"""What makes up for the error of few bits, in whole programs: GPTQ and low-rank
+branches. The published figures are in test/passes/Quantize/Unit."""
 import re
 
 import numpy as np
@@ -43,6 +43,42 @@ class Layer:
 def decaying(rng, rows, columns, decay):
     u, s, v = np.linalg.svd(rng.standard_normal((rows, columns)), full_matrices=False)
     return (u * decay**np.arange(len(s))) @ v
+
+
+@pytest.fixture(scope="module")
+def hot(tmp_path_factory):
+    """512 channels, 5 of them 50 times larger, seed 0."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((256, 512))
+    x[:, 40::100] *= 50
+    return Layer(tmp_path_factory.mktemp("hot"), x,
+                 rng.standard_normal((512, 512)))
+
+
+def test_branch_errs_less_by_rank(hot):
+    few = (f"quantize-weights,quantize-activations{{{hot.calibration}}}")
+    choose = f"choose-quantization{{recipe=w8a8 {hot.calibration}}}"
+    smooth = f"smooth-activations{{{hot.calibration}}}"
+    errors = {"plain": hot.error(f"{choose},{few}"),
+              "smooth": hot.error(f"{smooth},{choose},{few}")}
+    for rank in (8, 32, 128):
+        branch = f"add-low-rank-branch{{rank={rank}}}"
+        errors[rank] = hot.error(f"{smooth},{choose},{branch},{few}")
+    assert sorted(errors, key=errors.get) == [128, 32, 8, "smooth", "plain"]
+    # Alone it changes nothing but the rounding of f32.
+    assert hot.error(f"{choose},add-low-rank-branch") < 1e-6
+
+
+def test_branch_lowers_the_error_of_the_outputs(hot):
+    choose = "choose-quantization{recipe=w8a16}"
+    text = hot.optimize(f"{choose},add-low-rank-branch{{report {hot.calibration}}}")
+    counts = report(text, "add_low_rank_branch")
+    plain = hot.error(f"{choose},quantize-weights")
+    branch = hot.error(f"{choose},add-low-rank-branch{{{hot.calibration}}},quantize-weights")
+    assert counts["error_before_ppm"] / 1e6 == pytest.approx(plain, rel=1e-2)
+    assert counts["error_ppm"] / 1e6 == pytest.approx(branch, rel=1e-2)
+    assert branch < plain
+    assert counts["bytes"] == 2 * 32 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +133,13 @@ def test_gptq_refuses_other_channels(mixed, tmp_path):
     assert done.status != 0
     assert ("'w' is multiplied by 'x', which has 256 channels, but 8 in the statistics"
             in done.output)
+
+
+def test_smoothed_values_have_second_moments(hot):
+    """GPTQ and branches know what follows from the samples of the value that was."""
+    smooth = f"smooth-activations{{{hot.calibration}}},choose-quantization{{recipe=w8a16}}"
+    text = hot.optimize(
+        f"{smooth},add-low-rank-branch{{rank=8 report {hot.calibration}}}")
+    few = hot.error(f"{smooth},quantize-weights")
+    counts = report(text, "add_low_rank_branch")
+    assert counts["error_before_ppm"] / 1e6 == pytest.approx(few, rel=1e-2)
