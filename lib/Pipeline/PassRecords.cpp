@@ -46,6 +46,7 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"choose-quantization", "graph.choose_quantization_report"},
     {"add-low-rank-branch", "graph.add_low_rank_branch_report"},
     {"quantize-weights", "graph.quantize_weights_report"},
+    {"compensate-low-rank", "graph.compensate_low_rank_report"},
     {"quantize-activations", "graph.quantize_activations_report"},
     {"convert-precision", "graph.convert_precision_report"},
     {"form-integer-products", "graph.form_integer_products_report"},

@@ -49,3 +49,11 @@ uint8_t Format::encode(double rounded) const {
                 : static_cast<uint64_t>(static_cast<int64_t>(rounded));
   return static_cast<uint8_t>(code & ((1u << bits) - 1));
 }
+
+double Format::decode(uint8_t code) const {
+  if (isFloat())
+    return APFloat(*semantics, llvm::APInt(bits, code)).convertToDouble();
+  int64_t number = code;
+  return static_cast<double>(number > max ? number - (int64_t(1) << bits)
+                                          : number);
+}

@@ -27,6 +27,8 @@ struct Format {
   double round(double number) const;
   /// The bits of a number that `round` returned, in the low bits.
   uint8_t encode(double rounded) const;
+  /// The number of a code in the low bits.
+  double decode(uint8_t code) const;
 
   /// Null for other names.
   static const Format *find(llvm::StringRef name);

@@ -234,6 +234,8 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
   }];
   let options = [
     RoundingOption, ActOrderOption,
+    Option<"keepOriginals", "keep-originals", "bool", /*default=*/"false",
+           "Note what each weight was, for compensate-low-rank">,
     CalibrationOption, SelectOption, ReportOption,
   ];
   let dependentDialects = ["::cinch::graph::GraphDialect"];

@@ -21,6 +21,9 @@ bool hasQuantizedWeight(mlir::Operation *product);
 /// Whether `use` is of a table [rows, width] whose rows are looked up.
 bool isLookup(mlir::OpOperand &use);
 
+/// The attribute of a constant of codes with what they were rounded from.
+constexpr llvm::StringLiteral originalAttributeName = "graph.original";
+
 /// The axis of the filter of `linear` that is of its inputs, and of its
 /// outputs.
 unsigned getFilterInputAxis(const graph::LinearOp &linear);

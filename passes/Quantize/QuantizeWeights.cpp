@@ -213,6 +213,8 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
   OpBuilder builder(constant);
   Location loc = constant.getLoc();
   auto q = makeNamedConstant(builder, loc, name + "/q", *codes);
+  if (keepOriginals)
+    q->setAttr(originalAttributeName, constant.getValue());
   auto scale = makeNamedConstant(
       builder, loc, name + "/scale",
       DenseElementsAttr::get(scaleType, ArrayRef<float>(rounded->scales)));

@@ -1,6 +1,7 @@
 //===- WeightMatrix.cpp - constants as matrices ---------------------------===//
 #include "passes/Quantize/WeightMatrix.h"
 #include "dialects/Graph/Constants.h"
+#include "passes/Quantize/Products.h"
 
 using namespace mlir;
 using namespace cinch;
@@ -21,6 +22,72 @@ llvm::Expected<Matrix> quantize::readWeight(const LinearOp &linear) {
   if (!weight.isFinite())
     return makeError("has a weight that is not finite");
   return weight;
+}
+
+/// Numbers of a row-major tensor, transposed if `isTransposed`.
+static Matrix makeMatrix(RankedTensorType type, ArrayRef<float> numbers,
+                         bool isTransposed) {
+  Matrix matrix(type.getDimSize(0), type.getDimSize(1), numbers);
+  return isTransposed ? matrix.transpose() : matrix;
+}
+
+static llvm::Expected<std::vector<float>> readFloats(TypedAttr constant) {
+  SmallVector<char> storage;
+  llvm::Expected<ArrayRef<char>> bytes = getConstantBytes(constant, storage);
+  if (!bytes)
+    return bytes.takeError();
+  std::vector<float> numbers(bytes->size() / sizeof(float));
+  memcpy(numbers.data(), bytes->data(), numbers.size() * sizeof(float));
+  return numbers;
+}
+
+llvm::Expected<Matrix> quantize::readMatrix(TypedAttr constant,
+                                            bool isTransposed) {
+  auto type = cast<RankedTensorType>(constant.getType());
+  llvm::Expected<std::vector<float>> numbers = readFloats(constant);
+  if (!numbers)
+    return numbers.takeError();
+  Matrix matrix = makeMatrix(type, *numbers, isTransposed);
+  if (!matrix.isFinite())
+    return makeError("has a weight that is not finite");
+  return matrix;
+}
+
+llvm::Expected<Matrix> quantize::readDequantized(DequantizeOp weight,
+                                                 bool isTransposed) {
+  auto type = cast<RankedTensorType>(weight.getInput().getType());
+  std::string element;
+  llvm::raw_string_ostream(element) << type.getElementType();
+  const Format *format = Format::find(element);
+  TypedAttr codes = getConstantValue(weight.getInput()),
+            scales = getConstantValue(weight.getScale());
+  if (!format || !codes || !scales || weight.getZeroPoint() ||
+      !getElementTypeOrSelf(scales.getType()).isF32())
+    return makeError(
+        "is dequantized in another way than quantize-weights does");
+  llvm::Expected<std::vector<float>> factors = readFloats(scales);
+  if (!factors)
+    return factors.takeError();
+  SmallVector<char> storage;
+  llvm::Expected<ArrayRef<char>> bytes = getConstantBytes(codes, storage);
+  if (!bytes)
+    return bytes.takeError();
+  Granularity granularity =
+      weight.getGroupSize() > 0 ? Granularity::Group
+      : cast<RankedTensorType>(scales.getType()).getRank() == 0
+          ? Granularity::Tensor
+          : Granularity::Channel;
+  Sharing sharing =
+      getSharing(type, weight.getAxis(), granularity, weight.getGroupSize());
+  if (sharing.getNumScales() != static_cast<int64_t>(factors->size()))
+    return makeError("has scales of another shape than quantize-weights makes");
+  std::vector<float> numbers(type.getNumElements());
+  for (int64_t number = 0; number < sharing.getNumScales(); ++number)
+    sharing.forEach(number, [&](int64_t i) {
+      double code = format->decode(unpackCode(*bytes, format->bits, i));
+      numbers[i] = static_cast<float>(code) * (*factors)[number];
+    });
+  return makeMatrix(type, numbers, isTransposed);
 }
 
 APFloat quantize::convertFloat(double number, Type element) {

@@ -118,3 +118,10 @@ void cinch::quantize::packCodes(llvm::ArrayRef<uint8_t> codes, unsigned bits,
     byte = static_cast<char>(byte | codes[i] << (i % perByte * bits));
   }
 }
+
+uint8_t cinch::quantize::unpackCode(llvm::ArrayRef<char> bytes, unsigned bits,
+                                    size_t i) {
+  size_t perByte = 8 / bits;
+  auto byte = static_cast<uint8_t>(bytes[i / perByte]);
+  return byte >> (i % perByte * bits) & ((1u << bits) - 1);
+}

@@ -46,6 +46,9 @@ RoundedWeights roundWeights(llvm::ArrayRef<float> weights,
 void packCodes(llvm::ArrayRef<uint8_t> codes, unsigned bits,
                llvm::MutableArrayRef<char> bytes);
 
+/// The code number `i` of what `packCodes` made.
+uint8_t unpackCode(llvm::ArrayRef<char> bytes, unsigned bits, size_t i);
+
 } // namespace cinch::quantize
 
 #endif // CINCH_PASSES_QUANTIZE_WEIGHTROUNDING_H

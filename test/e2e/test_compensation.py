@@ -1,5 +1,5 @@
-"""What makes up for the error of few bits, in whole programs: GPTQ and low-rank
-branches. The published figures are in test/passes/Quantize/Unit."""
+"""What makes up for the error of few bits, in whole programs: GPTQ, low-rank
+branches and corrections. The published figures are in test/passes/Quantize/Unit."""
 import re
 
 import numpy as np
@@ -133,6 +133,32 @@ def test_gptq_refuses_other_channels(mixed, tmp_path):
     assert done.status != 0
     assert ("'w' is multiplied by 'x', which has 256 channels, but 8 in the statistics"
             in done.output)
+
+
+def test_correction(mixed):
+    """EoRA: by the errors of outputs it is better than by those of weights."""
+    choose = "choose-quantization{recipe=w8a16}"
+    keep = f"{choose},quantize-weights{{keep-originals}}"
+    plain = mixed.error(f"{choose},quantize-weights")
+    errors = {0: plain}
+    for rank in (4, 16, 40):
+        errors[rank] = mixed.error(
+            f"{keep},compensate-low-rank{{rank={rank} report {mixed.calibration}}}")
+        counts = report((mixed.folder / "out.mlir").read_text(), "compensate_low_rank")
+        assert counts["error_before_ppm"] / 1e6 == pytest.approx(plain, rel=1e-2)
+        assert counts["error_ppm"] / 1e6 == pytest.approx(errors[rank], rel=1e-2)
+        assert counts["products"] == 1 and counts["unshown"] == 0
+        assert counts["bytes"] == 2 * rank * (256 + 64)
+    assert sorted(errors, key=errors.get) == [40, 16, 4, 0]
+    blind = mixed.error(f"{keep},compensate-low-rank{{rank=16}}")
+    assert errors[16] < 0.9 * blind < plain
+
+
+def test_correction_of_gptq(mixed):
+    gptq = (f"choose-quantization{{recipe=w8a16}},"
+            f"quantize-weights{{method=gptq keep-originals {mixed.calibration}}}")
+    assert (mixed.error(f"{gptq},compensate-low-rank{{rank=16 {mixed.calibration}}}")
+            < mixed.error(gptq))
 
 
 def test_smoothed_values_have_second_moments(hot):
