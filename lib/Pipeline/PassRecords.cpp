@@ -44,6 +44,7 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
     {"smooth-activations", "graph.smooth_activations_report"},
     {"choose-quantization", "graph.choose_quantization_report"},
+    {"allocate-bits", "graph.allocate_bits_report"},
     {"add-low-rank-branch", "graph.add_low_rank_branch_report"},
     {"quantize-weights", "graph.quantize_weights_report"},
     {"compensate-low-rank", "graph.compensate_low_rank_report"},

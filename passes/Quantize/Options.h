@@ -20,6 +20,9 @@ enum class WeightMethod { Rtn, Mse };
 /// How weights are rounded to the grid that their scales make.
 enum class RoundingMethod { Nearest, Gptq };
 
+/// What allocate-bits adds up.
+enum class BitsLoss { Relative, Absolute };
+
 /// The type that factors of a low-rank branch are stored in.
 enum class BranchPrecision { F32, F16, BF16 };
 

@@ -288,4 +288,62 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 
+def AllocateBitsPass : Pass<"allocate-bits", "::mlir::func::FuncOp"> {
+  let summary = "Spends bits on the weights that lose most without them";
+  let description = [{
+    ```mlir
+    func.func @main(…) attributes {graph.quantization_plan = {
+      v = {format = "i4", granularity = "group", group = 64, …}, w = {format = "i4", granularity = "group", group = 64, …}}}
+    // becomes, with average-bits=4.5
+    func.func @main(…) attributes {graph.quantization_plan = {
+      v = {format = "i2", granularity = "group", group = 64, …}, w = {format = "i8", granularity = "group", group = 64, …}}}
+    ```
+    Chooses one of `formats` for every weight that the plan chooses and matmuls read,
+    so that the sum of their losses is least and their bytes (codes and scales) are at
+    most `budget-bytes`, or `average-bits` per element; or the fewest bytes whose error is at most
+    `max-error-ppm`. What shares a scale, and how scales are found, stays as the plan
+    says.
+
+    The loss of a format is measured, product by product: the weight W is rounded, by
+    `method` as `quantize-weights` would, and what the outputs then lack is
+    tr(dW^T H dW), for the error dW and the second moment H = X^T X of what samples
+    show (`calibration`). `loss=relative` divides it by tr(W^T H W), so that a product whose
+    outputs are large counts no more than others; `absolute` does not. Losses of products
+    are taken to be independent. The error in millionths is the root of the mean of the
+    relative losses.
+
+    The choice is exact (see `passes/Common/Knapsack.h`) as long as the report has the
+    same `error_bound_ppm`, which no choice within the budget is below, as `error_ppm`.
+    `uniform` takes one format for all. The same options choose the same again, so
+    that applying the pass twice changes nothing. `write-plan` writes the plan as JSON.
+
+    Left as the plan has them, by reason: unplanned (the plan leaves the weight), unshown
+    (no second moment of the input, as of convolutions), unselected. Refused: a budget below the
+    smallest formats, an error that the largest ones exceed, more or less than one of the
+    three bounds.
+    Counts, in the attribute `graph.allocate_bits_report` of the function when `report` is
+    set: weights (chosen for), changed, those left, bytes, millibits (thousandths of a bit per
+    element, with scales), the number of weights in each format, and, of relative losses,
+    error_ppm and error_bound_ppm.
+    Source: the choice within a budget is that of Yao et al., "HAWQ-V3", 2021; the
+    loss is the objective of Frantar et al., "GPTQ", 2023, equation 1, in place of a Hessian of
+    the loss of training.
+  }];
+  let options = [
+    Option<"budgetBytes", "budget-bytes", "int64_t", /*default=*/"0", "Bytes of the weights with scales, above 0; 0: not this bound">,
+    Option<"averageBits", "average-bits", "double", /*default=*/"0", "Bits per element with scales, above 0; 0: not this bound">,
+    Option<"maxErrorPpm", "max-error-ppm", "int64_t", /*default=*/"0",
+           "Root of the mean relative loss, in millionths, above 0; 0: not this bound">,
+    ListOption<"formats", "formats", "std::string", "Formats to choose from, such as i2,i4,i8 (the default)">,
+    Option<"isUniform", "uniform", "bool", /*default=*/"false", "One format for all">,
+    Option<"loss", "loss", "::cinch::quantize::BitsLoss", /*default=*/"::cinch::quantize::BitsLoss::Relative",
+           "What is added up", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::BitsLoss::Relative, "relative", "Squared errors over the squares of outputs"),
+             clEnumValN(::cinch::quantize::BitsLoss::Absolute, "absolute", "Squared errors of outputs"))}]>,
+    RoundingOption, ActOrderOption,
+    Option<"writePlan", "write-plan", "std::string", /*default=*/"\"\"", "JSON file to write the plan to; empty: none">,
+    CalibrationOption, SelectOption, ReportOption,
+  ];
+}
+
 #endif // CINCH_PASSES_QUANTIZE_PLANPASSES

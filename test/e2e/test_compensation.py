@@ -1,5 +1,5 @@
 """What makes up for the error of few bits, in whole programs: GPTQ, low-rank
-branches and corrections. The published figures are in test/passes/Quantize/Unit."""
+branches and corrections, and bits where they are worth most. The published figures are in test/passes/Quantize/Unit."""
 import re
 
 import numpy as np
@@ -169,3 +169,15 @@ def test_smoothed_values_have_second_moments(hot):
     few = hot.error(f"{smooth},quantize-weights")
     counts = report(text, "add_low_rank_branch")
     assert counts["error_before_ppm"] / 1e6 == pytest.approx(few, rel=1e-2)
+
+
+def test_allocated_bits_know_their_error(mixed):
+    choose = "choose-quantization{recipe=w8a16}"
+    for method in ("nearest", "gptq"):
+        text = mixed.optimize(f"{choose},allocate-bits{{average-bits=8.5 uniform report "
+                              f"method={method} {mixed.calibration}}}")
+        counts = report(text, "allocate_bits")
+        assert counts["i8"] == 1 and counts["bytes"] == 256 * 64 + 4 * 64
+        error = mixed.error(
+            f"{choose},quantize-weights{{method={method} {mixed.calibration}}}")
+        assert counts["error_ppm"] / 1e6 == pytest.approx(error, rel=1e-2)
