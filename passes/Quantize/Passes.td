@@ -53,5 +53,6 @@ def FormIntegerProductsPass : Pass<"form-integer-products", "::mlir::func::FuncO
 
 include "passes/Quantize/LowRankPasses.td"
 include "passes/Quantize/PlanPasses.td"
+include "passes/Quantize/MappingPasses.td"
 
 #endif // CINCH_PASSES_QUANTIZE_PASSES
