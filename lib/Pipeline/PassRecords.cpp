@@ -43,6 +43,7 @@ static constexpr CountsAttribute countsAttributes[] = {
     {"fold-constants", "graph.fold_constants_report"},
     {"fold-batch-norm", "graph.fold_batch_norm_report"},
     {"fold-normalization", "graph.fold_normalization_report"},
+    {"rotate-activations", "graph.rotate_activations_report"},
     {"smooth-activations", "graph.smooth_activations_report"},
     {"choose-quantization", "graph.choose_quantization_report"},
     {"allocate-bits", "graph.allocate_bits_report"},

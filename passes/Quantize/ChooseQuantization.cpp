@@ -9,6 +9,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/OnlineRotation.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
 #include "llvm/ADT/SetVector.h"
@@ -35,7 +36,7 @@ struct Treatment {
 struct Counts {
   int64_t weights = 0, activations = 0, depthwise = 0, ends = 0, shared = 0,
           tiny = 0, unshown = 0, window = 0, computed = 0, quantized = 0,
-          tables = 0, unselected = 0;
+          rotations = 0, tables = 0, unselected = 0;
 };
 
 struct ChooseQuantization
@@ -124,6 +125,11 @@ std::string ChooseQuantization::findReasonToLeave(const LinearOp &linear,
                                                   bool isEnd) {
   Value weight = linear.op->getOperand(1), input = linear.op->getOperand(0);
   int64_t elements = cast<RankedTensorType>(weight.getType()).getNumElements();
+  if (isHadamard(weight)) {
+    ++counts.rotations;
+    return "is a rotation: rounded before, its input would keep the outliers "
+           "that it spreads";
+  }
   if (linear.blocks > 1 && linear.blocks == linear.numIn) {
     ++counts.depthwise;
     return "depthwise: each output sums only " + std::to_string(linear.taps) +
@@ -331,8 +337,8 @@ llvm::Error ChooseQuantization::choose(func::FuncOp function,
     function.emitWarning("choose-quantization: no product is quantized: ")
         << counts.computed << " have no constant operand, " << counts.unselected
         << " are not selected, "
-        << counts.depthwise + counts.ends + counts.shared + counts.tiny +
-               counts.unshown + counts.window
+        << counts.depthwise + counts.ends + counts.rotations + counts.shared +
+               counts.tiny + counts.unshown + counts.window
         << " are left for the reasons in the plan";
   return llvm::Error::success();
 }
@@ -377,6 +383,7 @@ void ChooseQuantization::runOnOperation() {
                                        {"depthwise", counts.depthwise},
                                        {"ends", counts.ends},
                                        {"quantized", counts.quantized},
+                                       {"rotations", counts.rotations},
                                        {"shared", counts.shared},
                                        {"tables", counts.tables},
                                        {"tiny", counts.tiny},

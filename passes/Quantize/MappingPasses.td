@@ -51,4 +51,68 @@ def FoldNormalizationPass : Pass<"fold-normalization", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 
+def RotateActivationsPass : Pass<"rotate-activations", "::mlir::func::FuncOp"> {
+  let summary = "Spreads outliers over channels by rotations";
+  let description = [{
+    ```mlir
+    %h = graph.matmul %a by %o {names = ["h"]} : tensor<8x32xf32> by tensor<32x64xf32> -> tensor<8x64xf32>
+    %x = graph.rms_norm %h scale %ones {names = ["x"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
+    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    // becomes, with %p = %o R and %v = R^T %w
+    %h = graph.matmul %a by %p {names = ["h/rotated"]} : tensor<8x32xf32> by tensor<32x64xf32> -> tensor<8x64xf32>
+    %x = graph.rms_norm %h scale %ones {names = ["x/rotated"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
+    %y = graph.matmul %x by %v {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    ```
+    For the inputs of products with a constant matrix of f32. R = diag(signs)
+    blockdiag(H, …, H) with signs of `seed` and Hadamard matrices H of the largest power
+    of two that divides the number of channels.
+
+    | option | rotates | how |
+    |---|---|---|
+    | `residual` (R1) | all channels of a residual stream | in the weights |
+    | `heads` (R2) | the channels of each head, between the products of values and outputs | in the weights |
+    | `queries` (R3) | the channels of queries and keys | in the weights, or while running where they are not linear in them (positions) |
+    | `inputs=middle` (R4) | what element-wise operations that are not linear make of products, as in the middle of two layers | while running |
+    | `inputs=all` | every input that is not rotated in the weights | while running |
+
+    In the weights: the flow of a value is all that is connected with it by operations
+    that are linear in its channels (sums, factors that are the same for all channels,
+    moved data, averages over other axes, products with values of the flow) and rms_norm
+    with one gain. Constants must be all that writes a flow, and all that reads it must
+    be products; anything else refuses all of it. So `fold-normalization` comes first.
+    With `states`, caches that are passed in and out are part of a flow; then they
+    hold rotated channels, and only a cache that this model has written fits.
+
+    While running: signs and a product with a Hadamard matrix of at most 64 channels for
+    each Kronecker factor of H, so that 512 channels take 512 * (32 + 16)
+    multiplications.
+
+    The model computes the same but for the rounding of f32. Values are then
+    `x/rotated`, weights `w/rotated`; values of such names are left, so applying the
+    pass again changes nothing. What is refused is a remark, with the operation
+    in the way.
+    Counts, in the attribute `graph.rotate_activations_report` of the function when
+    `report` is set: residual, heads, queries (flows), inputs (values), online (products
+    while running, of queries and inputs), left: rotated (before), kept (values),
+    unselected (products); bytes_added (of weights that are stored in both forms).
+    Source: Ashkboos et al., "QuaRot", 2024, section 4; Liu et al., "SpinQuant", 2025,
+    section 3.1, for R1 to R4. Ours: block-diagonal matrices for sizes that are no power
+    of two; what to rotate follows from the graph.
+  }];
+  let options = [
+    Option<"residual", "residual", "bool", /*default=*/"true", "Rotate residual streams">,
+    Option<"heads", "heads", "bool", /*default=*/"true", "Rotate values per head">,
+    Option<"queries", "queries", "bool", /*default=*/"false", "Rotate queries and keys per head">,
+    Option<"inputs", "inputs", "::cinch::quantize::OnlineInputs", /*default=*/"::cinch::quantize::OnlineInputs::None",
+           "Inputs to rotate while running", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::OnlineInputs::None, "none", "None"),
+             clEnumValN(::cinch::quantize::OnlineInputs::Middle, "middle", "Between two layers"),
+             clEnumValN(::cinch::quantize::OnlineInputs::All, "all", "All that are not rotated in the weights"))}]>,
+    Option<"states", "states", "bool", /*default=*/"false", "Rotate what caches hold, too">,
+    Option<"seed", "seed", "uint64_t", /*default=*/"0", "Of the random signs">,
+    SelectOption, ReportOption,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 #endif // CINCH_PASSES_QUANTIZE_MAPPINGPASSES

@@ -29,6 +29,9 @@ enum class BranchPrecision { F32, F16, BF16 };
 /// How the strength of smoothing is found.
 enum class SmoothingMode { Fixed, Search };
 
+/// Inputs of products that rotate-activations rotates while the model runs.
+enum class OnlineInputs { None, Middle, All };
+
 } // namespace cinch::quantize
 
 #endif // CINCH_PASSES_QUANTIZE_OPTIONS_H

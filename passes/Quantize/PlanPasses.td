@@ -120,6 +120,7 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     the elements of one small window, so errors do not average out, and there are few
     weights to save), weights of fewer than `min-elements` elements, weights that
     something else reads (an embedding table that is also the last layer would be stored twice),
+    the rotations of `rotate-activations`,
     convolutions whose input would need a scale per row, the inputs and weights of the
     first and last product if `keep-ends`, products whose input no sample of
     `calibration` shows (static scales only), and products that are quantized already. The first
@@ -134,7 +135,7 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     ```
     Counts, in the attribute `graph.choose_quantization_report` of the function when
     `report` is set: weights, activations, tables (chosen), left by reason (weights): depthwise,
-    ends, shared, tiny, unshown, window; computed (products without a constant), quantized
+    ends, rotations, shared, tiny, unshown, window; computed (products without a constant), quantized
     (before), unselected (products).
     Source: the recipes are those of Xiao et al., "SmoothQuant", 2023, table 1, Frantar et al.,
     "GPTQ", 2023 and Micikevicius et al., "FP8 Formats for Deep Learning", 2022.

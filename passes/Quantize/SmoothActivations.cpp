@@ -11,6 +11,7 @@
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/Calibration.h"
 #include "passes/Quantize/FoldFactors.h"
+#include "passes/Quantize/OnlineRotation.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
 #include "passes/Quantize/Smoothing.h"
@@ -122,7 +123,8 @@ Readers SmoothActivations::collect(func::FuncOp function,
   Readers readers;
   for (Operation *product : getProducts(function)) {
     auto linear = LinearOp::match(product);
-    if (!linear)
+    // A rotation spreads what smoothing would move.
+    if (!linear || isHadamard(product->getOperand(1)))
       continue;
     Value input = product->getOperand(0);
     if (!selector.matches(product))
