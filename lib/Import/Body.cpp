@@ -122,20 +122,21 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
     return false;
   }
   // What does not exist here is reported whatever the inputs are.
-  Rule rule = function || !domain.empty() ? nullptr
-                                          : getRules().lookup(proto.op_type());
+  std::string key =
+      domain.empty() ? proto.op_type() : (domain + ":" + proto.op_type()).str();
+  Rule rule = function ? nullptr : getRules().lookup(key);
   bool isStandard = false;
   if (!function) {
     if (imported == scope->opsets->end())
       return fail(Problem::invalid("no opset of domain '" +
                                    (domain.empty() ? "ai.onnx" : domain) +
                                    "' is imported"));
-    if (!domain.empty())
+    if (!domain.empty() && !rule)
       return fail(
-          Problem::notSupported("operator of another domain (only ai.onnx and "
-                                "functions of the model are "
-                                "supported)"));
-    if (!schema) {
+          Problem::notSupported("operator of another domain (only ai.onnx, "
+                                "functions of the model and "
+                                "MatMulNBits of com.microsoft are supported)"));
+    if (!schema && domain.empty()) {
       int64_t first = SchemaTable::get().getFirstOpset(proto.op_type());
       return fail(first ? Problem::invalid("operator exists from opset " +
                                            Twine(first) + " on")
@@ -146,7 +147,7 @@ bool Importer::importNode(const onnx::NodeProto &proto) {
                               " (use operators that do, or add a function of "
                               "this name to the model)"));
     }
-    if (schema->deprecated && !rule)
+    if (schema && schema->deprecated && !rule)
       return fail(Problem::invalid("operator is deprecated since opset " +
                                    Twine(schema->since)));
     static const llvm::StringMap<StringRef> refusals = [] {

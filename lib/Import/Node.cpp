@@ -380,6 +380,7 @@ const RuleTable &import::getRules() {
     addLossRules(rules);
     addMovementRules(rules);
     addNormalizationRules(rules);
+    addPackedWeightRules(rules);
     addPoolingRules(rules);
     addQuantizationRules(rules);
     addRecurrenceRules(rules);

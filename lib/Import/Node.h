@@ -200,6 +200,7 @@ void addAttentionRules(RuleTable &rules);
 void addLossRules(RuleTable &rules);
 void addMovementRules(RuleTable &rules);
 void addNormalizationRules(RuleTable &rules);
+void addPackedWeightRules(RuleTable &rules);
 void addPoolingRules(RuleTable &rules);
 void addQuantizationRules(RuleTable &rules);
 void addRecurrenceRules(RuleTable &rules);
@@ -208,7 +209,9 @@ void addResizeRules(RuleTable &rules);
 void addSlicingRules(RuleTable &rules);
 /// Operators that cannot be imported, by reason.
 void addRefusals(llvm::StringMap<StringRef> &reasons);
-/// The rules of the default domain, by operator.
+/// The rules by operator, of another domain than the default one behind
+/// `domain:`. Such operators have no schema: their rules check all by
+/// themselves.
 const RuleTable &getRules();
 
 } // namespace cinch::import
