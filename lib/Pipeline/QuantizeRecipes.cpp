@@ -8,14 +8,17 @@ using namespace cinch;
 using namespace cinch::quantize;
 
 static constexpr QuantizeRecipe recipes[] = {
-    {"w4a4", Recipe::W4A4, false, true, 4, 4},
-    {"w4a8", Recipe::W4A8, false, true, 8, 4},
-    {"w4a16", Recipe::W4A16, false, false, 16, 4},
-    {"w8a8", Recipe::W8A8, true, true, 8, 8},
-    {"w8a8-dynamic", Recipe::W8A8Dynamic, false, false, 8, 8},
-    {"fp8", Recipe::FP8, true, false, 8, 8},
-    {"w8a16", Recipe::W8A16, false, false, 16, 8},
+    {"w4a4", Recipe::W4A4, false, true, true, 32, 4, 4},
+    {"w4a8", Recipe::W4A8, false, false, true, 0, 8, 4},
+    {"w4a16", Recipe::W4A16, false, false, true, 0, 16, 4},
+    {"w8a8", Recipe::W8A8, true, true, false, 0, 8, 8},
+    {"w8a8-dynamic", Recipe::W8A8Dynamic, false, false, false, 0, 8, 8},
+    {"fp8", Recipe::FP8, true, false, false, 0, 8, 8},
+    {"w8a16", Recipe::W8A16, false, false, false, 0, 16, 8},
 };
+
+/// Weights in 4 bits that share a scale.
+static constexpr int64_t groupSize = 64;
 
 ArrayRef<QuantizeRecipe> cinch::getQuantizeRecipes() { return recipes; }
 
@@ -37,6 +40,7 @@ void cinch::addMappingPasses(OpPassManager &passes,
   smooth.weightBits = recipe.weightBits;
   smooth.granularity = recipe.isStatic ? ActivationGranularity::Tensor
                                        : ActivationGranularity::Token;
+  smooth.groupSize = recipe.weightBits == 4 ? groupSize : 0;
   smooth.calibration = inputs.statistics;
   smooth.report = inputs.reportsCounts;
   passes.addNestedPass<func::FuncOp>(createSmoothActivationsPass(smooth));
@@ -55,10 +59,22 @@ void cinch::addQuantizePasses(OpPassManager &passes,
   choose.weightMethod = WeightMethod::Mse;
   choose.readPlan = options.readPlan;
   choose.writePlan = options.writePlan;
+  choose.groupSize = groupSize;
   choose.calibration = inputs.statistics;
   choose.report = inputs.reportsCounts;
   passes.addNestedPass<func::FuncOp>(createChooseQuantizationPass(choose));
+  if (recipe.rank > 0) {
+    AddLowRankBranchPassOptions branch;
+    branch.rank = recipe.rank;
+    branch.calibration = inputs.statistics;
+    branch.report = inputs.reportsCounts;
+    // Before weights: it takes out what these then need not hold.
+    passes.addNestedPass<func::FuncOp>(createAddLowRankBranchPass(branch));
+  }
   QuantizeWeightsPassOptions weights;
+  if (recipe.compensates && !inputs.statistics.empty())
+    weights.rounding = RoundingMethod::Gptq;
+  weights.calibration = inputs.statistics;
   weights.report = inputs.reportsCounts;
   // Before activations: only what quantized weights multiply is rounded.
   passes.addNestedPass<func::FuncOp>(createQuantizeWeightsPass(weights));

@@ -12,8 +12,10 @@ namespace cinch {
 struct QuantizeRecipe {
   llvm::StringLiteral name;
   quantize::Recipe recipe;
-  bool isStatic; ///< scales of activations come from samples
-  bool smooths;  ///< moves outliers into weights, if there are statistics
+  bool isStatic;    ///< scales of activations come from samples
+  bool smooths;     ///< moves outliers into weights, if there are statistics
+  bool compensates; ///< rounds weights by GPTQ, if there are statistics
+  int64_t rank;     ///< of branches beside products; 0: none
   unsigned activationBits, weightBits; ///< that smoothing assumes
 };
 

@@ -12,6 +12,7 @@
 #include "passes/Quantize/OnlineRotation.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
+#include "passes/Quantize/Tables.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace cinch::quantize {
@@ -283,12 +284,8 @@ void ChooseQuantization::chooseProduct(Operation *product, bool isEnd,
 /// multiplication more where it is read. Their errors are those of the model's
 /// input, so they never have less than 8 bits.
 void ChooseQuantization::chooseTable(GatherOp gather) {
-  auto constant = gather.getInput().getDefiningOp<ConstantOp>();
-  if (!constant || !getElementTypeOrSelf(constant.getType()).isF32())
-    return;
-  bool isLooked = llvm::all_of(constant->getUses(), isLookup);
-  auto type = cast<RankedTensorType>(constant.getType());
-  if (!isLooked || type.getNumElements() < minElements)
+  ConstantOp constant = findTable(gather, minElements);
+  if (!constant)
     return;
   ValuePlan value;
   value.format =

@@ -38,12 +38,6 @@ bool quantize::hasQuantizedWeight(Operation *product) {
   return weight && getConstantValue(weight.getInput());
 }
 
-bool quantize::isLookup(OpOperand &use) {
-  auto gather = dyn_cast<GatherOp>(use.getOwner());
-  return gather && use.getOperandNumber() == 0 && gather.getAxis() == 0 &&
-         cast<RankedTensorType>(use.get().getType()).getRank() == 2;
-}
-
 unsigned quantize::getFilterInputAxis(const LinearOp &linear) {
   return linear.rowsAreIn ? 0 : 1;
 }

@@ -18,9 +18,6 @@ bool isDequantized(mlir::Value value);
 /// Whether operand 1 of `product` is a dequantized constant.
 bool hasQuantizedWeight(mlir::Operation *product);
 
-/// Whether `use` is of a table [rows, width] whose rows are looked up.
-bool isLookup(mlir::OpOperand &use);
-
 /// The attribute of a constant of codes with what they were rounded from.
 constexpr llvm::StringLiteral originalAttributeName = "graph.original";
 

@@ -13,6 +13,7 @@
 #include "passes/Quantize/GptqLayer.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
+#include "passes/Quantize/Tables.h"
 #include <cmath>
 
 namespace cinch::quantize {

@@ -50,7 +50,9 @@ def exact(tmp_path_factory):
     return bits, accuracy.embeddings(run)
 
 
-@pytest.mark.parametrize("recipe, more_bits", [("w8a8", 0.002), ("w8a8-dynamic", 0.0015)])
+@pytest.mark.parametrize("recipe, more_bits", [
+    ("w8a8", 0.002), ("w8a8-dynamic", 0.001), ("w8a16", 0.001), ("w4a16", 0.005),
+    ("w4a8", 0.006), ("w4a4", 0.03), ("fp8", 0.006)])
 def test_tiny_lm(recipe, more_bits, samples, exact, tmp_path):
     binary, _ = compile_quantized("tiny_lm", tmp_path, f"--quantize={recipe}",
                                   f"--calibration-data={samples['tiny_lm']}")
@@ -58,7 +60,8 @@ def test_tiny_lm(recipe, more_bits, samples, exact, tmp_path):
 
 
 @pytest.mark.parametrize("recipe, mean, worst", [
-    ("w8a8", 0.9985, 0.996), ("w8a8-dynamic", 0.9995, 0.999)])
+    ("w8a8", 0.9985, 0.996), ("w8a8-dynamic", 0.9995, 0.999), ("w4a16", 0.985, 0.965),
+    ("w4a4", 0.965, 0.94)])
 def test_minilm(recipe, mean, worst, samples, exact, tmp_path):
     binary, _ = compile_quantized("minilm_l3", tmp_path, f"--quantize={recipe}",
                                   f"--calibration-data={samples['minilm_l3']}")

@@ -1,0 +1,38 @@
+//===- Tables.cpp - constants whose rows are looked up --------------------===//
+#include "passes/Quantize/Tables.h"
+
+using namespace mlir;
+using namespace cinch;
+using namespace cinch::graph;
+using namespace cinch::quantize;
+
+bool quantize::isLookup(OpOperand &use) {
+  auto gather = dyn_cast<GatherOp>(use.getOwner());
+  return gather && use.getOperandNumber() == 0 && gather.getAxis() == 0 &&
+         cast<RankedTensorType>(use.get().getType()).getRank() == 2;
+}
+
+/// Whether `value` is multiplied with another one that is computed: as the
+/// cosines of rotary positions, whose errors would turn every query and key.
+static bool isFactor(Value value) {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    if (isa<ReshapeOp, SqueezeOp, UnsqueezeOp, TransposeOp, BroadcastOp,
+            ConcatOp, SliceOp>(user))
+      return isFactor(user->getResult(0));
+    return isa<MulOp>(user) && llvm::none_of(user->getOperands(), [](Value v) {
+             return v.getDefiningOp<ConstantOp>();
+           });
+  });
+}
+
+ConstantOp quantize::findTable(GatherOp gather, int64_t minElements) {
+  auto constant = gather.getInput().getDefiningOp<ConstantOp>();
+  if (!constant || isFactor(gather.getResult()))
+    return nullptr;
+  auto type = cast<RankedTensorType>(constant.getType());
+  return type.getElementType().isF32() &&
+                 type.getNumElements() >= minElements &&
+                 llvm::all_of(constant->getUses(), isLookup)
+             ? constant
+             : nullptr;
+}

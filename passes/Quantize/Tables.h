@@ -1,0 +1,19 @@
+//===- Tables.h - constants whose rows are looked up ----------------------===//
+#ifndef CINCH_PASSES_QUANTIZE_TABLES_H
+#define CINCH_PASSES_QUANTIZE_TABLES_H
+
+#include "dialects/Graph/Graph.h"
+
+namespace cinch::quantize {
+
+/// Whether `use` is of a table [rows, width] whose rows are looked up.
+bool isLookup(mlir::OpOperand &use);
+
+/// The table of `gather`, if it can be stored in few bits: a constant of f32 of
+/// at least `minElements` elements, whose rows are all that is read of it and
+/// are no factors of what is computed. Else null.
+graph::ConstantOp findTable(graph::GatherOp gather, int64_t minElements);
+
+} // namespace cinch::quantize
+
+#endif // CINCH_PASSES_QUANTIZE_TABLES_H
