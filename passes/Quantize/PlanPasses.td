@@ -95,8 +95,7 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     f32). The plan has their weights and inputs by name, those that stay as they are with
     format `none` and the reason; `quantize-weights` and `quantize-activations` obey it.
     So are constant tables of two axes whose rows are looked up (gather), in 8 bits with
-    a scale for each row, unless the rows are factors of computed values (rotary
-    positions). Other values are not quantized: a sum of a residual network is only where a product
+    a scale for each row. Other values are not quantized: a sum of a residual network is only where a product
     reads it, and what else reads it keeps the float. A value that several products read
     is quantized once.
 

@@ -12,22 +12,9 @@ bool quantize::isLookup(OpOperand &use) {
          cast<RankedTensorType>(use.get().getType()).getRank() == 2;
 }
 
-/// Whether `value` is multiplied with another one that is computed: as the
-/// cosines of rotary positions, whose errors would turn every query and key.
-static bool isFactor(Value value) {
-  return llvm::any_of(value.getUsers(), [&](Operation *user) {
-    if (isa<ReshapeOp, SqueezeOp, UnsqueezeOp, TransposeOp, BroadcastOp,
-            ConcatOp, SliceOp>(user))
-      return isFactor(user->getResult(0));
-    return isa<MulOp>(user) && llvm::none_of(user->getOperands(), [](Value v) {
-             return v.getDefiningOp<ConstantOp>();
-           });
-  });
-}
-
 ConstantOp quantize::findTable(GatherOp gather, int64_t minElements) {
   auto constant = gather.getInput().getDefiningOp<ConstantOp>();
-  if (!constant || isFactor(gather.getResult()))
+  if (!constant)
     return nullptr;
   auto type = cast<RankedTensorType>(constant.getType());
   return type.getElementType().isF32() &&

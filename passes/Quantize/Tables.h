@@ -10,8 +10,8 @@ namespace cinch::quantize {
 bool isLookup(mlir::OpOperand &use);
 
 /// The table of `gather`, if it can be stored in few bits: a constant of f32 of
-/// at least `minElements` elements, whose rows are all that is read of it and
-/// are no factors of what is computed. Else null.
+/// at least `minElements` elements, whose rows are all that is read of it. Else
+/// null.
 graph::ConstantOp findTable(graph::GatherOp gather, int64_t minElements);
 
 } // namespace cinch::quantize
