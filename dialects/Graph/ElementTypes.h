@@ -20,6 +20,9 @@ unsigned getStorageBits(mlir::Type type);
 /// The bits behind the last element of a tensor are 0.
 unsigned getElementsPerByte(mlir::Type type);
 inline bool isPacked(mlir::Type type) { return getElementsPerByte(type) > 1; }
+/// Most elements of a byte, and of a row of packed elements that is rounded by
+/// scales of the same kernel: the threads of a GPU hold it in registers.
+inline constexpr int64_t maxPerByte = 4, maxPackedRow = 16384;
 
 /// True for floats of at most 8 bits, which kernels hold as integers of as many
 /// bits and decode where they compute with them.

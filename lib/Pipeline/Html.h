@@ -21,6 +21,9 @@ void drawTimeline(const Report &report, llvm::raw_ostream &os);
 /// The slots as blocks, steps by arena offsets, as SVG.
 void drawPlan(const Report &report, llvm::raw_ostream &os);
 
+/// A table of `values` and the reasons why they stay as they are.
+void writeKept(llvm::StringRef id, llvm::ArrayRef<KeptValue> values,
+               llvm::raw_ostream &os);
 /// The section on quantization, with a table of products and histograms.
 void writeQuantization(const Quantization &quantization, llvm::raw_ostream &os);
 

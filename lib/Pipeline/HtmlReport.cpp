@@ -324,6 +324,16 @@ static void writePasses(const Report &report, llvm::raw_ostream &os) {
   os << "</tbody></table></div>\n";
 }
 
+void html::writeKept(StringRef id, ArrayRef<KeptValue> values,
+                     llvm::raw_ostream &os) {
+  os << "<div class=\"table\"><table id=\"" << id
+     << "\"><thead><tr><th>value</th><th>reason</th></tr></thead><tbody>\n";
+  for (const KeptValue &value : values)
+    os << "<tr><td>" << escape(value.name) << "</td><td>"
+       << escape(value.reason) << "</td></tr>\n";
+  os << "</tbody></table></div>\n";
+}
+
 static void writePrecision(const PrecisionError &error, llvm::raw_ostream &os) {
   os << "<h2>Precision</h2>\n<p>Outputs in " << escape(error.precision)
      << " against f32 on " << error.samples << " sets of inputs ("
@@ -338,13 +348,8 @@ static void writePrecision(const PrecisionError &error, llvm::raw_ostream &os) {
        << llvm::format("<td class=\"num\">%.2e</td><td class=\"num\">%.2e</td>",
                        output.maxError, output.rmsError)
        << "</tr>\n";
-  os << "</tbody></table></div>\n<p>Values that stay in f32, and why:</p>\n"
-        "<div class=\"table\"><table id=\"kept\"><thead><tr><th>value</th><th>"
-        "reason</th></tr></thead><tbody>\n";
-  for (const KeptValue &value : error.kept)
-    os << "<tr><td>" << escape(value.name) << "</td><td>"
-       << escape(value.reason) << "</td></tr>\n";
-  os << "</tbody></table></div>\n";
+  os << "</tbody></table></div>\n<p>Values that stay in f32, and why:</p>\n";
+  writeKept("kept", error.kept, os);
 }
 
 void cinch::writeHtmlReport(const Report &report, llvm::raw_ostream &os) {

@@ -47,6 +47,13 @@ double cinch::getMaxError(ArrayRef<OutputError> outputs) {
   return largest;
 }
 
+double cinch::getRmsError(ArrayRef<OutputError> outputs) {
+  double largest = 0;
+  for (const OutputError &output : outputs)
+    grow(largest, output.rmsError);
+  return largest;
+}
+
 std::string cinch::describe(const PrecisionError &error,
                             const OutputError &output) {
   return llvm::formatv(

@@ -28,8 +28,9 @@ struct PrecisionError {
   std::vector<KeptValue> kept;
 };
 
-/// The largest maxError of `outputs`; NaN if one is.
+/// The largest maxError, and rmsError, of `outputs`; NaN if one is.
 double getMaxError(llvm::ArrayRef<OutputError> outputs);
+double getRmsError(llvm::ArrayRef<OutputError> outputs);
 
 /// A program in f32 that is run on samples, to learn how large its values are
 /// and how far a precision is from it.

@@ -16,14 +16,6 @@ double QuantizedLayer::getRatio() const {
   return noise == 0 ? INFINITY : 10 * std::log10(signal / noise);
 }
 
-double cinch::getRmsError(ArrayRef<OutputError> outputs) {
-  double largest = 0;
-  for (const OutputError &output : outputs)
-    if (!(output.rmsError <= largest)) // a NaN stays
-      largest = output.rmsError;
-  return largest;
-}
-
 /// What an operand of a product is stored in: "i8, a scale per row, computed".
 static std::string describeStorage(Value operand) {
   std::string text;

@@ -48,9 +48,6 @@ struct Quantization {
   std::vector<QuantizeAttempt> attempts;
 };
 
-/// The largest rmsError of `outputs`; NaN if one is.
-double getRmsError(llvm::ArrayRef<OutputError> outputs);
-
 /// The products of `module`, which is quantized, with what their operands are
 /// stored in.
 std::vector<QuantizedLayer> getQuantizedLayers(mlir::ModuleOp module);

@@ -222,11 +222,6 @@ void html::writeQuantization(const Quantization &quantization,
     os << "</div>\n";
   if (quantization.kept.empty())
     return;
-  os << "<p>Not quantized, and why:</p>\n<div class=\"table\"><table "
-        "id=\"unquantized\"><thead><tr><th>value</th><th>reason</th></tr>"
-        "</thead><tbody>\n";
-  for (const KeptValue &value : quantization.kept)
-    os << "<tr><td>" << escape(value.name) << "</td><td>"
-       << escape(value.reason) << "</td></tr>\n";
-  os << "</tbody></table></div>\n";
+  os << "<p>Not quantized, and why:</p>\n";
+  writeKept("unquantized", quantization.kept, os);
 }

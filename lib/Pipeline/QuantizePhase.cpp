@@ -51,14 +51,14 @@ Status QuantizePhase::fail(const llvm::Twine &message) {
 }
 
 /// Runs the module as it is on the data, and writes what it shows to `file`.
-Status QuantizePhase::calibrateTo(const std::string &file) {
+Status QuantizePhase::calibrateTo(const std::string &file, bool secondMoments) {
   if (file.empty())
     return fail("--calibration-data: no temporary file for the statistics; "
                 "name one with --calibration");
   CalibrationOptions calibration;
   calibration.data = quantizing.calibrationData;
   calibration.file = file;
-  calibration.secondMoments = true;
+  calibration.secondMoments = secondMoments;
   calibration.progress = [&](double share) { enter("calibrate", share); };
   llvm::Expected<Statistics> taken = calibrate(*module, calibration);
   if (!taken)
@@ -75,7 +75,7 @@ Status QuantizePhase::learn(QuantizeInputs &inputs) {
     return Status::Done;
   if (inputs.statistics.empty())
     inputs.statistics = files->make();
-  return calibrateTo(inputs.statistics);
+  return calibrateTo(inputs.statistics, /*secondMoments=*/true);
 }
 
 /// Quantizes the module, whose statistics are in `statistics` if there are any.
@@ -87,13 +87,15 @@ Status QuantizePhase::quantize(const QuantizeRecipe &recipe) {
       [&](OpPassManager &passes) { addMappingPasses(passes, recipe, inputs); });
   if (status != Status::Done)
     return status;
-  bool isChanged = recipe.smooths && !inputs.statistics.empty();
-  if (isChanged && !quantizing.calibrationData.empty()) {
+  // Ranges have changed; second moments follow from those before.
+  inputs.isStale = recipe.smooths && !inputs.statistics.empty();
+  if (inputs.isStale && recipe.isStatic &&
+      !quantizing.calibrationData.empty()) {
     inputs.statistics = files->make();
-    if ((status = calibrateTo(inputs.statistics)) != Status::Done)
+    inputs.isStale = false;
+    status = calibrateTo(inputs.statistics, /*secondMoments=*/false);
+    if (status != Status::Done)
       return status;
-  } else {
-    inputs.isStale = isChanged;
   }
   enter("quantize", 0);
   status = runPasses([&](OpPassManager &passes) {

@@ -1,6 +1,7 @@
-//===- Report.cpp - numbers that a pass leaves behind ---------------------===//
+//===- Report.cpp - what a pass tells of its run --------------------------===//
 #include "passes/Common/Report.h"
 #include "mlir/IR/Builders.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -13,4 +14,19 @@ cinch::getNumbersAttr(MLIRContext *context,
     fields.push_back(
         builder.getNamedAttr(name, builder.getI64IntegerAttr(number)));
   return builder.getDictionaryAttr(fields);
+}
+
+int64_t cinch::getRootPpm(double part, double whole) {
+  return static_cast<int64_t>(whole > 0 ? std::sqrt(part / whole) * 1e6 : 0);
+}
+
+LogicalResult cinch::runOnFunction(func::FuncOp function, StringRef flag,
+                                   llvm::function_ref<llvm::Error()> run) {
+  if (function.isExternal())
+    return success();
+  llvm::Error error = run();
+  if (!error)
+    return success();
+  return function.emitError()
+         << flag << ": " << llvm::toString(std::move(error));
 }

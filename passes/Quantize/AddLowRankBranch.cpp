@@ -9,6 +9,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/BranchBuilder.h"
+#include "passes/Quantize/FloatConstants.h"
 #include "passes/Quantize/GptqLayer.h"
 #include "passes/Quantize/LowRankBranch.h"
 #include "passes/Quantize/Passes.h"
@@ -51,6 +52,7 @@ struct AddLowRankBranch
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error checkOptions() const;
   /// Groups of products that get one branch.
   std::vector<std::vector<Reader>> collect(func::FuncOp function,
@@ -72,16 +74,13 @@ private:
 
 } // namespace
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 llvm::Error AddLowRankBranch::checkOptions() const {
   if (rank < 1)
-    return makeError("expected rank above 0, but got " + llvm::Twine(rank));
+    return llvm::createStringError("expected rank above 0, but got " +
+                                   llvm::Twine(rank));
   if (maxRounds < 1)
-    return makeError("expected max-rounds above 0, but got " +
-                     llvm::Twine(maxRounds));
+    return llvm::createStringError("expected max-rounds above 0, but got " +
+                                   llvm::Twine(maxRounds));
   return llvm::Error::success();
 }
 
@@ -144,15 +143,16 @@ llvm::Error AddLowRankBranch::add(ArrayRef<Reader> readers,
   for (const Reader &reader : readers) {
     llvm::Expected<Matrix> weight = readWeight(reader.linear);
     if (!weight)
-      return makeError("'" + reader.name + "' " +
-                       llvm::toString(weight.takeError()));
+      return llvm::createStringError("'" + reader.name + "' " +
+                                     llvm::toString(weight.takeError()));
     weights.setColumns(next, *weight);
     next += reader.linear.numOut;
   }
   llvm::Expected<Matrix> moment =
       findSecondMoment(readers.front().linear, known);
   if (!moment)
-    return makeError("'" + name + "' " + llvm::toString(moment.takeError()));
+    return llvm::createStringError("'" + name + "' " +
+                                   llvm::toString(moment.takeError()));
   const Matrix &gram = *moment;
   auto getError = [&](const Matrix &error) {
     double norm = error.getNorm();
@@ -181,8 +181,8 @@ llvm::Error AddLowRankBranch::add(ArrayRef<Reader> readers,
   std::optional<LowRankBranch> branch =
       computeLowRankBranch(weights, options, round, store, getError);
   if (!branch)
-    return makeError("'" + name + "' has a branch beyond the range of " +
-                     "its precision");
+    return llvm::createStringError(
+        "'" + name + "' has a branch beyond the range of " + "its precision");
   counts.error += branch->error;
   counts.errorBefore += branch->errorWithout;
   counts.whole += getError(weights);
@@ -242,51 +242,40 @@ llvm::Error AddLowRankBranch::rewriteProduct(const Reader &reader, Value down,
 }
 
 void AddLowRankBranch::setReport(func::FuncOp function) {
-  auto getPpm = [&](double part) {
-    return static_cast<int64_t>(
-        counts.whole > 0 ? std::sqrt(part / counts.whole) * 1e6 : 0);
-  };
   function->setAttr(
       "graph.add_low_rank_branch_report",
-      getNumbersAttr(&getContext(),
-                     {{"branched", counts.branched},
-                      {"branches", counts.branches},
-                      {"bytes", counts.bytes},
-                      {"error_before_ppm", getPpm(counts.errorBefore)},
-                      {"error_ppm", getPpm(counts.error)},
-                      {"other", counts.other},
-                      {"products", counts.products},
-                      {"shared", counts.shared},
-                      {"small", counts.small},
-                      {"unplanned", counts.unplanned},
-                      {"unselected", counts.unselected},
-                      {"useless", counts.useless}}));
+      getNumbersAttr(
+          &getContext(),
+          {{"branched", counts.branched},
+           {"branches", counts.branches},
+           {"bytes", counts.bytes},
+           {"error_before_ppm", getRootPpm(counts.errorBefore, counts.whole)},
+           {"error_ppm", getRootPpm(counts.error, counts.whole)},
+           {"other", counts.other},
+           {"products", counts.products},
+           {"shared", counts.shared},
+           {"small", counts.small},
+           {"unplanned", counts.unplanned},
+           {"unselected", counts.unselected},
+           {"useless", counts.useless}}));
 }
 
-void AddLowRankBranch::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](llvm::Error error) {
-    function.emitError("add-low-rank-branch: ")
-        << llvm::toString(std::move(error));
-    signalPassFailure();
-  };
+llvm::Error AddLowRankBranch::run(func::FuncOp function) {
   if (llvm::Error error = checkOptions())
-    return fail(std::move(error));
+    return error;
   auto selector = parseSelector(function, getArgument(), select);
   if (!selector)
-    return signalPassFailure();
+    return selector.takeError();
   llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
   if (!plan)
-    return fail(plan.takeError());
+    return plan.takeError();
   llvm::Expected<Calibration> known = Calibration::read(function, calibration);
   if (!known)
-    return fail(known.takeError());
+    return known.takeError();
   counts = Counts();
   for (const std::vector<Reader> &readers : collect(function, *selector, *plan))
     if (llvm::Error error = add(readers, *known, *plan))
-      return fail(std::move(error));
+      return error;
   if (counts.branches > 0)
     plan->set(function);
   else if (counts.branched == 0)
@@ -297,4 +286,11 @@ void AddLowRankBranch::runOnOperation() {
         << " products are not selected";
   if (report)
     setReport(function);
+  return llvm::Error::success();
+}
+
+void AddLowRankBranch::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

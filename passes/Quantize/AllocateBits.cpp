@@ -51,6 +51,7 @@ struct AllocateBits
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error checkOptions();
   llvm::Expected<std::vector<Layer>> collect(func::FuncOp function,
                                              const Selector &selector,
@@ -74,19 +75,17 @@ private:
 
 } // namespace
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 llvm::Error AllocateBits::checkOptions() {
   if (calibration.empty())
-    return makeError("expected calibration=FILE, which second moments come "
-                     "from");
+    return llvm::createStringError(
+        "expected calibration=FILE, which second moments come "
+        "from");
   if ((budgetBytes > 0) + (averageBits > 0) + (maxErrorPpm > 0) != 1)
-    return makeError("expected one of budget-bytes, average-bits and "
-                     "max-error-ppm above 0");
+    return llvm::createStringError(
+        "expected one of budget-bytes, average-bits and "
+        "max-error-ppm above 0");
   if (maxErrorPpm > 0 && loss != BitsLoss::Relative)
-    return makeError("expected loss=relative with max-error-ppm");
+    return llvm::createStringError("expected loss=relative with max-error-ppm");
   candidates.clear();
   formatNames.assign(formats.begin(), formats.end());
   if (formatNames.empty())
@@ -94,8 +93,8 @@ llvm::Error AllocateBits::checkOptions() {
   for (const std::string &name : formatNames) {
     const Format *format = Format::find(name);
     if (!format || !format->isSigned())
-      return makeError("expected formats of weights, such as i4, but got '" +
-                       name + "'");
+      return llvm::createStringError(
+          "expected formats of weights, such as i4, but got '" + name + "'");
     candidates.push_back(format);
   }
   return llvm::Error::success();
@@ -123,8 +122,8 @@ AllocateBits::collect(func::FuncOp function, const Selector &selector,
       llvm::Expected<bool> isShown =
           measure(layer, *plan.find(layer.name), known);
       if (!isShown)
-        return makeError("'" + layer.name + "' " +
-                         llvm::toString(isShown.takeError()));
+        return llvm::createStringError("'" + layer.name + "' " +
+                                       llvm::toString(isShown.takeError()));
       if (*isShown)
         result.push_back(std::move(layer));
       else
@@ -160,8 +159,9 @@ llvm::Expected<bool> AllocateBits::measure(Layer &layer, const ValuePlan &plan,
       std::optional<GptqWeights> rounded =
           roundByGptq(weight->toFloats(), *gram, sharing, *format, options);
       if (!rounded)
-        return makeError("has an input whose second moment in the statistics "
-                         "is none: it is not finite, or far from positive");
+        return llvm::createStringError(
+            "has an input whose second moment in the statistics "
+            "is none: it is not finite, or far from positive");
       error = rounded->error;
     } else {
       error = getGramNorm(
@@ -218,9 +218,9 @@ AllocateBits::solve(ArrayRef<Layer> layers) const {
                          : static_cast<int64_t>(averageBits / 8 * elements);
     if (auto result = solveWithin(layers, budget))
       return std::move(*result);
-    return makeError("the weights take " + llvm::Twine(least) +
-                     " bytes at least, but the budget is " +
-                     llvm::Twine(budget));
+    return llvm::createStringError("the weights take " + llvm::Twine(least) +
+                                   " bytes at least, but the budget is " +
+                                   llvm::Twine(budget));
   }
   // The error falls with the budget: the least one that keeps the bound.
   double bound = maxErrorPpm * 1e-6;
@@ -229,7 +229,7 @@ AllocateBits::solve(ArrayRef<Layer> layers) const {
   };
   KnapsackResult best = *solveWithin(layers, most);
   if (!keeps(best))
-    return makeError(
+    return llvm::createStringError(
         "expected an error of at most " + llvm::Twine(maxErrorPpm) +
         " millionths, but the formats reach " +
         llvm::formatv("{0:f0}",
@@ -251,10 +251,7 @@ AllocateBits::solve(ArrayRef<Layer> layers) const {
 void AllocateBits::setReport(func::FuncOp function, ArrayRef<Layer> layers,
                              const KnapsackResult &result) {
   auto getPpm = [&](double loss) {
-    return static_cast<int64_t>(
-        std::sqrt(std::max(loss, 0.0) /
-                  std::max<double>(static_cast<double>(layers.size()), 1)) *
-        1e6);
+    return getRootPpm(std::max(loss, 0.0), static_cast<double>(layers.size()));
   };
   double elements = 0;
   SmallVector<int64_t> chosen(candidates.size());
@@ -281,29 +278,22 @@ void AllocateBits::setReport(func::FuncOp function, ArrayRef<Layer> layers,
                     getNumbersAttr(&getContext(), numbers));
 }
 
-void AllocateBits::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](llvm::Error error) {
-    function.emitError("allocate-bits: ") << llvm::toString(std::move(error));
-    signalPassFailure();
-  };
+llvm::Error AllocateBits::run(func::FuncOp function) {
   if (llvm::Error error = checkOptions())
-    return fail(std::move(error));
+    return error;
   auto selector = parseSelector(function, getArgument(), select);
   if (!selector)
-    return signalPassFailure();
+    return selector.takeError();
   llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
   if (!plan)
-    return fail(plan.takeError());
+    return plan.takeError();
   llvm::Expected<Calibration> known = Calibration::read(function, calibration);
   if (!known)
-    return fail(known.takeError());
+    return known.takeError();
   counts = Counts();
   auto layers = collect(function, *selector, *plan, *known);
   if (!layers)
-    return fail(layers.takeError());
+    return layers.takeError();
   KnapsackResult result;
   if (layers->empty()) {
     function.emitWarning("allocate-bits: there is nothing to choose: ")
@@ -313,7 +303,7 @@ void AllocateBits::runOnOperation() {
   } else {
     auto solved = solve(*layers);
     if (!solved)
-      return fail(solved.takeError());
+      return solved.takeError();
     result = std::move(*solved);
     for (auto [layer, choice] : llvm::zip_equal(*layers, result.choices)) {
       ValuePlan &value = plan->values[layer.name];
@@ -328,7 +318,14 @@ void AllocateBits::runOnOperation() {
   }
   if (!writePlan.empty())
     if (llvm::Error error = plan->write(writePlan))
-      return fail(std::move(error));
+      return error;
   if (report)
     setReport(function, *layers, result);
+  return llvm::Error::success();
+}
+
+void AllocateBits::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

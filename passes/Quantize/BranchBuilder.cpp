@@ -2,7 +2,7 @@
 #include "passes/Quantize/BranchBuilder.h"
 #include "dialects/Graph/Constants.h"
 #include "passes/Graph/Names.h"
-#include "passes/Quantize/WeightMatrix.h"
+#include "passes/Quantize/FloatConstants.h"
 
 using namespace mlir;
 using namespace cinch;

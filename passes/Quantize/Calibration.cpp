@@ -10,10 +10,6 @@ using namespace cinch::quantize;
 
 static constexpr StringLiteral modelName = "graph.calibrated_model";
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 llvm::Error quantize::rememberModel(func::FuncOp function) {
   if (function->hasAttr(modelName))
     return llvm::Error::success();
@@ -43,9 +39,9 @@ llvm::Expected<Calibration> Calibration::read(func::FuncOp function,
     if (!model)
       return model.takeError();
     if (*model != statistics->getModel())
-      return makeError(path + ": is of another model (" +
-                       statistics->getModel() + ", this is " + *model +
-                       "); calibrate again");
+      return llvm::createStringError(path + ": is of another model (" +
+                                     statistics->getModel() + ", this is " +
+                                     *model + "); calibrate again");
     function->setAttr(modelName,
                       StringAttr::get(function.getContext(), *model));
   }
@@ -101,17 +97,19 @@ llvm::Expected<Bounds> Calibration::findRange(StringRef name, Method method,
     if (method == Method::MinMax)
       return Bounds{cast<FloatAttr>(bounds[0]).getValueAsDouble(),
                     cast<FloatAttr>(bounds[1]).getValueAsDouble()};
-    return makeError("was smoothed, and only its extremes are known; calibrate "
-                     "the smoothed model, or use minmax instead of " +
-                     getName(method));
+    return llvm::createStringError(
+        "was smoothed, and only its extremes are known; calibrate "
+        "the smoothed model, or use minmax instead of " +
+        getName(method));
   }
   if (path.empty())
-    return makeError("needs calibration=FILE, which its static scale comes "
-                     "from");
+    return llvm::createStringError(
+        "needs calibration=FILE, which its static scale comes "
+        "from");
   std::vector<std::string> names;
   names.reserve(statistics.values.size());
   for (const auto &entry : statistics.values)
     names.push_back(entry.first);
-  return makeError("is not shown by the samples of " + path +
-                   suggest(name, names));
+  return llvm::createStringError("is not shown by the samples of " + path +
+                                 suggest(name, names));
 }

@@ -46,6 +46,7 @@ struct ChooseQuantization
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error checkOptions() const;
   llvm::Error choose(func::FuncOp function, const Selector &selector);
   void chooseProduct(Operation *product, bool isEnd, const Selector &selector);
@@ -65,10 +66,6 @@ private:
 };
 
 } // namespace
-
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
 
 static Treatment getTreatment(Recipe recipe) {
   const Format *i8 = Format::find("i8"), *i4 = Format::find("i4"),
@@ -105,18 +102,20 @@ static std::string listNames(ArrayRef<Operation *> ops) {
 
 llvm::Error ChooseQuantization::checkOptions() const {
   if (groupSize <= 0)
-    return makeError("expected group-size > 0, but got " +
-                     llvm::Twine(groupSize));
+    return llvm::createStringError("expected group-size > 0, but got " +
+                                   llvm::Twine(groupSize));
   if (!treatment.isDynamic && (granularity == ActivationGranularity::Token ||
                                granularity == ActivationGranularity::Group))
-    return makeError("recipe " + treatment.name +
-                     " has one static scale for "
-                     "each activation; granularity token and group need "
-                     "dynamic ones");
+    return llvm::createStringError(
+        "recipe " + treatment.name +
+        " has one static scale for "
+        "each activation; granularity token and group need "
+        "dynamic ones");
   if (!isSymmetric && (treatment.isDynamic || !treatment.activations ||
                        treatment.activations->isFloat()))
-    return makeError("recipe " + treatment.name +
-                     " has no static integers; symmetric=false is for these");
+    return llvm::createStringError(
+        "recipe " + treatment.name +
+        " has no static integers; symmetric=false is for these");
   return llvm::Error::success();
 }
 
@@ -340,38 +339,28 @@ llvm::Error ChooseQuantization::choose(func::FuncOp function,
   return llvm::Error::success();
 }
 
-void ChooseQuantization::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
+llvm::Error ChooseQuantization::run(func::FuncOp function) {
   treatment = getTreatment(recipe);
   plan = QuantizationPlan();
   counts = Counts();
   inputs.clear();
-  auto finish = [&](llvm::Error error) {
-    if (!error)
-      return true;
-    function.emitError("choose-quantization: ")
-        << llvm::toString(std::move(error));
-    signalPassFailure();
-    return false;
-  };
   if (readPlan.empty()) {
     auto selector = parseSelector(function, getArgument(), select);
     if (!selector)
-      return signalPassFailure();
-    if (!finish(choose(function, *selector)))
-      return;
+      return selector.takeError();
+    if (llvm::Error error = choose(function, *selector))
+      return error;
   } else {
     llvm::Expected<QuantizationPlan> file = QuantizationPlan::read(readPlan);
     if (!file)
-      return (void)finish(file.takeError());
+      return file.takeError();
     plan = std::move(*file);
     warnOfUnknownNames(function, plan, "choose-quantization");
   }
   plan.set(function);
-  if (!writePlan.empty() && !finish(plan.write(writePlan)))
-    return;
+  if (!writePlan.empty())
+    if (llvm::Error error = plan.write(writePlan))
+      return error;
   if (report)
     function->setAttr(
         "graph.choose_quantization_report",
@@ -388,4 +377,11 @@ void ChooseQuantization::runOnOperation() {
                                        {"unshown", counts.unshown},
                                        {"weights", counts.weights},
                                        {"window", counts.window}}));
+  return llvm::Error::success();
+}
+
+void ChooseQuantization::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

@@ -54,6 +54,7 @@ struct CompensateLowRank
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   /// Groups of products that get one branch.
   std::vector<std::vector<Reader>> collect(func::FuncOp function,
                                            const Selector &selector);
@@ -68,10 +69,6 @@ private:
 };
 
 } // namespace
-
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
 
 std::vector<std::vector<Reader>>
 CompensateLowRank::collect(func::FuncOp function, const Selector &selector) {
@@ -132,13 +129,13 @@ llvm::Error CompensateLowRank::add(ArrayRef<Reader> readers,
     llvm::Expected<Matrix> weight =
         readMatrix(reader.original, reader.isTransposed);
     if (!weight)
-      return makeError("'" + reader.name + "' " +
-                       llvm::toString(weight.takeError()));
+      return llvm::createStringError("'" + reader.name + "' " +
+                                     llvm::toString(weight.takeError()));
     llvm::Expected<Matrix> stored =
         readDequantized(reader.weight, reader.isTransposed);
     if (!stored)
-      return makeError("'" + reader.name + "' " +
-                       llvm::toString(stored.takeError()));
+      return llvm::createStringError("'" + reader.name + "' " +
+                                     llvm::toString(stored.takeError()));
     weights.setColumns(first, *weight);
     lost.setColumns(first, *weight - *stored);
     first += reader.numOutputs;
@@ -152,16 +149,18 @@ llvm::Error CompensateLowRank::add(ArrayRef<Reader> readers,
     counts.unshown += static_cast<int64_t>(readers.size());
   } else {
     if (static_cast<int64_t>(moment.size()) != numInputs * numInputs)
-      return makeError("'" + name + "' has " + llvm::Twine(numInputs) +
-                       " inputs, but another number of channels in the "
-                       "statistics");
+      return llvm::createStringError(
+          "'" + name + "' has " + llvm::Twine(numInputs) +
+          " inputs, but another number of channels in the "
+          "statistics");
     gram = Matrix(numInputs, numInputs, ArrayRef<double>(moment));
     root = algebra::computeGramRoot(gram);
     if (!root)
-      return makeError("'" + name +
-                       "' has inputs whose second moment in the "
-                       "statistics is none: it is not finite, or far from "
-                       "positive");
+      return llvm::createStringError(
+          "'" + name +
+          "' has inputs whose second moment in the "
+          "statistics is none: it is not finite, or far from "
+          "positive");
   }
   auto getError = [&](const Matrix &error) {
     double norm = error.getNorm();
@@ -174,15 +173,16 @@ llvm::Error CompensateLowRank::add(ArrayRef<Reader> readers,
       root ? computeWhitenedLowRank(lost, *root, rank, &randomized)
            : computeLowRank(lost, rank, &randomized);
   if (!correction)
-    return makeError("'" + name + "' has an error that is not finite");
+    return llvm::createStringError("'" + name +
+                                   "' has an error that is not finite");
   balance(*correction);
   correction->left = builder.store(std::move(correction->left));
   correction->right = builder.store(std::move(correction->right));
   Matrix rest = lost - multiply(correction->left, correction->right);
   if (!rest.isFinite())
-    return makeError("'" + name +
-                     "' has a branch beyond the range of its "
-                     "precision");
+    return llvm::createStringError("'" + name +
+                                   "' has a branch beyond the range of its "
+                                   "precision");
   double errorBefore = getError(lost), error = getError(rest);
   counts.errorBefore += errorBefore;
   counts.whole += getError(weights);
@@ -220,50 +220,39 @@ llvm::Error CompensateLowRank::rewrite(ArrayRef<Reader> readers,
 }
 
 void CompensateLowRank::setReport(func::FuncOp function) {
-  auto getPpm = [&](double part) {
-    return static_cast<int64_t>(
-        counts.whole > 0 ? std::sqrt(part / counts.whole) * 1e6 : 0);
-  };
   function->setAttr(
       "graph.compensate_low_rank_report",
-      getNumbersAttr(&getContext(),
-                     {{"branches", counts.branches},
-                      {"bytes", counts.bytes},
-                      {"error_before_ppm", getPpm(counts.errorBefore)},
-                      {"error_ppm", getPpm(counts.error)},
-                      {"other", counts.other},
-                      {"products", counts.products},
-                      {"small", counts.small},
-                      {"unknown", counts.unknown},
-                      {"unselected", counts.unselected},
-                      {"unshown", counts.unshown},
-                      {"useless", counts.useless}}));
+      getNumbersAttr(
+          &getContext(),
+          {{"branches", counts.branches},
+           {"bytes", counts.bytes},
+           {"error_before_ppm", getRootPpm(counts.errorBefore, counts.whole)},
+           {"error_ppm", getRootPpm(counts.error, counts.whole)},
+           {"other", counts.other},
+           {"products", counts.products},
+           {"small", counts.small},
+           {"unknown", counts.unknown},
+           {"unselected", counts.unselected},
+           {"unshown", counts.unshown},
+           {"useless", counts.useless}}));
 }
 
-void CompensateLowRank::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](llvm::Error error) {
-    function.emitError("compensate-low-rank: ")
-        << llvm::toString(std::move(error));
-    signalPassFailure();
-  };
+llvm::Error CompensateLowRank::run(func::FuncOp function) {
   if (rank < 0)
-    return fail(
-        makeError("expected rank of at least 0, but got " + llvm::Twine(rank)));
+    return llvm::createStringError("expected rank of at least 0, but got " +
+                                   llvm::Twine(rank));
   auto selector = parseSelector(function, getArgument(), select);
   if (!selector)
-    return signalPassFailure();
+    return selector.takeError();
   llvm::Expected<Calibration> known = Calibration::read(function, calibration);
   if (!known)
-    return fail(known.takeError());
+    return known.takeError();
   counts = Counts();
   done.clear();
   std::vector<std::vector<Reader>> groups = collect(function, *selector);
   for (const std::vector<Reader> &readers : groups)
     if (llvm::Error error = add(readers, *known))
-      return fail(std::move(error));
+      return error;
   for (Operation *codes : done)
     codes->removeAttr(originalAttributeName);
   if (groups.empty() && rank > 0)
@@ -275,4 +264,11 @@ void CompensateLowRank::runOnOperation() {
         << counts.unselected << " are not selected";
   if (report)
     setReport(function);
+  return llvm::Error::success();
+}
+
+void CompensateLowRank::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

@@ -42,6 +42,7 @@ struct FoldNormalization
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error center(Operation *op);
   void replaceCenter(Operation *op);
   llvm::Error fold(const NormGain &gain);
@@ -53,10 +54,6 @@ private:
 };
 
 } // namespace
-
-static llvm::Error makeError(const Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
 
 /// The value whose mean over the last axis `op` subtracts; null if it does not.
 static Value getCenteredInput(Operation *op) {
@@ -165,8 +162,9 @@ llvm::Error FoldNormalization::addShift(MatmulOp product,
     elements.push_back(
         static_cast<float>(number + (affine ? affine->shift[channel] : 0)));
   if (!llvm::all_of(elements, [](float x) { return std::isfinite(x); }))
-    return makeError("the bias of '" + getValueName(product) +
-                     "' is not finite with the shift of its input");
+    return llvm::createStringError(
+        "the bias of '" + getValueName(product) +
+        "' is not finite with the shift of its input");
   OpBuilder builder(product);
   auto type = RankedTensorType::get(static_cast<int64_t>(elements.size()),
                                     builder.getF32Type());
@@ -252,17 +250,11 @@ llvm::Error FoldNormalization::fold(const NormGain &gain) {
   return eraseUnused();
 }
 
-void FoldNormalization::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](const Twine &message) {
-    function.emitError("fold-normalization: ") << message;
-    signalPassFailure();
-  };
-  llvm::Expected<Selector> selector = Selector::parse(select);
+llvm::Error FoldNormalization::run(func::FuncOp function) {
+  auto selector = Selector::parse(select);
   if (!selector)
-    return fail("select: " + llvm::toString(selector.takeError()));
+    return llvm::createStringError("select: " +
+                                   llvm::toString(selector.takeError()));
   selector->number(function);
   SmallVector<Operation *> means;
   function.walk([&](Operation *op) {
@@ -281,7 +273,7 @@ void FoldNormalization::runOnOperation() {
       continue;
     }
     if (llvm::Error error = center(op))
-      return fail(llvm::toString(std::move(error)));
+      return error;
   }
   SmallVector<Operation *> candidates;
   function.walk([&](Operation *op) {
@@ -303,7 +295,7 @@ void FoldNormalization::runOnOperation() {
       continue;
     }
     if (llvm::Error error = fold(*gain))
-      return fail(llvm::toString(std::move(error)));
+      return error;
   }
   if (report)
     function->setAttr(
@@ -314,4 +306,11 @@ void FoldNormalization::runOnOperation() {
                                        {"kept_gains", counts.keptGains},
                                        {"kept_means", counts.keptMeans},
                                        {"unselected", counts.unselected}}));
+  return llvm::Error::success();
+}
+
+void FoldNormalization::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

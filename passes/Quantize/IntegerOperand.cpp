@@ -122,10 +122,6 @@ bool IntegerOperand::hasOneZero() const {
   return zeros ? zeros->size() == 1 : !zero || hasOneElement(zero);
 }
 
-bool IntegerOperand::hasOneScale() const {
-  return !scale || hasOneElement(scale);
-}
-
 int64_t IntegerOperand::getMaxMagnitude() const {
   return hasZero() || !isSigned ? 255 : 128;
 }

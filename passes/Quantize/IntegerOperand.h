@@ -27,9 +27,8 @@ struct IntegerOperand {
 
   int64_t getRank() const { return shape.size(); }
   bool hasZero() const { return zero || zeros; }
-  /// Whether every element has the same zero point (or none), or scale.
+  /// Whether every element has the same zero point, or none.
   bool hasOneZero() const;
-  bool hasOneScale() const;
   /// The largest magnitude of (integers - zero).
   int64_t getMaxMagnitude() const;
   /// Takes the zero point into constant integers and makes them signed, as far

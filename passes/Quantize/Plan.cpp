@@ -15,10 +15,6 @@ static constexpr llvm::StringLiteral versionKey = "cinch_quantization_plan",
                                      valuesKey = "values", noFormat = "none";
 static constexpr int64_t version = 1;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 static StringRef getName(Granularity granularity) {
   switch (granularity) {
   case Granularity::Tensor:
@@ -95,18 +91,18 @@ static bool setMember(StringRef key, const json::Value &value,
 static llvm::Expected<ValuePlan> fromJson(const json::Object &object) {
   ValuePlan plan;
   if (!object.get("format"))
-    return makeError("has no format");
+    return llvm::createStringError("has no format");
   for (const auto &[key, value] : object)
     if (!setMember(key, value, plan)) {
       std::string text;
       llvm::raw_string_ostream(text) << value;
       StringRef more =
           text == "\"i3\"" ? "; 3 bits have no packed format yet" : "";
-      return makeError("has " + StringRef(key) + " " + text +
-                       ", which is not known" + more);
+      return llvm::createStringError("has " + StringRef(key) + " " + text +
+                                     ", which is not known" + more);
     }
   if (plan.format && plan.granularity == Granularity::Group && plan.group == 0)
-    return makeError("has no size of its groups");
+    return llvm::createStringError("has no size of its groups");
   return plan;
 }
 
@@ -119,8 +115,8 @@ llvm::Expected<QuantizationPlan> QuantizationPlan::get(func::FuncOp function) {
     json::Object object;
     auto members = dyn_cast<DictionaryAttr>(entry.getValue());
     if (!members)
-      return makeError("plan: '" + entry.getName().getValue() +
-                       "' is no dictionary");
+      return llvm::createStringError("plan: '" + entry.getName().getValue() +
+                                     "' is no dictionary");
     for (NamedAttribute member : members) {
       StringRef key = member.getName().getValue();
       if (auto text = dyn_cast<StringAttr>(member.getValue()))
@@ -135,8 +131,8 @@ llvm::Expected<QuantizationPlan> QuantizationPlan::get(func::FuncOp function) {
     std::string name = entry.getName().str();
     llvm::Expected<ValuePlan> value = fromJson(object);
     if (!value)
-      return makeError("plan: '" + name + "' " +
-                       llvm::toString(value.takeError()));
+      return llvm::createStringError("plan: '" + name + "' " +
+                                     llvm::toString(value.takeError()));
     plan.values[name] = std::move(*value);
   }
   return plan;
@@ -170,18 +166,19 @@ static llvm::Expected<QuantizationPlan> parse(StringRef text) {
   const json::Object *object = parsed->getAsObject();
   const json::Object *values = object ? object->getObject(valuesKey) : nullptr;
   if (!values || object->getInteger(versionKey) != version)
-    return makeError("expected a quantization plan with " + versionKey + " " +
-                     Twine(version) + " and " + valuesKey);
+    return llvm::createStringError("expected a quantization plan with " +
+                                   versionKey + " " + Twine(version) + " and " +
+                                   valuesKey);
   QuantizationPlan plan;
   for (const auto &[key, value] : *values) {
     std::string name = StringRef(key).str();
     const json::Object *entry = value.getAsObject();
     if (!entry)
-      return makeError("'" + name + "' is no object");
+      return llvm::createStringError("'" + name + "' is no object");
     llvm::Expected<ValuePlan> valuePlan = fromJson(*entry);
     if (!valuePlan)
-      return makeError("'" + name + "' " +
-                       llvm::toString(valuePlan.takeError()));
+      return llvm::createStringError("'" + name + "' " +
+                                     llvm::toString(valuePlan.takeError()));
     plan.values[name] = std::move(*valuePlan);
   }
   return plan;
@@ -190,10 +187,11 @@ static llvm::Expected<QuantizationPlan> parse(StringRef text) {
 llvm::Expected<QuantizationPlan> QuantizationPlan::read(StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer)
-    return makeError(path + ": " + buffer.getError().message());
+    return llvm::createStringError(path + ": " + buffer.getError().message());
   llvm::Expected<QuantizationPlan> plan = parse((*buffer)->getBuffer());
   if (!plan)
-    return makeError(path + ": " + llvm::toString(plan.takeError()));
+    return llvm::createStringError(path + ": " +
+                                   llvm::toString(plan.takeError()));
   return plan;
 }
 
@@ -209,7 +207,8 @@ llvm::Error QuantizationPlan::write(StringRef path) const {
     return llvm::Error::success();
   };
   if (llvm::Error error = llvm::writeToOutput(path, print))
-    return makeError(path + ": " + llvm::toString(std::move(error)));
+    return llvm::createStringError(path + ": " +
+                                   llvm::toString(std::move(error)));
   return llvm::Error::success();
 }
 

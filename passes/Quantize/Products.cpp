@@ -77,19 +77,17 @@ Type quantize::getElementType(const Format &format, MLIRContext *context) {
   return parseType(format.name, context);
 }
 
-std::optional<Selector>
+llvm::Expected<Selector>
 quantize::parseSelector(func::FuncOp function, StringRef flag, StringRef text) {
   llvm::Expected<Selector> selector = Selector::parse(text);
-  if (!selector) {
-    function.emitError() << flag << ": select: "
-                         << llvm::toString(selector.takeError());
-    return std::nullopt;
-  }
+  if (!selector)
+    return llvm::createStringError("select: " +
+                                   llvm::toString(selector.takeError()));
   selector->number(function);
   for (const std::string &sentence :
        selector->describeUnmatched(getProducts(function)))
     function.emitWarning() << flag << ": " << sentence;
-  return std::move(*selector);
+  return selector;
 }
 
 void quantize::warnOfUnknownNames(func::FuncOp function,

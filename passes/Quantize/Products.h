@@ -36,11 +36,10 @@ llvm::SmallVector<int64_t> getScaleShape(mlir::RankedTensorType type,
 mlir::Type getElementType(const Format &format, mlir::MLIRContext *context);
 
 /// Parses the option `select` of the pass `flag` and numbers the layers. Emits
-/// an error at `function` if it cannot be parsed, and a warning for each term
-/// that matches none of its products.
-std::optional<Selector> parseSelector(mlir::func::FuncOp function,
-                                      llvm::StringRef flag,
-                                      llvm::StringRef text);
+/// a warning at `function` for each term that matches none of its products.
+llvm::Expected<Selector> parseSelector(mlir::func::FuncOp function,
+                                       llvm::StringRef flag,
+                                       llvm::StringRef text);
 
 /// Emits a warning of the pass `flag` for each name of `plan` that is neither a
 /// value of `function` nor a weight that was quantized.

@@ -73,6 +73,7 @@ struct QuantizeActivations
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error quantize(Value value, const ValuePlan &plan,
                        const Calibration &calibration);
   llvm::Expected<Grid> makeStatic(Maker &maker, Value value,
@@ -84,32 +85,33 @@ private:
 
 } // namespace
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 /// Says what is wrong with a plan of an activation.
 static llvm::Error checkPlan(RankedTensorType type, const ValuePlan &plan) {
   if (plan.granularity == Granularity::Channel)
-    return makeError("is an activation, which has scales per tensor, token or "
-                     "group");
+    return llvm::createStringError(
+        "is an activation, which has scales per tensor, token or "
+        "group");
   if (!plan.isDynamic && plan.granularity != Granularity::Tensor)
-    return makeError("has a static scale, which is one for the tensor");
+    return llvm::createStringError(
+        "has a static scale, which is one for the tensor");
   if (plan.isDynamic && !(plan.isSymmetric && plan.format->isSigned()))
-    return makeError("has dynamic scales, which are signed and symmetric");
+    return llvm::createStringError(
+        "has dynamic scales, which are signed and symmetric");
   if (plan.format->isFloat() && !plan.isSymmetric)
-    return makeError("has a format of floats, which is symmetric");
+    return llvm::createStringError(
+        "has a format of floats, which is symmetric");
   if (!plan.format->isSigned() && plan.isSymmetric)
-    return makeError("has an unsigned format, which is not symmetric");
+    return llvm::createStringError(
+        "has an unsigned format, which is not symmetric");
   if (plan.granularity == Granularity::Tensor)
     return llvm::Error::success();
   int64_t width = type.getRank() > 0 ? type.getShape().back() : 1;
   if (ShapedType::isDynamic(width))
-    return makeError("has rows of a size that is not known");
+    return llvm::createStringError("has rows of a size that is not known");
   if (plan.granularity == Granularity::Group && width % plan.group != 0)
-    return makeError("has rows of " + llvm::Twine(width) +
-                     " elements, which groups of " + llvm::Twine(plan.group) +
-                     " do not divide");
+    return llvm::createStringError("has rows of " + llvm::Twine(width) +
+                                   " elements, which groups of " +
+                                   llvm::Twine(plan.group) + " do not divide");
   return llvm::Error::success();
 }
 
@@ -200,7 +202,7 @@ llvm::Error QuantizeActivations::quantize(Value value, const ValuePlan &plan,
   }
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.getElementType().isF32())
-    return makeError("has elements other than f32");
+    return llvm::createStringError("has elements other than f32");
   if (llvm::Error error = checkPlan(type, plan))
     return error;
   Maker maker(value);
@@ -227,24 +229,17 @@ llvm::Error QuantizeActivations::quantize(Value value, const ValuePlan &plan,
   return llvm::Error::success();
 }
 
-void QuantizeActivations::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](llvm::Error error) {
-    function.emitError("quantize-activations: ")
-        << llvm::toString(std::move(error));
-    signalPassFailure();
-  };
+llvm::Error QuantizeActivations::run(func::FuncOp function) {
   if (!(percentile > 50 && percentile <= 100))
-    return fail(makeError("expected percentile above 50 to 100, but got " +
-                          llvm::formatv("{0}", percentile.getValue()).str()));
+    return llvm::createStringError(
+        "expected percentile above 50 to 100, but got " +
+        llvm::formatv("{0}", percentile.getValue()).str());
   llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
   if (!plan)
-    return fail(plan.takeError());
+    return plan.takeError();
   llvm::Expected<Calibration> known = Calibration::read(function, calibration);
   if (!known)
-    return fail(known.takeError());
+    return known.takeError();
   counts = Counts();
   SmallVector<Value> values;
   auto add = [&](Value value) {
@@ -257,8 +252,8 @@ void QuantizeActivations::runOnOperation() {
   for (Value value : values) {
     std::string name = getValueName(value);
     if (llvm::Error error = quantize(value, *plan->find(name), *known))
-      return fail(
-          makeError("'" + name + "' " + llvm::toString(std::move(error))));
+      return llvm::createStringError("'" + name + "' " +
+                                     llvm::toString(std::move(error)));
   }
   warnOfUnknownNames(function, *plan, "quantize-activations");
   if (report)
@@ -270,4 +265,11 @@ void QuantizeActivations::runOnOperation() {
                                        {"left", counts.left},
                                        {"products", counts.products},
                                        {"static", counts.numStatic}}));
+  return llvm::Error::success();
+}
+
+void QuantizeActivations::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

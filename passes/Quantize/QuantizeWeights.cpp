@@ -10,6 +10,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/FloatConstants.h"
 #include "passes/Quantize/GptqLayer.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
@@ -48,6 +49,7 @@ struct QuantizeWeights
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error quantize(ConstantOp constant, const ValuePlan &plan,
                        const Calibration &known, const Selector &selector);
   /// Rounds a weight that `readers` read, with scales along `axis`.
@@ -63,10 +65,6 @@ private:
 
 } // namespace
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 /// Finds the operands that are `constant` as a weight or a table, which must
 /// all be read along the same axes; none if there are none.
 static llvm::Expected<Readers> getReaders(ConstantOp constant) {
@@ -80,7 +78,7 @@ static llvm::Expected<Readers> getReaders(ConstantOp constant) {
     unsigned inAxis = isWeight ? getFilterInputAxis(*linear) : 1,
              outAxis = isWeight ? getFilterOutputAxis(*linear) : 0;
     if (!readers.uses.empty() && inAxis != readers.inAxis)
-      return makeError(
+      return llvm::createStringError(
           "is read along different axes by '" +
           getValueName(readers.uses.front()->getOwner()->getResult(0)) +
           "' and '" + getValueName(use.getOwner()->getResult(0)) + "'");
@@ -94,13 +92,16 @@ static llvm::Expected<Readers> getReaders(ConstantOp constant) {
 /// Says what is wrong with a plan of weights.
 static llvm::Error checkPlan(const ValuePlan &plan) {
   if (!plan.format->isSigned() || !plan.isSymmetric)
-    return makeError("is a weight, which has a signed and symmetric format");
+    return llvm::createStringError(
+        "is a weight, which has a signed and symmetric format");
   if (plan.method != Method::MinMax && plan.method != Method::Mse)
-    return makeError("is a weight, whose method is minmax or mse, not " +
-                     getName(plan.method));
+    return llvm::createStringError(
+        "is a weight, whose method is minmax or mse, not " +
+        getName(plan.method));
   if (plan.granularity == Granularity::Token || plan.isDynamic)
-    return makeError("is a weight, which has static scales per tensor, channel "
-                     "or group");
+    return llvm::createStringError(
+        "is a weight, which has static scales per tensor, channel "
+        "or group");
   return llvm::Error::success();
 }
 
@@ -150,7 +151,7 @@ QuantizeWeights::round(ArrayRef<float> weights, RankedTensorType type,
       std::optional<GptqWeights> result =
           roundLayerByGptq(products.front(), weights, *moment, plan, options);
       if (!result)
-        return makeError(
+        return llvm::createStringError(
             "has an input whose second moment in the statistics is "
             "none: it is not finite, or far from positive");
       ++counts.compensated;
@@ -182,23 +183,19 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
   }
   if (llvm::Error error = checkPlan(plan))
     return error;
-  SmallVector<char> storage;
-  llvm::Expected<ArrayRef<char>> bytes =
-      getConstantBytes(constant.getValue(), storage);
-  if (!bytes)
-    return bytes.takeError();
   auto type = cast<RankedTensorType>(constant.getType());
-  std::vector<float> weights(type.getNumElements());
-  memcpy(weights.data(), bytes->data(), bytes->size());
-  if (!llvm::all_of(weights,
+  llvm::Expected<std::vector<float>> weights = readFloats(constant.getValue());
+  if (!weights)
+    return weights.takeError();
+  if (!llvm::all_of(*weights,
                     [](float weight) { return std::isfinite(weight); }))
-    return makeError("has a weight that is not finite");
+    return llvm::createStringError("has a weight that is not finite");
   unsigned axis = plan.granularity == Granularity::Group ? readers->inAxis
                                                          : readers->outAxis;
   if (plan.granularity == Granularity::Tensor)
     axis = 0;
   llvm::Expected<RoundedWeights> rounded =
-      round(weights, type, axis, plan, *readers, known);
+      round(*weights, type, axis, plan, *readers, known);
   if (!rounded)
     return rounded.takeError();
   bool isSmall = isa<DenseElementsAttr>(constant.getValue());
@@ -236,45 +233,35 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
 }
 
 void QuantizeWeights::setReport(func::FuncOp function) {
-  auto getPpm = [](double part, double whole) {
-    return static_cast<int64_t>(whole > 0 ? std::sqrt(part / whole) * 1e6 : 0);
-  };
   SmallVector<std::pair<StringRef, int64_t>> numbers = {
       {"bytes_after", counts.bytesAfter},
       {"bytes_before", counts.bytesBefore},
-      {"error_ppm", getPpm(counts.squaredError, counts.squaredSum)},
+      {"error_ppm", getRootPpm(counts.squaredError, counts.squaredSum)},
       {"quantized", counts.quantized},
       {"unselected", counts.unselected}};
   if (rounding == RoundingMethod::Gptq)
-    numbers.append(
-        {{"compensated", counts.compensated},
-         {"output_ppm", getPpm(counts.outputError, counts.nearestOutputError)},
-         {"unshown", counts.unshown}});
+    numbers.append({{"compensated", counts.compensated},
+                    {"output_ppm",
+                     getRootPpm(counts.outputError, counts.nearestOutputError)},
+                    {"unshown", counts.unshown}});
   function->setAttr("graph.quantize_weights_report",
                     getNumbersAttr(&getContext(), numbers));
 }
 
-void QuantizeWeights::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](llvm::Error error) {
-    function.emitError("quantize-weights: ")
-        << llvm::toString(std::move(error));
-    signalPassFailure();
-  };
+llvm::Error QuantizeWeights::run(func::FuncOp function) {
   auto selector = parseSelector(function, getArgument(), select);
   if (!selector)
-    return signalPassFailure();
+    return selector.takeError();
   llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
   if (!plan)
-    return fail(plan.takeError());
+    return plan.takeError();
   llvm::Expected<Calibration> known = Calibration::read(function, calibration);
   if (!known)
-    return fail(known.takeError());
+    return known.takeError();
   if (rounding == RoundingMethod::Gptq && calibration.empty())
-    return fail(makeError("expected calibration=FILE with method=gptq, which "
-                          "second moments come from"));
+    return llvm::createStringError(
+        "expected calibration=FILE with method=gptq, which "
+        "second moments come from");
   counts = Counts();
   SmallVector<ConstantOp> constants;
   function.walk([&](ConstantOp constant) { constants.push_back(constant); });
@@ -283,13 +270,13 @@ void QuantizeWeights::runOnOperation() {
   });
   if (!constants.empty())
     if (llvm::Error error = rememberModel(function))
-      return fail(std::move(error));
+      return error;
   for (ConstantOp constant : constants) {
     std::string name = getValueName(constant);
     if (llvm::Error error =
             quantize(constant, *plan->find(name), *known, *selector))
-      return fail(
-          makeError("'" + name + "' " + llvm::toString(std::move(error))));
+      return llvm::createStringError("'" + name + "' " +
+                                     llvm::toString(std::move(error)));
   }
   warnOfUnknownNames(function, *plan, "quantize-weights");
   if (counts.unshown > 0 && counts.compensated == 0)
@@ -298,4 +285,11 @@ void QuantizeWeights::runOnOperation() {
         << " has no second moments of what they are multiplied by";
   if (report)
     setReport(function);
+  return llvm::Error::success();
+}
+
+void QuantizeWeights::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

@@ -44,6 +44,7 @@ struct RotateActivations
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Expected<bool> rotateInput(MatmulOp product, const Selector &selector);
   llvm::Expected<bool> rotateFactors(MatmulOp product);
   llvm::Error rotate(const ChannelFlow &flow, int64_t block);
@@ -276,13 +277,10 @@ llvm::Expected<bool> RotateActivations::rotateFactors(MatmulOp product) {
   return true;
 }
 
-void RotateActivations::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
+llvm::Error RotateActivations::run(func::FuncOp function) {
   auto selector = parseSelector(function, getArgument(), select);
   if (!selector)
-    return signalPassFailure();
+    return selector.takeError();
   counts = Counts();
   visited.clear();
   names.emplace(function);
@@ -307,11 +305,8 @@ void RotateActivations::runOnOperation() {
     visited.insert(product.getLhs());
     auto isDone =
         hasScores ? rotateFactors(product) : rotateInput(product, *selector);
-    if (!isDone) {
-      function.emitError("rotate-activations: ")
-          << llvm::toString(isDone.takeError());
-      return signalPassFailure();
-    }
+    if (!isDone)
+      return isDone.takeError();
   }
   if (report)
     function->setAttr(
@@ -325,4 +320,11 @@ void RotateActivations::runOnOperation() {
                                        {"residual", counts.residual},
                                        {"rotated", counts.rotated},
                                        {"unselected", counts.unselected}}));
+  return llvm::Error::success();
+}
+
+void RotateActivations::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

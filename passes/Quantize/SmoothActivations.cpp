@@ -15,8 +15,8 @@
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
 #include "passes/Quantize/Smoothing.h"
+#include "passes/Quantize/WeightEditor.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
@@ -51,6 +51,7 @@ struct SmoothActivations
   void runOnOperation() override;
 
 private:
+  llvm::Error run(func::FuncOp function);
   llvm::Error checkOptions() const;
   Readers collect(func::FuncOp function, const Selector &selector);
   /// Whether the statistics tell the output error of `readers`.
@@ -60,47 +61,39 @@ private:
                    ArrayRef<LinearOp> readers) const;
   llvm::Error smooth(Value value, ArrayRef<LinearOp> readers,
                      const Calibration &known);
-  std::string rename(StringRef name);
+  std::string rename(StringRef name) {
+    return names->derive(name, "/smoothed");
+  }
   void setAttributes(func::FuncOp function);
 
-  llvm::StringSet<> names;
+  std::optional<UniqueNames> names;
   NamedAttrList ranges, alphas, divisors;
   Counts counts;
 };
 
 } // namespace
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 llvm::Error SmoothActivations::checkOptions() const {
   if (!(alpha >= 0 && alpha <= 1))
-    return makeError("expected alpha of 0 to 1, but got " +
-                     llvm::formatv("{0}", alpha.getValue()).str());
+    return llvm::createStringError(
+        "expected alpha of 0 to 1, but got " +
+        llvm::formatv("{0}", alpha.getValue()).str());
   if (activationBits != 4 && activationBits != 8 && activationBits != 16)
-    return makeError("expected activation-bits of 4, 8 or 16, but got " +
-                     llvm::Twine(activationBits));
+    return llvm::createStringError(
+        "expected activation-bits of 4, 8 or 16, but got " +
+        llvm::Twine(activationBits));
   if (weightBits != 2 && weightBits != 4 && weightBits != 8)
-    return makeError("expected weight-bits of 2, 4 or 8, but got " +
-                     llvm::Twine(weightBits));
+    return llvm::createStringError(
+        "expected weight-bits of 2, 4 or 8, but got " +
+        llvm::Twine(weightBits));
   if (groupSize < 0)
-    return makeError("expected group-size of at least 0, but got " +
-                     llvm::Twine(groupSize));
+    return llvm::createStringError(
+        "expected group-size of at least 0, but got " + llvm::Twine(groupSize));
   if (calibration.empty())
-    return makeError("expected calibration=FILE, which the largest magnitudes "
-                     "of channels come from");
+    return llvm::createStringError(
+        "expected calibration=FILE, which the largest magnitudes "
+        "of channels come from");
   return llvm::Error::success();
-}
-
-/// A name that nothing has, derived from `name`.
-std::string SmoothActivations::rename(StringRef name) {
-  std::string base =
-      name.ends_with("/smoothed") ? name.str() : (name + "/smoothed").str();
-  std::string unique = base;
-  for (unsigned count = 1; !names.insert(unique).second; ++count)
-    unique = base + "_" + std::to_string(count);
-  return unique;
 }
 
 /// Whether products other than `readers` or other operations read a weight of
@@ -235,16 +228,17 @@ llvm::Error SmoothActivations::smooth(Value value, ArrayRef<LinearOp> readers,
     return llvm::Error::success();
   }
   if (static_cast<int64_t>(input->channelMax.size()) != first.numIn)
-    return makeError("'" + name + "' has " + llvm::Twine(first.numIn) +
-                     " channels, but " + llvm::Twine(input->channelMax.size()) +
-                     " in the statistics");
+    return llvm::createStringError(
+        "'" + name + "' has " + llvm::Twine(first.numIn) + " channels, but " +
+        llvm::Twine(input->channelMax.size()) + " in the statistics");
   if (sharesWeight(readers)) {
     ++counts.shared;
     return llvm::Error::success();
   }
   auto weightMax = getWeightMax(readers);
   if (!weightMax)
-    return makeError("the weights that read '" + name + "' cannot be read");
+    return llvm::createStringError("the weights that read '" + name +
+                                   "' cannot be read");
   counts.unsearched +=
       mode == SmoothingMode::Search && !isSearched(*input, readers);
   double strength = findAlpha(*input, *weightMax, readers);
@@ -260,8 +254,8 @@ llvm::Error SmoothActivations::smooth(Value value, ArrayRef<LinearOp> readers,
       TypedAttr filter =
           reader.scaleFilter(in, ChannelAffine::get(reader.numOut));
       if (!filter)
-        return makeError("the weights that read '" + name +
-                         "' are not finite when smoothed");
+        return llvm::createStringError("the weights that read '" + name +
+                                       "' are not finite when smoothed");
       OpBuilder builder(weight.getDefiningOp());
       made = makeNamedConstant(builder, weight.getLoc(),
                                rename(getValueName(weight)), filter);
@@ -326,31 +320,20 @@ void SmoothActivations::setAttributes(func::FuncOp function) {
                                        {"unshown", counts.unshown}}));
 }
 
-void SmoothActivations::runOnOperation() {
-  func::FuncOp function = getOperation();
-  if (function.isExternal())
-    return;
-  auto fail = [&](llvm::Error error) {
-    function.emitError("smooth-activations: ")
-        << llvm::toString(std::move(error));
-    signalPassFailure();
-  };
+llvm::Error SmoothActivations::run(func::FuncOp function) {
   if (llvm::Error error = checkOptions())
-    return fail(std::move(error));
+    return error;
   auto selector = parseSelector(function, getArgument(), select);
   if (!selector)
-    return signalPassFailure();
+    return selector.takeError();
   llvm::Expected<Calibration> known = Calibration::read(function, calibration);
   if (!known)
-    return fail(known.takeError());
+    return known.takeError();
   counts = Counts();
-  names.clear();
+  names.emplace(function);
   ranges.clear();
   alphas.clear();
   divisors.clear();
-  auto add = [&](Value value) { names.insert(getValueName(value)); };
-  llvm::for_each(function.getArguments(), add);
-  function.walk([&](Operation *op) { llvm::for_each(op->getResults(), add); });
   for (auto [list, attribute] :
        {std::pair(&ranges, smoothedAttributeName),
         std::pair(&alphas, llvm::StringLiteral("graph.smoothing_alpha")),
@@ -359,11 +342,18 @@ void SmoothActivations::runOnOperation() {
       list->append(earlier.getValue());
   for (auto &[value, readers] : collect(function, *selector))
     if (llvm::Error error = smooth(value, readers, *known))
-      return fail(std::move(error));
+      return error;
   if (counts.folded + counts.inserted + counts.smoothed == 0)
     function.emitWarning("smooth-activations: nothing is smoothed: ")
         << counts.unshown << " values are not in the statistics, "
         << counts.shared << " have weights that others read, "
         << counts.unselected << " products are not selected";
   setAttributes(function);
+  return llvm::Error::success();
+}
+
+void SmoothActivations::runOnOperation() {
+  if (failed(runOnFunction(getOperation(), getArgument(),
+                           [&] { return run(getOperation()); })))
+    signalPassFailure();
 }

@@ -9,10 +9,6 @@ using namespace cinch::quantize;
 /// Rows of which the second moment is added at once: they stay in the cache.
 static constexpr int64_t rowsAtOnce = 32;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 /// Adds x^T x of `rows` rows of `width` numbers to `moment` [width, width].
 static void addSecondMoment(const float *numbers, int64_t rows, int64_t width,
                             std::vector<double> &moment) {
@@ -63,7 +59,7 @@ llvm::Error ValueStatistics::add(llvm::ArrayRef<float> numbers,
     sample.channelSum[channel] += sum;
   }
   if (!isFinite)
-    return makeError("a number is not finite");
+    return llvm::createStringError("a number is not finite");
   sample.min = sample.minSum = lowest;
   sample.max = sample.maxSum = highest;
   sample.histogram.add(numbers);
@@ -83,11 +79,11 @@ llvm::Error ValueStatistics::merge(const ValueStatistics &other) {
     return llvm::Error::success();
   }
   if (channelMax.size() != other.channelMax.size())
-    return makeError("expected " + llvm::Twine(channelMax.size()) +
-                     " channels, but got " +
-                     llvm::Twine(other.channelMax.size()));
+    return llvm::createStringError(
+        "expected " + llvm::Twine(channelMax.size()) + " channels, but got " +
+        llvm::Twine(other.channelMax.size()));
   if (secondMoment.size() != other.secondMoment.size())
-    return makeError("only some samples have a second moment");
+    return llvm::createStringError("only some samples have a second moment");
   samples += other.samples;
   elements += other.elements;
   min = std::min(min, other.min);
@@ -113,11 +109,12 @@ const ValueStatistics *Statistics::find(llvm::StringRef name) const {
 
 llvm::Error Statistics::merge(const Statistics &other) {
   if (model != other.model)
-    return makeError("statistics are of models " + model + " and " +
-                     other.model);
+    return llvm::createStringError("statistics are of models " + model +
+                                   " and " + other.model);
   for (const auto &[name, value] : other.values)
     if (llvm::Error error = values[name].merge(value))
-      return makeError("'" + name + "': " + llvm::toString(std::move(error)));
+      return llvm::createStringError("'" + name +
+                                     "': " + llvm::toString(std::move(error)));
   samples += other.samples;
   return llvm::Error::success();
 }

@@ -16,10 +16,6 @@ static constexpr llvm::StringLiteral version = "1";
 static constexpr llvm::StringLiteral versionKey = "cinch_statistics",
                                      modelKey = "model", samplesKey = "samples";
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 template <typename T> static constexpr const char *getDtype() {
   return std::is_same_v<T, double>  ? "F64"
          : std::is_same_v<T, float> ? "F32"
@@ -209,28 +205,31 @@ static llvm::Expected<Statistics> parse(const TensorFile &file,
                     *fileModel = file.findMetadata(modelKey),
                     *samples = file.findMetadata(samplesKey);
   if (!fileVersion)
-    return makeError("is no file of calibration statistics");
+    return llvm::createStringError("is no file of calibration statistics");
   if (*fileVersion != version)
-    return makeError("has version '" + *fileVersion +
-                     "' of calibration statistics, expected '" + version + "'");
+    return llvm::createStringError("has version '" + *fileVersion +
+                                   "' of calibration statistics, expected '" +
+                                   version + "'");
   if (!fileModel || !samples)
-    return makeError("does not say of which model it is and how many samples "
-                     "are done");
+    return llvm::createStringError(
+        "does not say of which model it is and how many samples "
+        "are done");
   if (!model.empty() && *fileModel != model)
-    return makeError("is of another model (" + *fileModel + ", this is " +
-                     model + "); calibrate again");
+    return llvm::createStringError("is of another model (" + *fileModel +
+                                   ", this is " + model + "); calibrate again");
   Statistics statistics(*fileModel);
   if (llvm::StringRef(*samples).getAsInteger(10, statistics.samples) ||
       statistics.samples < 0)
-    return makeError("has invalid number of samples '" + *samples + "'");
+    return llvm::createStringError("has invalid number of samples '" +
+                                   *samples + "'");
   for (const auto &[name, tensor] : file.getTensors()) {
     auto [value, entry] = llvm::StringRef(name).rsplit('/');
     if (!isEntry(entry))
-      return makeError("has unknown entry '" + name + "'");
+      return llvm::createStringError("has unknown entry '" + name + "'");
     auto [place, isNew] = statistics.values.try_emplace(value.str());
     Reader reader(file.getTensors(), value.str());
     if (isNew && !readValue(reader, place->second))
-      return makeError(reader.problem);
+      return llvm::createStringError(reader.problem);
   }
   return statistics;
 }
@@ -242,6 +241,7 @@ llvm::Expected<Statistics> Statistics::read(llvm::StringRef path,
     return file.takeError();
   llvm::Expected<Statistics> statistics = parse(*file, model);
   if (!statistics)
-    return makeError(path + ": " + llvm::toString(statistics.takeError()));
+    return llvm::createStringError(path + ": " +
+                                   llvm::toString(statistics.takeError()));
   return statistics;
 }

@@ -2,6 +2,7 @@
 #include "passes/Quantize/WeightEditor.h"
 #include "dialects/Graph/Constants.h"
 #include "passes/Graph/Names.h"
+#include "passes/Quantize/FloatConstants.h"
 #include <cmath>
 
 using namespace mlir;
@@ -28,13 +29,7 @@ unsigned Weight::getAxis(unsigned axis) const {
 }
 
 llvm::Expected<std::vector<float>> Weight::read() const {
-  SmallVector<char> storage;
-  auto bytes = getConstantBytes(ConstantOp(constant).getValue(), storage);
-  if (!bytes)
-    return bytes.takeError();
-  std::vector<float> elements(bytes->size() / sizeof(float));
-  memcpy(elements.data(), bytes->data(), bytes->size());
-  return elements;
+  return readFloats(ConstantOp(constant).getValue());
 }
 
 UniqueNames::UniqueNames(func::FuncOp function) {
@@ -50,17 +45,6 @@ std::string UniqueNames::derive(StringRef name, StringRef suffix) {
   for (unsigned count = 1; !names.insert(unique).second; ++count)
     unique = base + "_" + std::to_string(count);
   return unique;
-}
-
-/// A constant of `elements`. Large ones, whose elements no text shows, go to a
-/// temporary file.
-static llvm::Expected<TypedAttr>
-makeFloats(RankedTensorType type, ArrayRef<float> elements, bool isSmall) {
-  if (isSmall)
-    return TypedAttr(DenseElementsAttr::get(type, elements));
-  return makeTemporaryConstant(type, [&](MutableArrayRef<char> bytes) {
-    memcpy(bytes.data(), elements.data(), bytes.size());
-  });
 }
 
 llvm::Expected<ConstantOp>
@@ -108,7 +92,7 @@ WeightEditor::getEdited(const Weight &weight, unsigned inner, int64_t extent,
       }
     }
   llvm::Expected<TypedAttr> made = makeFloats(
-      type, changed,
+      type, ArrayRef<float>(changed),
       isa<DenseElementsAttr>(ConstantOp(weight.constant).getValue()));
   if (!made)
     return fail(llvm::toString(made.takeError()));

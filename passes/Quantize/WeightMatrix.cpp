@@ -1,6 +1,7 @@
 //===- WeightMatrix.cpp - constants as matrices ---------------------------===//
 #include "passes/Quantize/WeightMatrix.h"
 #include "dialects/Graph/Constants.h"
+#include "passes/Quantize/FloatConstants.h"
 #include "passes/Quantize/Products.h"
 
 using namespace mlir;
@@ -9,18 +10,14 @@ using namespace cinch::graph;
 using namespace cinch::quantize;
 using algebra::Matrix;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 llvm::Expected<Matrix> quantize::readWeight(const LinearOp &linear) {
   Matrix weight(linear.numIn, linear.numOut);
   if (!linear.forEachElement([&](float element, int64_t in, int64_t out) {
         weight(in, out) = element;
       }))
-    return makeError("cannot be read");
+    return llvm::createStringError("cannot be read");
   if (!weight.isFinite())
-    return makeError("has a weight that is not finite");
+    return llvm::createStringError("has a weight that is not finite");
   return weight;
 }
 
@@ -31,16 +28,6 @@ static Matrix makeMatrix(RankedTensorType type, ArrayRef<float> numbers,
   return isTransposed ? matrix.transpose() : matrix;
 }
 
-static llvm::Expected<std::vector<float>> readFloats(TypedAttr constant) {
-  SmallVector<char> storage;
-  llvm::Expected<ArrayRef<char>> bytes = getConstantBytes(constant, storage);
-  if (!bytes)
-    return bytes.takeError();
-  std::vector<float> numbers(bytes->size() / sizeof(float));
-  memcpy(numbers.data(), bytes->data(), numbers.size() * sizeof(float));
-  return numbers;
-}
-
 llvm::Expected<Matrix> quantize::readMatrix(TypedAttr constant,
                                             bool isTransposed) {
   auto type = cast<RankedTensorType>(constant.getType());
@@ -49,7 +36,7 @@ llvm::Expected<Matrix> quantize::readMatrix(TypedAttr constant,
     return numbers.takeError();
   Matrix matrix = makeMatrix(type, *numbers, isTransposed);
   if (!matrix.isFinite())
-    return makeError("has a weight that is not finite");
+    return llvm::createStringError("has a weight that is not finite");
   return matrix;
 }
 
@@ -63,7 +50,7 @@ llvm::Expected<Matrix> quantize::readDequantized(DequantizeOp weight,
             scales = getConstantValue(weight.getScale());
   if (!format || !codes || !scales || weight.getZeroPoint() ||
       !getElementTypeOrSelf(scales.getType()).isF32())
-    return makeError(
+    return llvm::createStringError(
         "is dequantized in another way than quantize-weights does");
   llvm::Expected<std::vector<float>> factors = readFloats(scales);
   if (!factors)
@@ -80,7 +67,8 @@ llvm::Expected<Matrix> quantize::readDequantized(DequantizeOp weight,
   Sharing sharing =
       getSharing(type, weight.getAxis(), granularity, weight.getGroupSize());
   if (sharing.getNumScales() != static_cast<int64_t>(factors->size()))
-    return makeError("has scales of another shape than quantize-weights makes");
+    return llvm::createStringError(
+        "has scales of another shape than quantize-weights makes");
   std::vector<float> numbers(type.getNumElements());
   for (int64_t number = 0; number < sharing.getNumScales(); ++number)
     sharing.forEach(number, [&](int64_t i) {
@@ -88,32 +76,4 @@ llvm::Expected<Matrix> quantize::readDequantized(DequantizeOp weight,
       numbers[i] = static_cast<float>(code) * (*factors)[number];
     });
   return makeMatrix(type, numbers, isTransposed);
-}
-
-APFloat quantize::convertFloat(double number, Type element) {
-  APFloat result(number);
-  bool losesInfo;
-  result.convert(cast<FloatType>(element).getFloatSemantics(),
-                 APFloat::rmNearestTiesToEven, &losesInfo);
-  return result;
-}
-
-llvm::Expected<TypedAttr> quantize::makeFloats(RankedTensorType type,
-                                               ArrayRef<double> numbers,
-                                               bool isSmall) {
-  Type element = type.getElementType();
-  if (isSmall) {
-    SmallVector<APFloat> elements;
-    for (double number : numbers)
-      elements.push_back(convertFloat(number, element));
-    return TypedAttr(DenseElementsAttr::get(type, elements));
-  }
-  return makeTemporaryConstant(type, [&](MutableArrayRef<char> bytes) {
-    size_t width = bytes.size() / numbers.size();
-    for (auto [i, number] : llvm::enumerate(numbers)) {
-      uint64_t bits =
-          convertFloat(number, element).bitcastToAPInt().getZExtValue();
-      memcpy(bytes.data() + i * width, &bits, width);
-    }
-  });
 }

@@ -24,16 +24,6 @@ llvm::Expected<algebra::Matrix> readMatrix(mlir::TypedAttr constant,
 llvm::Expected<algebra::Matrix> readDequantized(graph::DequantizeOp weight,
                                                 bool isTransposed);
 
-/// `number` in a float type, to nearest, ties to even.
-llvm::APFloat convertFloat(double number, mlir::Type element);
-
-/// A constant of the float elements `numbers` of `type`, as `convertFloat`
-/// rounds them. Large ones, whose elements no text shows, go to a temporary
-/// file; an error if it cannot be written.
-llvm::Expected<mlir::TypedAttr> makeFloats(mlir::RankedTensorType type,
-                                           llvm::ArrayRef<double> numbers,
-                                           bool isSmall);
-
 } // namespace cinch::quantize
 
 #endif // CINCH_PASSES_QUANTIZE_WEIGHTMATRIX_H

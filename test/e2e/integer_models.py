@@ -26,6 +26,12 @@ def save(path, nodes, inputs, outputs, constants):
     return path
 
 
+def less_zeros(known):
+    """x and w as 64-bit integers, less their zero points, if there are any."""
+    return [known[n].astype(np.int64) - known.get(n + "_zero", np.int64(0)).astype(np.int64)
+            for n in "xw"]
+
+
 def matmul_integer(path, rows, depth, columns, kinds, zeros=(None, None), batch=(),
                    constant=True, seed=0):
     """MatMulInteger of x [batch, rows, depth] by w [depth, columns] (an input [batch,
@@ -56,12 +62,7 @@ def matmul_integer(path, rows, depth, columns, kinds, zeros=(None, None), batch=
          [("y", TensorProto.INT32, [*batch, rows or "rows", columns])], constants)
 
     def compute(given):
-        known = {**constants, **given}
-        x, w = (known[n].astype(np.int64) for n in "xw")
-        if "x_zero" in known:
-            x = x - known["x_zero"].astype(np.int64)
-        if "w_zero" in known:
-            w = w - known["w_zero"].astype(np.int64)
+        x, w = less_zeros({**constants, **given})
         return {"y": (x @ w).astype(np.int32)}
     return compute
 
@@ -93,12 +94,7 @@ def conv_integer(path, shape, filters, kernel, kinds, zeros=(None, None), pads=N
          [("y", TensorProto.INT32, [shape[0], filters, *out])], constants)
 
     def compute(given):
-        known = {**constants, **given}
-        x, w = (known[n].astype(np.int64) for n in "xw")
-        if "x_zero" in known:
-            x = x - known["x_zero"].astype(np.int64)
-        if "w_zero" in known:
-            w = w - known["w_zero"].astype(np.int64)
+        x, w = less_zeros({**constants, **given})
         x = np.pad(x, [(0, 0), (0, 0)] + [(pads[i], pads[rank + i]) for i in range(rank)])
         y = np.zeros((shape[0], filters, *out), np.int64)
         for tap in np.ndindex(*kernel):

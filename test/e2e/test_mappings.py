@@ -16,13 +16,6 @@ GRAPH = "graph-simplify,sink-transposes,fold-constants,fold-batch-norm"
 TOLERANCE = 1e-5
 
 
-def optimize(path, passes, output):
-    harness.check(harness.run("cinch-opt", path, "-o", output,
-                              f"-pass-pipeline=builtin.module(func.func({passes}))"),
-                  f"cinch-opt {passes}")
-    return output.read_text()
-
-
 def counts(text, flag):
     found = re.search(r"graph\.%s_report = \{([^}]*)\}" % flag.replace("-", "_"), text)
     return {name: int(number) for name, number in
@@ -37,7 +30,7 @@ def rotate(tmp_path_factory):
     def get(model, options=""):
         if (model, options) not in done:
             folder = tmp_path_factory.mktemp("rotated")
-            text = optimize(harness.model_path(model),
+            text = quantization.optimize(harness.model_path(model),
                             f"{GRAPH},fold-normalization{{report}},"
                             f"rotate-activations{{report {options}}},verify-names",
                             folder / "model.mlir")
@@ -111,9 +104,9 @@ def test_a_trained_model_keeps_its_accuracy(rotate, tmp_path):
 
 def test_both_passes_leave_their_own_output(rotate, tmp_path):
     passes = "fold-normalization,rotate-activations{inputs=all queries}"
-    once = optimize(harness.model_path("minilm_l3"), f"{GRAPH},{passes}",
+    once = quantization.optimize(harness.model_path("minilm_l3"), f"{GRAPH},{passes}",
                     tmp_path / "once.mlir")
-    twice = optimize(tmp_path / "once.mlir", passes, tmp_path / "twice.mlir")
+    twice = quantization.optimize(tmp_path / "once.mlir", passes, tmp_path / "twice.mlir")
     assert [line for line in once.splitlines() if "constant" not in line] == [
         line for line in twice.splitlines() if "constant" not in line]
 
@@ -135,7 +128,7 @@ def hot(tmp_path_factory):
     weight = rng.standard_normal((512, 256)) / np.sqrt(512)
     x, weight = x.astype(np.float32), weight.astype(np.float32)
     program = quantization.write_program(folder / "program.mlir", 512, 256, weight, rows=64)
-    optimize(program, "rotate-activations{inputs=all}", folder / "rotated.mlir")
+    quantization.optimize(program, "rotate-activations{inputs=all}", folder / "rotated.mlir")
     return folder, x, weight
 
 
@@ -171,7 +164,7 @@ def test_rotated_inputs_round_better(hot, recipe, most):
                 "quantize-weights,quantize-activations")
     errors = {}
     for name in ("program", "rotated"):
-        optimize(folder / f"{name}.mlir", quantize, folder / "quantized.mlir")
+        quantization.optimize(folder / f"{name}.mlir", quantize, folder / "quantized.mlir")
         y = run(folder / "quantized.mlir", x, folder)["y"]
         errors[name] = np.linalg.norm(y - exact) / np.linalg.norm(exact)
     assert errors["rotated"] < most * errors["program"]
@@ -188,7 +181,7 @@ ROTATIONS = ("", "fold-normalization,rotate-activations{inputs=middle},",
 
 
 def compiled(model, passes, folder):
-    optimize(harness.model_path(model), f"{GRAPH}{passes}", folder / "model.mlir")
+    quantization.optimize(harness.model_path(model), f"{GRAPH}{passes}", folder / "model.mlir")
     binary = harness.compile_model(folder / "model.mlir", folder / "model.so", "--quiet")
     return lambda inputs: harness.run_model(binary, inputs, folder)[0]
 

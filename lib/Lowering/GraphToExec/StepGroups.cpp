@@ -24,10 +24,6 @@ static bool roundsByRow(Operation *op) {
   return scale && !isa<graph::ConstantOp>(scale);
 }
 
-/// Most elements of a byte, and in a row of such elements: longer ones are not
-/// held in the registers of a GPU.
-static constexpr int64_t maxPerByte = 4, maxPackedRow = 16384;
-
 /// True for what is one more result of a kernel that rounds by rows: the
 /// scales, which those who read the integers multiply by, and the exact values,
 /// which others read (the sum of a residual network).
@@ -42,8 +38,8 @@ bool Grouping::mayBeRowResult(Operation *op, const Lowering &lowering,
   auto type = cast<RankedTensorType>(quantize.getType());
   int64_t width = type.getShape().back();
   if (graph::isPacked(type.getElementType()) &&
-      (ShapedType::isDynamic(width) || width % maxPerByte != 0 ||
-       width > maxPackedRow))
+      (ShapedType::isDynamic(width) || width % graph::maxPerByte != 0 ||
+       width > graph::maxPackedRow))
     return false;
   ArrayRef<Expr> own = dims(op), space = dims(cluster.root());
   if (op == quantize.getInput().getDefiningOp())

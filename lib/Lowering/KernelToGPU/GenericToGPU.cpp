@@ -64,10 +64,13 @@ cinch::emitGeneric(OpBuilder &builder, ModuleOp device, const DeviceBody &body,
     return failure();
   if (*contraction)
     return **contraction;
+  bool byRows = isForRows(*schedule) && writesWholeBytes(body, *schedule);
+  for (KernelRoot &root : schedule->roots)
+    if (root.isOfRow && !byRows) // only rows write these
+      return root.op.emitOpError("is a result of rows that share bytes");
   FailureOr<DeviceSchedule> result =
-      isForRows(*schedule) && writesWholeBytes(body, *schedule)
-          ? emitRows(builder, device, body, *schedule)
-          : emitElements(builder, device, body, *schedule);
+      byRows ? emitRows(builder, device, body, *schedule)
+             : emitElements(builder, device, body, *schedule);
   StringRef kind = exec::getKernelKind(body.body);
   if (succeeded(result) && kind != "generic") {
     result->isFallback = true;

@@ -11,8 +11,6 @@ static constexpr int64_t warpsBlock = 128, maxThreads = 1024;
 /// Vectors of items that a thread has in registers: where a warp is enough, and
 /// at most.
 static constexpr int64_t fewVectors = 8, maxVectors = 32;
-/// Items of the longest row whose results share bytes: always in registers.
-static constexpr int64_t maxPackedRow = 16384;
 /// Items of a reduction that are worth a warp.
 static constexpr int64_t worthwhileItems = 32;
 
@@ -111,14 +109,14 @@ bool cinch::writesWholeBytes(const DeviceBody &body,
     int64_t length = root.op.getStaticLoopRanges()[last];
     if (map.getResults().back() != getAffineDimExpr(last, map.getContext()) ||
         ShapedType::isDynamic(length) || length % perByte != 0 ||
-        length > maxPackedRow)
+        length > graph::maxPackedRow)
       return false;
   }
   return !isPacked ||
          llvm::all_of(schedule.reductions, [&](const KernelReduction &part) {
            int64_t count = countItems(part.op);
            return isShared(schedule, part) && readsRows(part.op) && count > 0 &&
-                  count <= maxPackedRow;
+                  count <= graph::maxPackedRow;
          });
 }
 
