@@ -114,7 +114,9 @@ def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
     `exec.slots` (name, bytes, first, last), `exec.weights` (name, offset,
     bytes, value and, if packed, layout and unpacked_shape), `exec.weight_bytes` and,
     where the sizes are bounded, `exec.plan` (offsets, peak, lower_bound, method).
-    Counts: `exec.plan_report` = slots, shared (values that share a slot), copies
+    What is left lies where an output will be, if it fits there for all sizes and is
+    read before that is written (the largest first; not where a state is continued, nor of larger elements).
+    Counts: `exec.plan_report` = in_outputs (values there), slots, shared (values that share a slot), copies
     (inserted).
     Refused: values whose element type has no whole bytes; loop-carried values that
     change their shape.

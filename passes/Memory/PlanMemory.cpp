@@ -38,7 +38,6 @@ struct PlanMemoryPass
 private:
   LogicalResult insertCopy(OpOperand &operand, const Program &program);
   LogicalResult resolveCopies(func::FuncOp entry);
-  int64_t getPeak(const Program &program, const Sharing &sharing);
   void write(const Program &program, const Sharing &sharing);
   void writeSlots(const Program &program, const Sharing &sharing,
                   ArrayRef<unsigned> slots);
@@ -138,20 +137,26 @@ static SmallVector<unsigned> getArenaBuffers(const Sharing &sharing) {
   return slots;
 }
 
-/// Peak at the bounds, or at nominal sizes where there are none.
-int64_t PlanMemoryPass::getPeak(const Program &program,
-                                const Sharing &sharing) {
-  std::vector<plan::Buffer> buffers;
-  for (unsigned index : getArenaBuffers(sharing)) {
-    const Buffer &buffer = sharing.getBuffers()[index];
-    std::optional<int64_t> bytes = getMaximum(program, buffer.bytes);
-    if (!bytes)
-      bytes = buffer.bytes.evaluate([&](std::string_view name) {
+/// Bytes at the bounds, or at nominal sizes where there are none.
+static int64_t getNominalBytes(const Program &program, const Buffer &buffer) {
+  if (std::optional<int64_t> bytes = getMaximum(program, buffer.bytes))
+    return *bytes;
+  return buffer.bytes
+      .evaluate([&](std::string_view name) {
         plan::Interval range = program.getRange(name);
         return std::optional<int64_t>(
             range.high.value_or(std::max(range.low.value_or(0), nominalSize)));
-      });
-    buffers.push_back({buffer.first, buffer.last, bytes.value_or(0)});
+      })
+      .value_or(0);
+}
+
+/// Peak of what `getNominalBytes` returns.
+static int64_t getPeak(const Program &program, const Sharing &sharing) {
+  std::vector<plan::Buffer> buffers;
+  for (unsigned index : getArenaBuffers(sharing)) {
+    const Buffer &buffer = sharing.getBuffers()[index];
+    buffers.push_back(
+        {buffer.first, buffer.last, getNominalBytes(program, buffer)});
   }
   return plan::makePlan(buffers, planOptions).peak;
 }
@@ -274,6 +279,7 @@ void PlanMemoryPass::write(const Program &program, const Sharing &sharing) {
                                  {{"assembled", counts.assembled},
                                   {"assembled_by_copy", counts.assembledByCopy},
                                   {"copies", numCopies},
+                                  {"in_outputs", counts.inOutputs},
                                   {"in_place", counts.inPlace},
                                   {"in_place_refused", counts.inPlaceRefused},
                                   {"shared", numShared},
@@ -290,20 +296,26 @@ void PlanMemoryPass::runOnOperation() {
   Sharing parts(*program);
   bool isPlaced = !parts.run(/*aliasAssembled=*/true);
   assert(isPlaced && "copies are resolved");
+  auto finish = [&](Sharing &sharing) {
+    sharing.shareOutputs([&](const Buffer &buffer) {
+      return getNominalBytes(*program, buffer);
+    });
+    write(*program, sharing);
+  };
   if (parts.getCounts().assembled == 0)
-    return write(*program, parts);
+    return finish(parts);
   Sharing late(*program), copies(*program);
   isPlaced = !late.run(/*aliasAssembled=*/true,
                        /*overwritesIntoParts=*/false) &&
              !copies.run(/*aliasAssembled=*/false);
   assert(isPlaced && "copies are resolved");
   (void)isPlaced;
-  const Sharing *best = &parts;
+  Sharing *best = &parts;
   int64_t peak = getPeak(*program, parts);
-  for (const Sharing *other : {&late, &copies})
+  for (Sharing *other : {&late, &copies})
     if (int64_t bytes = getPeak(*program, *other); bytes < peak) {
       best = other;
       peak = bytes;
     }
-  write(*program, *best);
+  finish(*best);
 }

@@ -43,6 +43,7 @@ struct Buffer {
 /// How many choices were taken and left, for reports.
 struct SharingCounts {
   int64_t inPlace = 0, inPlaceRefused = 0, assembled = 0, assembledByCopy = 0;
+  int64_t inOutputs = 0;
 };
 
 class Sharing {
@@ -55,6 +56,10 @@ public:
   /// operand (of a terminator or a loop) whose value has to be copied first,
   /// after which a new analysis is needed; nullptr when done.
   mlir::OpOperand *run(bool aliasAssembled, bool overwritesIntoParts = true);
+
+  /// Moves buffers of the arena to the memory of outputs that are written
+  /// later, the largest by `getSize` (bytes) first; after `run`.
+  void shareOutputs(llvm::function_ref<int64_t(const Buffer &buffer)> getSize);
 
   const Place &getPlace(mlir::Value value) const {
     return places.find(value)->second;
@@ -73,6 +78,7 @@ private:
   bool canMerge(unsigned a, unsigned b, const Expr &shift, Exempt exempt) const;
   void merge(unsigned a, unsigned b, const Expr &shift);
   bool tryMerge(mlir::Value value, mlir::Value into, Exempt exempt);
+  bool fitsOutput(unsigned from, unsigned to, mlir::Value output) const;
   bool placeOutput(mlir::OpOperand &output);
   mlir::OpOperand *placeOutputs();
   mlir::OpOperand *placeCarried(mlir::Block &block);

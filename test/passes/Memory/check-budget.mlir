@@ -1,10 +1,10 @@
-// RUN: cinch-opt %s -plan-memory -check-budget=budget-bytes=272 -o /dev/null
-// RUN: not cinch-opt %s -plan-memory -check-budget=budget-bytes=200 -o /dev/null 2>&1 | FileCheck %s
+// RUN: cinch-opt %s -plan-memory -check-budget=budget-bytes=128 -o /dev/null
+// RUN: not cinch-opt %s -plan-memory -check-budget=budget-bytes=100 -o /dev/null 2>&1 | FileCheck %s
 // RUN: not cinch-opt %s -plan-memory -check-budget=budget-bytes=-1 -o /dev/null 2>&1 | FileCheck %s --check-prefix=OPTION
 
-// CHECK: error: check-budget: the program needs 256 bytes (arena 256, weights 0), the budget is 200
-// CHECK: note: smallest budget that works: 256 bytes; proven lower bound: 256 bytes
-// CHECK: note: alive at the peak: 'a', 128 bytes
+// CHECK: error: check-budget: the program needs 128 bytes (arena 128, weights 0), the budget is 100
+// CHECK: note: smallest budget that works: 128 bytes; proven lower bound: 128 bytes
+// 'a' lies where 'c' will be.
 // CHECK: note: alive at the peak: 'b', 128 bytes
 // OPTION: check-budget: expected budget-bytes >= 0, but got -1
 
