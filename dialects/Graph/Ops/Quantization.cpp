@@ -24,12 +24,14 @@ static LogicalResult inferQuantization(ShapeContext &context, int64_t axis,
     if (groupSize == 0)
       fits = fits && requireEqual(scale[0], input[axis], context,
                                   "scales are as many as channels");
-    for (size_t i = 0; fits && groupSize > 0 && i < input.size(); ++i)
-      fits = requireEqual(scale[i],
-                          static_cast<int64_t>(i) == axis
-                              ? Expr::ceilDiv(input[i], groupSize)
-                              : input[i],
+    for (size_t i = 0; fits && groupSize > 0 && i < input.size(); ++i) {
+      bool isGrouped = static_cast<int64_t>(i) == axis;
+      fits = (!isGrouped && scale[i] == Expr(1)) ||
+             requireEqual(scale[i],
+                          isGrouped ? Expr::ceilDiv(input[i], groupSize)
+                                    : input[i],
                           context, "scales are as many as groups");
+    }
     if (!fits)
       return context.emitError()
              << "expected scales per tensor, per channel or per group of axis "

@@ -9,7 +9,8 @@ def Graph_QuantizeOp : Graph_Op<"quantize"> {
   let description = [{
     saturate(round_half_even(x / scale) + zero_point), as ONNX QuantizeLinear. `scale` and
     `zero_point` are a scalar (per tensor), one-dimensional along `axis` (per channel), or have the
-    rank of `input` with `axis` in groups of `group_size` (> 0). To floats of at most 8 bits the
+    rank of `input` with `axis` in groups of `group_size` (> 0) and other axes as of `input`, or 1
+    for all of them. To floats of at most 8 bits the
     quotient is rounded as `cast` rounds it, with its `saturate`; `zero_point` is added for
     `f4E2M1FN` and must be 0 for those of 8 bits.
     - C1: `zero_point`, if present, has the shape of `scale` and the element type of the result.

@@ -21,8 +21,6 @@ using namespace cinch::form;
 
 namespace {
 
-/// Most operations in one kernel: bounds the size of the code.
-constexpr size_t maxOps = 64;
 /// How often an operation may be computed per element, cheap ones and others.
 constexpr unsigned maxCheapPasses = 3, maxCostlyPasses = 2;
 
@@ -36,7 +34,8 @@ void Grouping::markEpilogues(Block &block) {
       continue;
     if (lowering->opClass == OpClass::Contraction)
       epilogues.insert(&op);
-    if (lowering->opClass != OpClass::Elementwise)
+    // What few bits are widened to is computed where it is read.
+    if (lowering->opClass != OpClass::Elementwise || isDecoded(&op))
       continue;
     for (Value operand : op.getOperands()) {
       Operation *producer = operand.getDefiningOp();
@@ -200,6 +199,13 @@ bool Grouping::endsContraction(Operation *op) const {
          });
 }
 
+/// True if `op` rounds to few bits, which all that reads them widens.
+static bool isOnlyDecoded(Operation *op) {
+  return isa<graph::QuantizeOp>(op) &&
+         llvm::all_of(op->getUsers(),
+                      [](Operation *user) { return isDecoded(user); });
+}
+
 bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
                                   const Cluster &cluster) const {
   auto isContraction = [&](Operation *user) {
@@ -217,6 +223,17 @@ bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
   });
 }
 
+/// True if `cluster` rounds, element by element, and moves rows of the codes.
+static bool movesCodes(const Cluster &cluster) {
+  return isRowTranspose(cluster.root()) &&
+         isa_and_nonnull<graph::QuantizeOp>(
+             cluster.root()->getOperand(0).getDefiningOp()) &&
+         llvm::all_of(llvm::drop_begin(cluster.ops), [](Operation *op) {
+           return LoweringTable::get().find(op)->opClass ==
+                  OpClass::Elementwise;
+         });
+}
+
 bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
                        const Cluster &cluster) const {
   if (cluster.ops.size() >= maxOps || op->getNumResults() != 1)
@@ -229,6 +246,9 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
     return false;
   // The tiles of contractions end anywhere, and so within bytes.
   if (lowering.opClass == OpClass::Contraction && cluster.writesPacked())
+    return false;
+  // Few bits are what is stored between kernels.
+  if ((cluster.contraction || cluster.hasReduction) && isOnlyDecoded(op))
     return false;
   bool isResult = findCommonCluster(op) == std::nullopt;
   if (cluster.contraction && isResult && hasPackedResult(op))
@@ -245,7 +265,8 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   case OpClass::Opaque:
     return false;
   case OpClass::Contraction:
-    if (isRowTranspose(cluster.root()) && cluster.ops.size() == 1)
+    if (isRowTranspose(cluster.root()) &&
+        (cluster.ops.size() == 1 || movesCodes(cluster)))
       return isa<graph::MatmulOp>(op);
     return !cluster.hasMovement && !cluster.hasReduction &&
            root->opClass == OpClass::Elementwise &&
@@ -259,6 +280,8 @@ bool Grouping::mayJoin(Operation *op, const Lowering &lowering,
   case OpClass::Elementwise:
     break;
   }
+  if (movesCodes(cluster) && endsContraction(op))
+    return true;
   if ((cluster.hasReduction || cluster.hasMovement) && endsContraction(op))
     return false;
   if (lowering.isCheap)
@@ -301,11 +324,14 @@ void Grouping::run(Block &block) {
     if (number && !mayJoin(op, *lowering, clusters[*number]))
       number.reset();
     if (!number) {
+      number = findClusterOfOtherRounding(op);
+      isResult = number.has_value();
+    }
+    if (!number) {
       number = clusters.size();
       clusters.emplace_back();
       clusters.back().isInLoop =
           isa<scf::ForOp, scf::WhileOp>(block.getParentOp());
-      isResult = false;
     }
     Cluster &cluster = clusters[*number];
     cluster.ops.push_back(op);

@@ -7,6 +7,9 @@
 
 namespace cinch::form {
 
+/// Most operations in one kernel: bounds the size of the code.
+constexpr size_t maxOps = 64;
+
 /// A group that grows.
 struct Cluster {
   llvm::SmallVector<mlir::Operation *> ops; ///< reverse program order
@@ -67,7 +70,9 @@ private:
                    const Cluster &cluster) const;
   bool mayBeRowResult(mlir::Operation *op, const Lowering &lowering,
                       const Cluster &cluster) const;
+  bool isReadBehind(mlir::Operation *op, const Cluster &cluster) const;
   std::optional<size_t> findClusterOfResult(mlir::Operation *op) const;
+  std::optional<size_t> findClusterOfOtherRounding(mlir::Operation *op) const;
   bool isRowStatistic(mlir::Operation *op, const Cluster &cluster) const;
   std::optional<size_t> findCommonCluster(mlir::Operation *op) const;
   unsigned countPasses(mlir::Operation *op, const Cluster &cluster) const;

@@ -52,14 +52,16 @@ bool cinch::form::readsDecoded(OpOperand &operand) {
   return conv && conv.getGroup() == 1 && operand.getOperandNumber() < 2;
 }
 
-/// True if `op` widens elements of few bits for the contraction of `cluster`,
+/// True if `op` widens elements of few bits for a contraction of `cluster`,
 /// which reads them through movement at most.
 bool Grouping::isDecoding(Operation *op, const Cluster &cluster) const {
-  if (cluster.isAttention || !cluster.contraction || !isDecoded(op))
+  if (!cluster.contraction || !isDecoded(op))
     return false;
   while (op->hasOneUse()) {
     OpOperand &use = *op->use_begin();
-    if (use.getOwner() == cluster.contraction)
+    bool isScores = cluster.isAttention &&
+                    attentions.lookup(cluster.contraction) == use.getOwner();
+    if (use.getOwner() == cluster.contraction || isScores)
       return readsDecoded(use);
     op = use.getOwner();
     if (!readThrough.contains(op) || parts.lookup(op) != cluster.contraction)

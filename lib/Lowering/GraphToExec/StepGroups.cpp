@@ -1,7 +1,8 @@
 //===- StepGroups.cpp - which operations of a step share a kernel ---------===//
 //
 // A kernel that rounds rows by scales that it computes has the scales and the
-// exact values as more results.
+// exact values as more results; one that rounds a value in several ways, all of
+// them.
 //
 // In the body of a loop kernels are small and calls count. So an element-wise
 // operation may join the group of some of its users although others read it
@@ -49,6 +50,19 @@ bool Grouping::mayBeRowResult(Operation *op, const Lowering &lowering,
          own.drop_back() == space.drop_back();
 }
 
+/// True if all that reads `op` from other clusters than `cluster` comes after
+/// it.
+bool Grouping::isReadBehind(Operation *op, const Cluster &cluster) const {
+  return llvm::all_of(op->getUses(), [&](OpOperand &use) {
+    Operation *user = op->getBlock()->findAncestorOpInBlock(*use.getOwner());
+    if (auto found = clusterOf.find(user); found != clusterOf.end())
+      user = clusters[found->second].root();
+    else if (!isRead(use))
+      return true;
+    return user == cluster.root() || cluster.root()->isBeforeInBlock(user);
+  });
+}
+
 /// The cluster that an operation whose results are also read outside can be
 /// part of: the first one that reads it, if all other readers follow that.
 std::optional<size_t> Grouping::findClusterOfResult(Operation *op) const {
@@ -58,19 +72,31 @@ std::optional<size_t> Grouping::findClusterOfResult(Operation *op) const {
         found != clusterOf.end() && (!first || found->second > *first))
       first = found->second;
   if (!first ||
-      !(clusters[*first].isInLoop || roundsByRow(clusters[*first].root())))
+      !(clusters[*first].isInLoop || roundsByRow(clusters[*first].root())) ||
+      !isReadBehind(op, clusters[*first]))
     return std::nullopt;
-  const Cluster &cluster = clusters[*first];
-  for (OpOperand &use : op->getUses()) {
-    Operation *user = op->getBlock()->findAncestorOpInBlock(*use.getOwner());
-    if (auto found = clusterOf.find(user); found != clusterOf.end())
-      user = clusters[found->second].root();
-    else if (!isRead(use))
-      continue;
-    if (user != cluster.root() && !cluster.root()->isBeforeInBlock(user))
-      return std::nullopt;
-  }
   return first;
+}
+
+/// The cluster that rounds the value that `op` rounds, too, and computes it:
+/// both to static scales, and not where a contraction writes its result.
+std::optional<size_t>
+Grouping::findClusterOfOtherRounding(Operation *op) const {
+  auto own = dyn_cast<graph::QuantizeOp>(op);
+  if (!own || roundsByRow(op) || epilogues.contains(op) || hasPackedResult(op))
+    return std::nullopt;
+  for (Operation *user : own.getInput().getUsers()) {
+    auto found = clusterOf.find(user);
+    if (user == op || found == clusterOf.end())
+      continue;
+    const Cluster &cluster = clusters[found->second];
+    if (isa<graph::QuantizeOp>(cluster.root()) && !cluster.isInLoop &&
+        !cluster.contraction && !cluster.hasMovement &&
+        !cluster.writesPacked() && dims(op) == dims(cluster.root()) &&
+        cluster.ops.size() < maxOps && isReadBehind(op, cluster))
+      return found->second;
+  }
+  return std::nullopt;
 }
 
 /// True if every element of `op` is read at its own place in the space only, by
