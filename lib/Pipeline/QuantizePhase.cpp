@@ -171,7 +171,7 @@ Status QuantizePhase::describe(ModuleOp exact) {
   if (!plan)
     return fail(llvm::toString(plan.takeError()));
   for (const auto &[name, value] : plan->values)
-    if (!value.format)
+    if (!value.format && !value.others)
       result.kept.push_back({name, value.reason});
   result.layers = getQuantizedLayers(*module);
   if (!ranges.empty()) {

@@ -57,6 +57,8 @@ void cinch::addQuantizePasses(OpPassManager &passes,
   choose.recipe = recipe.recipe;
   choose.method = inputs.isStale ? Method::MinMax : Method::Mse;
   choose.weightMethod = WeightMethod::Mse;
+  if (recipe.isStatic)
+    choose.granularity = ActivationGranularity::Mixed;
   choose.readPlan = options.readPlan;
   choose.writePlan = options.writePlan;
   choose.groupSize = groupSize;

@@ -12,7 +12,9 @@
 #include "passes/Quantize/OnlineRotation.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
+#include "passes/Quantize/StoredValues.h"
 #include "passes/Quantize/Tables.h"
+#include "passes/Quantize/Treatment.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace cinch::quantize {
@@ -27,17 +29,10 @@ using namespace cinch::quantize;
 
 namespace {
 
-/// What a recipe does with weights and activations; a null format: nothing.
-struct Treatment {
-  StringRef name;
-  const Format *weights = nullptr, *activations = nullptr;
-  bool isWeightGrouped = false, isDynamic = false;
-};
-
 struct Counts {
   int64_t weights = 0, activations = 0, depthwise = 0, ends = 0, shared = 0,
           tiny = 0, unshown = 0, window = 0, computed = 0, quantized = 0,
-          rotations = 0, tables = 0, unselected = 0;
+          rotations = 0, stored = 0, tables = 0, unselected = 0;
 };
 
 struct ChooseQuantization
@@ -51,6 +46,7 @@ private:
   llvm::Error choose(func::FuncOp function, const Selector &selector);
   void chooseProduct(Operation *product, bool isEnd, const Selector &selector);
   void chooseTable(GatherOp gather);
+  void chooseStored(const StoredValue &stored);
   std::string findReasonToLeave(const LinearOp &linear, bool isEnd);
   ValuePlan makeWeightPlan(const LinearOp &linear) const;
   ValuePlan makeActivationPlan(Value value) const;
@@ -67,39 +63,6 @@ private:
 
 } // namespace
 
-static Treatment getTreatment(Recipe recipe) {
-  const Format *i8 = Format::find("i8"), *i4 = Format::find("i4"),
-               *f8 = Format::find("f8E4M3FN");
-  switch (recipe) {
-  case Recipe::W8A8:
-    return {"w8a8", i8, i8, false, false};
-  case Recipe::W8A8Dynamic:
-    return {"w8a8-dynamic", i8, i8, false, true};
-  case Recipe::W8A16:
-    return {"w8a16", i8, nullptr, false, false};
-  case Recipe::W4A16:
-    return {"w4a16", i4, nullptr, true, false};
-  case Recipe::W4A8:
-    return {"w4a8", i4, i8, true, true};
-  case Recipe::W4A4:
-    return {"w4a4", i4, i4, true, true};
-  case Recipe::FP8:
-    return {"fp8", f8, f8, false, false};
-  }
-  return {};
-}
-
-/// The names of the results of `ops`, as a list.
-static std::string listNames(ArrayRef<Operation *> ops) {
-  constexpr size_t maxNames = 3;
-  std::string text;
-  for (Operation *op : ops.take_front(maxNames))
-    text += (text.empty() ? "'" : ", '") + getValueName(op->getResult(0)) + "'";
-  if (ops.size() > maxNames)
-    text += " and " + std::to_string(ops.size() - maxNames) + " more";
-  return text;
-}
-
 llvm::Error ChooseQuantization::checkOptions() const {
   if (groupSize <= 0)
     return llvm::createStringError("expected group-size > 0, but got " +
@@ -111,6 +74,11 @@ llvm::Error ChooseQuantization::checkOptions() const {
         " has one static scale for "
         "each activation; granularity token and group need "
         "dynamic ones");
+  if (granularity == ActivationGranularity::Mixed &&
+      (treatment.isDynamic || !treatment.activations))
+    return llvm::createStringError("recipe " + treatment.name +
+                                   " has no static scales of activations; "
+                                   "granularity mixed is for these");
   if (!isSymmetric && (treatment.isDynamic || !treatment.activations ||
                        treatment.activations->isFloat()))
     return llvm::createStringError(
@@ -195,16 +163,6 @@ ValuePlan ChooseQuantization::makeWeightPlan(const LinearOp &linear) const {
   return value;
 }
 
-/// The products whose operand 0 is `value`, in program order.
-static SmallVector<Operation *> getReaders(Value value) {
-  SmallVector<Operation *> readers;
-  for (Operation *user : value.getUsers())
-    if (isProduct(user) && user->getOperand(0) == value)
-      readers.push_back(user);
-  std::reverse(readers.begin(), readers.end());
-  return readers;
-}
-
 ValuePlan ChooseQuantization::makeActivationPlan(Value input) const {
   ValuePlan value;
   value.format = treatment.activations;
@@ -233,7 +191,7 @@ ValuePlan ChooseQuantization::makeActivationPlan(Value input) const {
                 " do not divide its " + std::to_string(width) + " elements";
     }
   }
-  SmallVector<Operation *> readers = getReaders(input);
+  SmallVector<Operation *> readers = getProductsOf(input);
   llvm::erase_if(readers, [&](Operation *reader) {
     return !hasQuantizedWeight(reader) &&
            !plan.chooses(getValueName(reader->getOperand(1)));
@@ -272,7 +230,7 @@ void ChooseQuantization::chooseProduct(Operation *product, bool isEnd,
     return;
   if (treatment.activations) {
     inputs.insert(input);
-  } else if (llvm::all_of(getReaders(input), [&](Operation *reader) {
+  } else if (llvm::all_of(getProductsOf(input), [&](Operation *reader) {
                return selector.matches(reader);
              })) {
     plan.values.erase(getValueName(input)); // of an earlier recipe
@@ -298,6 +256,51 @@ void ChooseQuantization::chooseTable(GatherOp gather) {
           .str();
   ++counts.tables;
   plan.values[getValueName(constant.getResult())] = std::move(value);
+}
+
+/// What others than products read of a value that is stored. Where a product
+/// writes it there is room for one rounding; elsewhere, and for others alone,
+/// channels have scales of their own, so that outliers cost the others nothing.
+void ChooseQuantization::chooseStored(const StoredValue &stored) {
+  std::string name = getValueName(stored.value);
+  auto type = cast<RankedTensorType>(stored.value.getType());
+  SmallVector<OpOperand *> uses =
+      getOtherUses(stored.value, stored.endsProduct, [&](OpOperand &use) {
+        Operation *user = use.getOwner();
+        return isProduct(user) && use.getOperandNumber() == 0 &&
+               (hasQuantizedWeight(user) ||
+                plan.chooses(getValueName(user->getOperand(1))));
+      });
+  auto lookup = stored.value.getDefiningOp<GatherOp>();
+  bool hasFewBits = lookup && (isDequantized(lookup.getInput()) ||
+                               plan.chooses(getValueName(lookup.getInput())));
+  if (uses.empty() || hasFewBits ||
+      (type.hasStaticShape() && type.getNumElements() < minElements))
+    return;
+  SmallVector<Operation *> readers;
+  for (OpOperand *use : llvm::reverse(uses))
+    readers.push_back(use->getOwner());
+  ValuePlan others;
+  auto found = plan.values.find(name);
+  std::string reason = "stored for " + listNames(readers) + " with ";
+  if (stored.endsProduct && found != plan.values.end() &&
+      found->second.format) {
+    others = found->second;
+    others.reason = reason + "the scale for products";
+  } else {
+    const ValueStatistics *shown = known.find(name);
+    if (!calibration.empty() &&
+        (!shown || static_cast<int64_t>(shown->channelMax.size()) !=
+                       type.getDimSize(stored.axis))) {
+      ++counts.unshown;
+      return;
+    }
+    others.format = treatment.activations;
+    others.granularity = Granularity::Channel;
+    others.reason = reason + "one scale for each channel, from samples";
+  }
+  ++counts.stored;
+  plan.values[name].others = std::make_shared<ValuePlan>(std::move(others));
 }
 
 llvm::Error ChooseQuantization::choose(func::FuncOp function,
@@ -329,6 +332,10 @@ llvm::Error ChooseQuantization::choose(func::FuncOp function,
   for (Value input : inputs)
     plan.values[getValueName(input)] = makeActivationPlan(input);
   counts.activations = static_cast<int64_t>(inputs.size());
+  if (granularity == ActivationGranularity::Mixed)
+    for (const StoredValue &stored : getStoredValues(function))
+      if (selector.matches(stored.value.getDefiningOp()))
+        chooseStored(stored);
   if (counts.weights + counts.tables + counts.quantized == 0)
     function.emitWarning("choose-quantization: no product is quantized: ")
         << counts.computed << " have no constant operand, " << counts.unselected
@@ -371,6 +378,7 @@ llvm::Error ChooseQuantization::run(func::FuncOp function) {
                                        {"quantized", counts.quantized},
                                        {"rotations", counts.rotations},
                                        {"shared", counts.shared},
+                                       {"stored", counts.stored},
                                        {"tables", counts.tables},
                                        {"tiny", counts.tiny},
                                        {"unselected", counts.unselected},

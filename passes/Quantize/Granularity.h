@@ -7,7 +7,7 @@ namespace cinch::quantize {
 /// Which elements of a value share a scale.
 enum class Granularity {
   Tensor,  ///< all
-  Channel, ///< of weights: those of one output
+  Channel, ///< of weights: those of one output; of activations: of a channel
   Token,   ///< of activations: those of one row of the last axis
   Group    ///< so many in a row along the inputs
 };

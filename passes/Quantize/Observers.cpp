@@ -2,6 +2,7 @@
 #include "passes/Quantize/Observers.h"
 #include "passes/Common/EntryResults.h"
 #include "passes/Graph/Names.h"
+#include "passes/Quantize/StoredValues.h"
 #include "llvm/ADT/SetVector.h"
 #include <cmath>
 
@@ -94,7 +95,8 @@ void ObserverBuilder::build(bool withSecondMoment) {
                      ValueRange{target.value, target.value}));
 }
 
-/// The operands of products in the body of `entry`, each once.
+/// The operands of products in the body of `entry`, and what else is stored,
+/// each once.
 static SmallVector<Target> getTargets(func::FuncOp entry) {
   SmallVector<Target> targets;
   llvm::DenseMap<Value, size_t> known;
@@ -125,6 +127,8 @@ static SmallVector<Target> getTargets(func::FuncOp entry) {
       add(op.getOperand(0), /*axis=*/1, /*isRows=*/false);
     }
   }
+  for (const StoredValue &stored : getStoredValues(entry))
+    add(stored.value, stored.axis, /*isRows=*/false);
   return targets;
 }
 

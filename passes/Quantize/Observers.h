@@ -28,8 +28,9 @@ struct Observer {
 };
 
 /// Adds results to the entry of `module`: those of an observer for every f32
-/// operand of a product (matmul, conv, conv_transpose) outside of control flow
-/// that is no constant and whose number of channels is known. Second moments,
+/// operand of a product (matmul, conv, conv_transpose), and every other value
+/// that is stored (see StoredValues.h), outside of control flow that is no
+/// constant and whose number of channels is known. Second moments,
 /// if asked for, are of what is multiplied by a constant matrix. They are
 /// computed by the program itself, so that nothing but them is kept.
 std::vector<Observer> addObservers(mlir::ModuleOp module, bool secondMoments);

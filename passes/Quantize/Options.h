@@ -12,7 +12,13 @@ namespace cinch::quantize {
 enum class Recipe { W8A8, W8A8Dynamic, W8A16, W4A16, W4A8, W4A4, FP8 };
 
 /// What shares a scale in activations.
-enum class ActivationGranularity { Default, Tensor, Token, Group };
+enum class ActivationGranularity {
+  Default,
+  Tensor,
+  Token,
+  Group,
+  Mixed ///< tensor for products, channel for what else is stored
+};
 
 /// How weights are rounded.
 enum class WeightMethod { Rtn, Mse };

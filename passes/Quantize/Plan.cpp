@@ -43,6 +43,8 @@ static json::Object toJson(const ValuePlan &value) {
   object["format"] =
       value.format ? StringRef(value.format->name) : StringRef(noFormat);
   object["reason"] = value.reason;
+  if (value.others)
+    object["others"] = toJson(*value.others);
   if (!value.format)
     return object;
   object["granularity"] = ::getName(value.granularity);
@@ -52,6 +54,23 @@ static json::Object toJson(const ValuePlan &value) {
   if (value.granularity == Granularity::Group)
     object["group"] = value.group;
   return object;
+}
+
+static llvm::Expected<ValuePlan> fromJson(const json::Object &object);
+
+/// The member `others`; null if it is none.
+static std::shared_ptr<const ValuePlan> parseOthers(const json::Value &value) {
+  const json::Object *object = value.getAsObject();
+  llvm::Expected<ValuePlan> plan =
+      object ? fromJson(*object) : llvm::createStringError("is no object");
+  if (!plan) {
+    llvm::consumeError(plan.takeError());
+    return nullptr;
+  }
+  bool fits = plan->format && !plan->isDynamic && !plan->others &&
+              (plan->granularity == Granularity::Tensor ||
+               plan->granularity == Granularity::Channel);
+  return fits ? std::make_shared<ValuePlan>(*plan) : nullptr;
 }
 
 /// Sets one member of an entry; false if its value is none of this member.
@@ -65,6 +84,10 @@ static bool setMember(StringRef key, const json::Value &value,
   if (key == "reason" && text) {
     plan.reason = text->str();
     return true;
+  }
+  if (key == "others") {
+    plan.others = parseOthers(value);
+    return plan.others != nullptr;
   }
   if (key == "granularity" && text) {
     auto granularity = parseGranularity(*text);
@@ -106,30 +129,48 @@ static llvm::Expected<ValuePlan> fromJson(const json::Object &object) {
   return plan;
 }
 
+/// What can be read of `attribute` as JSON; null for others.
+static json::Value toJson(Attribute attribute) {
+  if (auto text = dyn_cast<StringAttr>(attribute))
+    return text.getValue();
+  if (auto flag = dyn_cast<BoolAttr>(attribute))
+    return flag.getValue();
+  if (auto number = dyn_cast<IntegerAttr>(attribute))
+    return number.getInt();
+  auto members = dyn_cast<DictionaryAttr>(attribute);
+  if (!members)
+    return nullptr;
+  json::Object object;
+  for (NamedAttribute member : members)
+    object[member.getName().getValue()] = toJson(member.getValue());
+  return object;
+}
+
+static Attribute toAttribute(Builder &builder, const json::Value &value) {
+  if (auto text = value.getAsString())
+    return builder.getStringAttr(*text);
+  if (auto flag = value.getAsBoolean())
+    return builder.getBoolAttr(*flag);
+  if (auto number = value.getAsInteger())
+    return builder.getI64IntegerAttr(*number);
+  SmallVector<NamedAttribute> members;
+  for (const auto &[key, member] : *value.getAsObject())
+    members.push_back(
+        builder.getNamedAttr(StringRef(key), toAttribute(builder, member)));
+  return builder.getDictionaryAttr(members);
+}
+
 llvm::Expected<QuantizationPlan> QuantizationPlan::get(func::FuncOp function) {
   QuantizationPlan plan;
   auto dictionary = function->getAttrOfType<DictionaryAttr>(attributeName);
   if (!dictionary)
     return plan;
   for (NamedAttribute entry : dictionary) {
-    json::Object object;
-    auto members = dyn_cast<DictionaryAttr>(entry.getValue());
-    if (!members)
-      return llvm::createStringError("plan: '" + entry.getName().getValue() +
-                                     "' is no dictionary");
-    for (NamedAttribute member : members) {
-      StringRef key = member.getName().getValue();
-      if (auto text = dyn_cast<StringAttr>(member.getValue()))
-        object[key] = text.getValue();
-      else if (auto flag = dyn_cast<BoolAttr>(member.getValue()))
-        object[key] = flag.getValue();
-      else if (auto number = dyn_cast<IntegerAttr>(member.getValue()))
-        object[key] = number.getInt();
-      else
-        object[key] = nullptr;
-    }
     std::string name = entry.getName().str();
-    llvm::Expected<ValuePlan> value = fromJson(object);
+    json::Value members = ::toJson(entry.getValue());
+    if (!members.getAsObject())
+      return llvm::createStringError("plan: '" + name + "' is no dictionary");
+    llvm::Expected<ValuePlan> value = fromJson(*members.getAsObject());
     if (!value)
       return llvm::createStringError("plan: '" + name + "' " +
                                      llvm::toString(value.takeError()));
@@ -141,21 +182,9 @@ llvm::Expected<QuantizationPlan> QuantizationPlan::get(func::FuncOp function) {
 void QuantizationPlan::set(func::FuncOp function) const {
   Builder builder(function.getContext());
   SmallVector<NamedAttribute> entries;
-  for (const auto &[name, value] : values) {
-    SmallVector<NamedAttribute> members;
-    for (const auto &[key, member] : toJson(value)) {
-      Attribute attribute;
-      if (auto text = member.getAsString())
-        attribute = builder.getStringAttr(*text);
-      else if (auto flag = member.getAsBoolean())
-        attribute = builder.getBoolAttr(*flag);
-      else
-        attribute = builder.getI64IntegerAttr(*member.getAsInteger());
-      members.push_back(builder.getNamedAttr(StringRef(key), attribute));
-    }
+  for (const auto &[name, value] : values)
     entries.push_back(
-        builder.getNamedAttr(name, builder.getDictionaryAttr(members)));
-  }
+        builder.getNamedAttr(name, toAttribute(builder, toJson(value))));
   function->setAttr(attributeName, builder.getDictionaryAttr(entries));
 }
 

@@ -8,6 +8,7 @@
 #include "passes/Quantize/Granularity.h"
 #include "llvm/Support/Error.h"
 #include <map>
+#include <memory>
 #include <string>
 
 namespace cinch::quantize {
@@ -21,6 +22,17 @@ struct ValuePlan {
   Method method = Method::MinMax; ///< of weights MinMax or Mse
   bool isDynamic = false;         ///< scales are computed from each input
   std::string reason;             ///< a sentence for the user
+  /// What readers other than products get; null: the exact value. It is
+  /// static, of granularity Tensor or Channel, and has no others. The same as
+  /// for products where all these members are equal.
+  std::shared_ptr<const ValuePlan> others = nullptr;
+
+  /// Whether the same codes serve both.
+  bool hasSameGrid(const ValuePlan &other) const {
+    return format == other.format && granularity == other.granularity &&
+           isSymmetric == other.isSymmetric && method == other.method &&
+           isDynamic == other.isDynamic && group == other.group;
+  }
 };
 
 /// The attribute `graph.quantization_plan` of a function: a dictionary of

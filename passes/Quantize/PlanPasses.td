@@ -116,6 +116,14 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     `group-size` have one scale per token. `symmetric=false` chooses ui8 with a zero
     point for static scales of integers.
 
+    `mixed`, for recipes of static scales, also chooses what else than products read
+    from memory (`others` of an entry): sums that norms and the next sums read, queries, keys and
+    values, what several kernels read. They have one scale for each channel (axis 1 of
+    images, else the last), the largest magnitude in the samples over the largest number, so that
+    channels with outliers cost the others nothing; where a product writes the value
+    and another reads it, its codes serve all. What softmax reads, arguments and results of the function
+    stay. Which values are in memory follows from how kernels are formed; a plan may say otherwise.
+
     Left as they are, each with its reason: depthwise convolutions (an output sums only
     the elements of one small window, so errors do not average out, and there are few
     weights to save), weights of fewer than `min-elements` elements, weights that
@@ -134,7 +142,7 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     {"cinch_quantization_plan": 1, "values": {"x": {"format": "i8", "granularity": "token", "dynamic": true}}}
     ```
     Counts, in the attribute `graph.choose_quantization_report` of the function when
-    `report` is set: weights, activations, tables (chosen), left by reason (weights): depthwise,
+    `report` is set: weights, activations, tables, stored (chosen; for others), left by reason (weights): depthwise,
     ends, rotations, shared, tiny, unshown, window; computed (products without a constant), quantized
     (before), unselected (products).
     Source: the recipes are those of Xiao et al., "SmoothQuant", 2023, table 1, Frantar et al.,
@@ -166,7 +174,8 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
              clEnumValN(::cinch::quantize::ActivationGranularity::Default, "default", "As the recipe says"),
              clEnumValN(::cinch::quantize::ActivationGranularity::Tensor, "tensor", "All elements"),
              clEnumValN(::cinch::quantize::ActivationGranularity::Token, "token", "A row of the last axis"),
-             clEnumValN(::cinch::quantize::ActivationGranularity::Group, "group", "`group-size` elements of a row"))}]>,
+             clEnumValN(::cinch::quantize::ActivationGranularity::Group, "group", "`group-size` elements of a row"),
+             clEnumValN(::cinch::quantize::ActivationGranularity::Mixed, "mixed", "All elements for products, a channel for what else is stored"))}]>,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"64", "Elements of a group, above 0">,
     Option<"isSymmetric", "symmetric", "bool", /*default=*/"true", "Static integers have no zero point">,
     Option<"keepEnds", "keep-ends", "bool", /*default=*/"false", "Leave the first and the last product as they are">,
@@ -255,9 +264,11 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
     ```
     Obeys `graph.quantization_plan` for the inputs of the products whose weight is
     quantized (a dequantized constant: after `quantize-weights`). The value is quantized
-    once, where it is computed, so that the rounding fuses with what computes it; its other readers
-    keep the float, which is stored only if there are any. Names: `x/q`, `x/dq`,
-    `x/scale`, `x/zero` and parts of a dynamic scale.
+    once, where it is computed, so that the rounding fuses with what computes it. Its other readers
+    keep the float, which is stored only if there are any, or get what `others` of its plan
+    says: the same codes where that is the same grid, else codes of their own, of static scales,
+    one for the tensor or one for each channel. Returned values stay. Names: `x/q`, `x/dq`,
+    `x/scale`, `x/zero` and parts of a dynamic scale; for others `x/stored_q` and so on.
 
     Static scales come from `calibration` by the method of the plan (minmax, percentile,
     entropy, mse, moving-average); symmetric: largest magnitude over largest number, else
@@ -268,16 +279,18 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
     operation rounds to nearest, ties to even, and saturates.
 
     Refused, with the value: a static scale without statistics, or of a model that these
-    are not of; a static scale per token or group; an asymmetric one that is dynamic or of floats; groups that do
+    are not of; a static scale per token or group; scales per channel that are dynamic, of another method than minmax, or of
+    a value that no kernel leaves in memory; an asymmetric one that is dynamic or of floats; groups that do
     not divide the last axis. A plan with a name that the function lacks is a warning,
     with the nearest name. Applying the pass again changes nothing.
 
     Counts, in the attribute `graph.quantize_activations_report` of the function when
-    `report` is set: static, dynamic (values), products (that read them), bits_before,
-    bits_after (of an element, summed over the values), left (values of the plan that no
-    product with quantized weights reads).
+    `report` is set: static, dynamic (values), products, others (that read them), bits_before,
+    bits_after (of an element, summed over the values), left (values of the plan that nothing
+    reads that it is for).
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
-    Integer-Arithmetic-Only Inference", 2018, section 2.1; methods as in
+    Integer-Arithmetic-Only Inference", 2018, section 2.1; one scale for products and others for
+    what reads no product: Xi et al., "COAT", 2025, section 4, with channels for its groups; methods as in
     Wu et al., "Integer Quantization for Deep Learning Inference", 2020, section 3.3, and
     Migacz, "8-bit Inference with TensorRT", 2017. A histogram of 4096 bins stands for the numbers.
   }];

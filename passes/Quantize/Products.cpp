@@ -14,6 +14,16 @@ bool quantize::isProduct(Operation *op) {
   return isa<MatmulOp, ConvOp, ConvTransposeOp, EinsumOp>(op);
 }
 
+std::string quantize::listNames(ArrayRef<Operation *> ops) {
+  constexpr size_t maxNames = 3;
+  std::string text;
+  for (Operation *op : ops.take_front(maxNames))
+    text += (text.empty() ? "'" : ", '") + getValueName(op->getResult(0)) + "'";
+  if (ops.size() > maxNames)
+    text += " and " + std::to_string(ops.size() - maxNames) + " more";
+  return text;
+}
+
 SmallVector<Operation *> quantize::getProducts(func::FuncOp function) {
   SmallVector<Operation *> products;
   function.walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -21,6 +31,15 @@ SmallVector<Operation *> quantize::getProducts(func::FuncOp function) {
       products.push_back(op);
   });
   return products;
+}
+
+SmallVector<Operation *> quantize::getProductsOf(Value value) {
+  SmallVector<Operation *> readers;
+  for (Operation *user : value.getUsers())
+    if (isProduct(user) && user->getOperand(0) == value)
+      readers.push_back(user);
+  std::reverse(readers.begin(), readers.end());
+  return readers;
 }
 
 bool quantize::isDequantized(Value value) {

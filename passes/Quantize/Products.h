@@ -11,8 +11,12 @@ namespace cinch::quantize {
 
 /// A matmul, conv, conv_transpose or einsum.
 bool isProduct(mlir::Operation *op);
+/// The names of the results of `ops`, as a list of at most three.
+std::string listNames(llvm::ArrayRef<mlir::Operation *> ops);
 /// All of `function`, in program order.
 llvm::SmallVector<mlir::Operation *> getProducts(mlir::func::FuncOp function);
+/// Those whose operand 0 is `value`, in program order.
+llvm::SmallVector<mlir::Operation *> getProductsOf(mlir::Value value);
 /// Whether `value` is dequantized, also if only moved since.
 bool isDequantized(mlir::Value value);
 /// Whether operand 1 of `product` is a dequantized constant.

@@ -13,6 +13,7 @@
 #include "passes/Quantize/Calibration.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
+#include "passes/Quantize/StoredValues.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace cinch::quantize {
@@ -28,9 +29,12 @@ using namespace cinch::quantize;
 namespace {
 
 struct Counts {
-  int64_t numStatic = 0, numDynamic = 0, products = 0, left = 0;
+  int64_t numStatic = 0, numDynamic = 0, products = 0, others = 0, left = 0;
   int64_t bitsBefore = 0, bitsAfter = 0;
 };
+
+/// What names of roundings for readers other than products begin with.
+constexpr llvm::StringLiteral storedPiece = "stored_";
 
 /// How a quantized value is read: q and dequantize have these operands.
 struct Grid {
@@ -74,12 +78,17 @@ struct QuantizeActivations
 
 private:
   llvm::Error run(func::FuncOp function);
-  llvm::Error quantize(Value value, const ValuePlan &plan,
-                       const Calibration &calibration);
+  llvm::Error quantize(Value value, const ValuePlan &plan);
+  /// `value` rounded as `plan` says; names begin with `piece`.
+  llvm::Expected<Value> makeRounded(Value value, const ValuePlan &plan,
+                                    StringRef piece);
   llvm::Expected<Grid> makeStatic(Maker &maker, Value value,
-                                  const ValuePlan &plan,
-                                  const Calibration &calibration);
+                                  const ValuePlan &plan, StringRef piece);
+  llvm::Expected<Grid> makeChannels(Maker &maker, Value value,
+                                    const ValuePlan &plan, StringRef piece);
 
+  Calibration known;
+  llvm::DenseMap<Value, StoredValue> stored;
   Counts counts;
 };
 
@@ -87,13 +96,13 @@ private:
 
 /// Says what is wrong with a plan of an activation.
 static llvm::Error checkPlan(RankedTensorType type, const ValuePlan &plan) {
-  if (plan.granularity == Granularity::Channel)
+  if (plan.isDynamic && plan.granularity == Granularity::Channel)
     return llvm::createStringError(
-        "is an activation, which has scales per tensor, token or "
-        "group");
-  if (!plan.isDynamic && plan.granularity != Granularity::Tensor)
-    return llvm::createStringError(
-        "has a static scale, which is one for the tensor");
+        "has dynamic scales per channel; these are static");
+  if (!plan.isDynamic && (plan.granularity == Granularity::Token ||
+                          plan.granularity == Granularity::Group))
+    return llvm::createStringError("has static scales, which are one for the "
+                                   "tensor or one for each channel");
   if (plan.isDynamic && !(plan.isSymmetric && plan.format->isSigned()))
     return llvm::createStringError(
         "has dynamic scales, which are signed and symmetric");
@@ -103,6 +112,8 @@ static llvm::Error checkPlan(RankedTensorType type, const ValuePlan &plan) {
   if (!plan.format->isSigned() && plan.isSymmetric)
     return llvm::createStringError(
         "has an unsigned format, which is not symmetric");
+  if (!plan.isDynamic)
+    return llvm::Error::success();
   if (plan.granularity == Granularity::Tensor)
     return llvm::Error::success();
   int64_t width = type.getRank() > 0 ? type.getShape().back() : 1;
@@ -115,23 +126,57 @@ static llvm::Error checkPlan(RankedTensorType type, const ValuePlan &plan) {
   return llvm::Error::success();
 }
 
-llvm::Expected<Grid>
-QuantizeActivations::makeStatic(Maker &maker, Value value,
-                                const ValuePlan &plan,
-                                const Calibration &calibration) {
+llvm::Expected<Grid> QuantizeActivations::makeStatic(Maker &maker, Value value,
+                                                     const ValuePlan &plan,
+                                                     StringRef piece) {
   llvm::Expected<Bounds> range =
-      calibration.findRange(getValueName(value), plan.method, *plan.format,
-                            plan.isSymmetric, percentile);
+      known.findRange(getValueName(value), plan.method, *plan.format,
+                      plan.isSymmetric, percentile);
   if (!range)
     return range.takeError();
   Scale scale = getScale(*range, *plan.format, plan.isSymmetric);
   Grid grid;
-  grid.scale = maker.scalar("scale", scale.scale);
+  grid.scale = maker.scalar((piece + "scale").str(), scale.scale);
   if (!plan.isSymmetric && !plan.format->isFloat()) {
     auto type = RankedTensorType::get(
         {}, getElementType(*plan.format, value.getContext()));
-    grid.zero = maker.constant("zero", getIntegerConstant(type, scale.zero));
+    grid.zero = maker.constant((piece + "zero").str(),
+                               getIntegerConstant(type, scale.zero));
   }
+  return grid;
+}
+
+/// One scale for each channel: its largest magnitude over the largest number.
+llvm::Expected<Grid> QuantizeActivations::makeChannels(Maker &maker,
+                                                       Value value,
+                                                       const ValuePlan &plan,
+                                                       StringRef piece) {
+  auto found = stored.find(value);
+  if (found == stored.end())
+    return llvm::createStringError("has a scale for each channel, but is not "
+                                   "stored, or the number of its channels is "
+                                   "not known");
+  if (plan.method != Method::MinMax || !plan.isSymmetric)
+    return llvm::createStringError("has a scale for each channel, which is "
+                                   "symmetric, of method minmax");
+  auto type = cast<RankedTensorType>(value.getType());
+  const ValueStatistics *shown = known.find(getValueName(value));
+  auto count = static_cast<size_t>(type.getDimSize(found->second.axis));
+  if (!shown || shown->channelMax.size() != count)
+    return llvm::createStringError("has a scale for each channel, but "
+                                   "calibration=FILE does not show them");
+  SmallVector<float> scales;
+  for (float largest : shown->channelMax)
+    scales.push_back(static_cast<float>(
+        getScale({-largest, largest}, *plan.format, /*isSymmetric=*/true)
+            .scale));
+  Grid grid;
+  auto scaleType = RankedTensorType::get({static_cast<int64_t>(count)},
+                                         type.getElementType());
+  grid.scale = maker.constant(
+      (piece + "scale").str(),
+      DenseElementsAttr::get(scaleType, ArrayRef<float>(scales)));
+  grid.axis = found->second.axis;
   return grid;
 }
 
@@ -182,50 +227,89 @@ static Grid makeDynamic(Maker &maker, Value value, const ValuePlan &plan) {
   return grid;
 }
 
-llvm::Error QuantizeActivations::quantize(Value value, const ValuePlan &plan,
-                                          const Calibration &calibration) {
-  SmallVector<OpOperand *> readers;
-  for (OpOperand &use : value.getUses())
-    if (isProduct(use.getOwner()) && use.getOperandNumber() == 0 &&
-        hasQuantizedWeight(use.getOwner()))
-      readers.push_back(&use);
-  std::string name = getValueName(value);
-  bool isDone = llvm::any_of(value.getUsers(), [&](Operation *user) {
-    return isa<QuantizeOp>(user) &&
-           getValueName(user->getResult(0)) == name + "/q";
-  });
-  if (isDone)
-    return llvm::Error::success();
-  if (readers.empty()) {
-    ++counts.left;
-    return llvm::Error::success();
-  }
+llvm::Expected<Value> QuantizeActivations::makeRounded(Value value,
+                                                       const ValuePlan &plan,
+                                                       StringRef piece) {
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.getElementType().isF32())
     return llvm::createStringError("has elements other than f32");
   if (llvm::Error error = checkPlan(type, plan))
     return error;
   Maker maker(value);
-  Grid grid;
-  if (plan.isDynamic) {
-    grid = makeDynamic(maker, value, plan);
-  } else {
-    llvm::Expected<Grid> made = makeStatic(maker, value, plan, calibration);
-    if (!made)
-      return made.takeError();
-    grid = *made;
-  }
+  llvm::Expected<Grid> grid = plan.isDynamic ? makeDynamic(maker, value, plan)
+                              : plan.granularity == Granularity::Channel
+                                  ? makeChannels(maker, value, plan, piece)
+                                  : makeStatic(maker, value, plan, piece);
+  if (!grid)
+    return grid.takeError();
   auto codes = type.clone(getElementType(*plan.format, value.getContext()));
-  Value q = maker.make<QuantizeOp>("q", codes, value, grid.scale, grid.zero,
-                                   grid.axis, grid.group);
-  Value dequantized = maker.make<DequantizeOp>(
-      "dq", type, q, grid.scale, grid.zero, grid.axis, grid.group);
-  for (OpOperand *reader : readers)
-    reader->set(dequantized);
+  Value q =
+      maker.make<QuantizeOp>((piece + "q").str(), codes, value, grid->scale,
+                             grid->zero, grid->axis, grid->group);
   ++(plan.isDynamic ? counts.numDynamic : counts.numStatic);
-  counts.products += static_cast<int64_t>(readers.size());
   counts.bitsBefore += 32;
   counts.bitsAfter += plan.format->bits;
+  return maker.make<DequantizeOp>((piece + "dq").str(), type, q, grid->scale,
+                                  grid->zero, grid->axis, grid->group);
+}
+
+/// Whether `use` is of a product whose weight is quantized.
+static bool isOfProduct(OpOperand &use) {
+  return isProduct(use.getOwner()) && use.getOperandNumber() == 0 &&
+         hasQuantizedWeight(use.getOwner());
+}
+
+/// Whether this pass did its work on `value` before.
+static bool isDone(Value value) {
+  std::string name = getValueName(value);
+  std::string forProducts = name + "/q",
+              forOthers = name + "/" + storedPiece.str() + "q";
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    if (!isa<QuantizeOp>(user))
+      return false;
+    std::string codes = getValueName(user->getResult(0));
+    return codes == forProducts || codes == forOthers;
+  });
+}
+
+llvm::Error QuantizeActivations::quantize(Value value, const ValuePlan &plan) {
+  if (isDone(value))
+    return llvm::Error::success();
+  SmallVector<OpOperand *> products, others;
+  if (plan.format)
+    for (OpOperand &use : value.getUses())
+      if (isOfProduct(use))
+        products.push_back(&use);
+  if (plan.others)
+    others = getOtherUses(value, stored.lookup(value).endsProduct, isOfProduct);
+  if (products.empty() && others.empty()) {
+    ++counts.left;
+    return llvm::Error::success();
+  }
+  Value rounded;
+  auto round = [&](const ValuePlan &how, StringRef piece,
+                   ArrayRef<OpOperand *> uses) -> llvm::Error {
+    if (!rounded || piece == storedPiece) {
+      llvm::Expected<Value> made = makeRounded(value, how, piece);
+      if (!made)
+        return made.takeError();
+      rounded = *made;
+    }
+    for (OpOperand *use : uses)
+      use->set(rounded);
+    return llvm::Error::success();
+  };
+  if (!products.empty())
+    if (llvm::Error error = round(plan, "", products))
+      return error;
+  if (!others.empty()) {
+    bool isSame = rounded && plan.hasSameGrid(*plan.others);
+    if (llvm::Error error =
+            round(*plan.others, isSame ? "" : storedPiece, others))
+      return error;
+  }
+  counts.products += static_cast<int64_t>(products.size());
+  counts.others += static_cast<int64_t>(others.size());
   return llvm::Error::success();
 }
 
@@ -237,13 +321,18 @@ llvm::Error QuantizeActivations::run(func::FuncOp function) {
   llvm::Expected<QuantizationPlan> plan = QuantizationPlan::get(function);
   if (!plan)
     return plan.takeError();
-  llvm::Expected<Calibration> known = Calibration::read(function, calibration);
-  if (!known)
-    return known.takeError();
+  llvm::Expected<Calibration> read = Calibration::read(function, calibration);
+  if (!read)
+    return read.takeError();
+  known = std::move(*read);
   counts = Counts();
+  stored.clear();
+  for (const StoredValue &value : getStoredValues(function))
+    stored[value.value] = value;
   SmallVector<Value> values;
   auto add = [&](Value value) {
-    if (plan->chooses(getValueName(value)) && !getConstantValue(value))
+    const ValuePlan *entry = plan->find(getValueName(value));
+    if (entry && (entry->format || entry->others) && !getConstantValue(value))
       values.push_back(value);
   };
   llvm::for_each(function.getArguments(), add);
@@ -251,7 +340,7 @@ llvm::Error QuantizeActivations::run(func::FuncOp function) {
       [&](Operation *op) { llvm::for_each(op->getResults(), add); });
   for (Value value : values) {
     std::string name = getValueName(value);
-    if (llvm::Error error = quantize(value, *plan->find(name), *known))
+    if (llvm::Error error = quantize(value, *plan->find(name)))
       return llvm::createStringError("'" + name + "' " +
                                      llvm::toString(std::move(error)));
   }
@@ -263,6 +352,7 @@ llvm::Error QuantizeActivations::run(func::FuncOp function) {
                                        {"bits_before", counts.bitsBefore},
                                        {"dynamic", counts.numDynamic},
                                        {"left", counts.left},
+                                       {"others", counts.others},
                                        {"products", counts.products},
                                        {"static", counts.numStatic}}));
   return llvm::Error::success();

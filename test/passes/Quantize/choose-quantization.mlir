@@ -23,7 +23,7 @@
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w8a8-dynamic min-elements=8},choose-quantization{recipe=w4a16 group-size=4 min-elements=8 select=":^c$"}))' | FileCheck %s --check-prefix=MIXED
 
 // CHECK-LABEL: func.func @linear
-// CHECK-SAME: graph.choose_quantization_report = {activations = 2 : i64, computed = 1 : i64, depthwise = 0 : i64, ends = 0 : i64, quantized = 0 : i64, rotations = 0 : i64, shared = 1 : i64, tables = 0 : i64, tiny = 1 : i64, unselected = 0 : i64, unshown = 0 : i64, weights = 3 : i64, window = 0 : i64}
+// CHECK-SAME: graph.choose_quantization_report = {activations = 2 : i64, computed = 1 : i64, depthwise = 0 : i64, ends = 0 : i64, quantized = 0 : i64, rotations = 0 : i64, shared = 1 : i64, stored = 0 : i64, tables = 0 : i64, tiny = 1 : i64, unselected = 0 : i64, unshown = 0 : i64, weights = 3 : i64, window = 0 : i64}
 // CHECK-SAME: "a/sum" = {dynamic = false, format = "i8", granularity = "tensor", method = "minmax", reason = "w8a8: read by 'c'; one scale from samples (minmax)", symmetric = true}
 // CHECK-SAME: table = {format = "none", reason = "is also read by 'looked' (graph.gather), so that it would be stored twice"}
 // CHECK-SAME: tiny = {format = "none", reason = "has 6 elements, fewer than 8: too little to save"}

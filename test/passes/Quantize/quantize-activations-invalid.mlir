@@ -24,7 +24,7 @@ func.func @groups(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quan
 
 // -----
 
-// expected-error @below {{quantize-activations: 'x' has a static scale, which is one for the tensor}}
+// expected-error @below {{quantize-activations: 'x' has static scales, which are one for the tensor or one for each channel}}
 func.func @static_token(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "i8", granularity = "token"}}} {
   %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
   %s = graph.constant dense<1.0> : tensor<f32> {names = ["w/scale"]}
@@ -46,7 +46,7 @@ func.func @dynamic_affine(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {gr
 
 // -----
 
-// expected-error @below {{quantize-activations: 'x' is an activation, which has scales per tensor, token or group}}
+// expected-error @below {{quantize-activations: 'x' has a scale for each channel, but is not stored, or the number of its channels is not known}}
 func.func @channel(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "i8", granularity = "channel"}}} {
   %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
   %s = graph.constant dense<1.0> : tensor<f32> {names = ["w/scale"]}

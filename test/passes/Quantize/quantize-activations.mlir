@@ -8,7 +8,7 @@
 // keeps the float.
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: %[[X:.*]]: tensor<?x2xf32>
-// CHECK-SAME: graph.quantize_activations_report = {bits_after = 28 : i64, bits_before = 128 : i64, dynamic = 2 : i64, left = 1 : i64, products = 5 : i64, static = 2 : i64}
+// CHECK-SAME: graph.quantize_activations_report = {bits_after = 28 : i64, bits_before = 128 : i64, dynamic = 2 : i64, left = 1 : i64, others = 0 : i64, products = 5 : i64, static = 2 : i64}
 // CHECK: %[[S:.*]] = graph.constant dense<1.000000e+00> : tensor<f32> {names = ["x/scale"]}
 // CHECK: %[[Q:.*]] = graph.quantize %[[X]] scale %[[S]] {axis = 0 : i64, names = ["x/q"]} : tensor<?x2xf32>, tensor<f32> -> tensor<?x2xi8>
 // CHECK: %[[D:.*]] = graph.dequantize %[[Q]] scale %[[S]] {axis = 0 : i64, names = ["x/dq"]} : tensor<?x2xi8>, tensor<f32> -> tensor<?x2xf32>
