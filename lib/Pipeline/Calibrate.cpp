@@ -33,6 +33,7 @@ private:
   const CalibrationOptions &options;
   std::vector<Observer> observers;
   SampleProgram program;
+  std::vector<SampleTensor> outputs; ///< of the last sample
   std::chrono::steady_clock::time_point written;
 };
 
@@ -47,7 +48,7 @@ llvm::Error Calibration::load(ModuleOp module) {
     return hash.takeError();
   statistics = Statistics(*hash);
   OwningOpRef<ModuleOp> observed = module.clone();
-  observers = addObservers(*observed, options.secondMoments);
+  observers = addObservers(*observed, options.maxMomentChannels);
   if (observers.empty())
     return llvm::createStringError(
         "nothing to calibrate: the model multiplies no f32 values");
@@ -83,16 +84,15 @@ llvm::Error Calibration::write() {
 }
 
 llvm::Error Calibration::add(Sample &sample) {
-  auto outputs = program.run(sample);
-  if (!outputs)
-    return outputs.takeError();
-  size_t next = outputs->size();
+  if (llvm::Error error = program.run(sample, outputs))
+    return error;
+  size_t next = outputs.size();
   for (const Observer &observer : observers)
     next -= observer.getNumResults();
   for (const Observer &observer : observers) {
     SmallVector<ArrayRef<char>> results;
     for (unsigned end = next + observer.getNumResults(); next < end; ++next) {
-      const SampleTensor &output = (*outputs)[next];
+      const SampleTensor &output = outputs[next];
       results.push_back(
           {output.bytes->begin(),
            size_t(output.count) * cinch_dtype_bytes(output.dtype)});

@@ -13,7 +13,9 @@ struct CalibrationOptions {
   /// Where the statistics are written, now and then and in the end. What is
   /// there of the same model and fewer samples is gone on from.
   std::string file;
-  bool secondMoments = false; ///< X^T X of what is multiplied by matrices
+  /// X^T X is taken of what is multiplied by matrices and has at most so many
+  /// channels.
+  int64_t maxMomentChannels = 0;
   /// Called before each sample with the share of the work that is done.
   std::function<void(double share)> progress;
 };

@@ -19,6 +19,7 @@ public:
         start(reinterpret_cast<char *>(
             llvm::alignAddr(storage.data(), llvm::Align(alignment)))) {}
   AlignedBytes(AlignedBytes &&) = default;
+  size_t size() const { return storage.size() - alignment; }
   char *begin() { return start; }
   const char *begin() const { return start; }
 

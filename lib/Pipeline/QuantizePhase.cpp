@@ -51,14 +51,15 @@ Status QuantizePhase::fail(const llvm::Twine &message) {
 }
 
 /// Runs the module as it is on the data, and writes what it shows to `file`.
-Status QuantizePhase::calibrateTo(const std::string &file, bool secondMoments) {
+Status QuantizePhase::calibrateTo(const std::string &file,
+                                  int64_t maxMomentChannels) {
   if (file.empty())
     return fail("--calibration-data: no temporary file for the statistics; "
                 "name one with --calibration");
   CalibrationOptions calibration;
   calibration.data = quantizing.calibrationData;
   calibration.file = file;
-  calibration.secondMoments = secondMoments;
+  calibration.maxMomentChannels = maxMomentChannels;
   calibration.progress = [&](double share) { enter("calibrate", share); };
   llvm::Expected<Statistics> taken = calibrate(*module, calibration);
   if (!taken)
@@ -67,15 +68,21 @@ Status QuantizePhase::calibrateTo(const std::string &file, bool secondMoments) {
   return Status::Done;
 }
 
-/// Takes statistics of the model, if there is data, into the file that was
-/// named.
+/// Takes the statistics of the model that the recipe uses, if there is data. A
+/// file that was named has all that there are, for any recipe.
 Status QuantizePhase::learn(QuantizeInputs &inputs) {
   inputs.statistics = quantizing.calibration;
   if (quantizing.calibrationData.empty())
     return Status::Done;
+  const QuantizeRecipe *recipe = findQuantizeRecipe(quantizing.recipe);
+  bool takesAll = !inputs.statistics.empty() || !recipe; // auto: any of them
+  int64_t maxMomentChannels =
+      takesAll ? INT64_MAX : recipe->getMaxMomentChannels();
+  if (!takesAll && !recipe->usesStatistics())
+    return Status::Done;
   if (inputs.statistics.empty())
     inputs.statistics = files->make();
-  return calibrateTo(inputs.statistics, /*secondMoments=*/true);
+  return calibrateTo(inputs.statistics, maxMomentChannels);
 }
 
 /// Quantizes the module, whose statistics are in `statistics` if there are any.
@@ -93,7 +100,7 @@ Status QuantizePhase::quantize(const QuantizeRecipe &recipe) {
       !quantizing.calibrationData.empty()) {
     inputs.statistics = files->make();
     inputs.isStale = false;
-    status = calibrateTo(inputs.statistics, /*secondMoments=*/false);
+    status = calibrateTo(inputs.statistics, /*maxMomentChannels=*/0);
     if (status != Status::Done)
       return status;
   }

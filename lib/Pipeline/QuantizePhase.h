@@ -33,7 +33,7 @@ private:
   Status quantize(const QuantizeRecipe &recipe);
   Status search();
   Status learn(QuantizeInputs &inputs);
-  Status calibrateTo(const std::string &file, bool secondMoments);
+  Status calibrateTo(const std::string &file, int64_t maxMomentChannels);
   Status compare();
   Status describe(mlir::ModuleOp exact);
 

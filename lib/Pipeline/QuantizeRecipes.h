@@ -17,6 +17,18 @@ struct QuantizeRecipe {
   bool compensates; ///< rounds weights by GPTQ, if there are statistics
   int64_t rank;     ///< of branches beside products; 0: none
   unsigned activationBits, weightBits; ///< that smoothing assumes
+
+  /// Whether anything gets better with statistics.
+  bool usesStatistics() const {
+    return isStatic || smooths || compensates || rank > 0;
+  }
+  /// Of what values second moments are worth their time: GPTQ and branches need
+  /// them, smoothing does with sums of squares, and is as good with those of
+  /// wide values.
+  int64_t getMaxMomentChannels() const {
+    constexpr int64_t fewChannels = 512;
+    return compensates || rank > 0 ? INT64_MAX : smooths ? fewChannels : 0;
+  }
 };
 
 /// From few bytes to many.

@@ -13,10 +13,13 @@ using namespace cinch;
 static constexpr int64_t maxElements = int64_t(1) << 32;
 
 llvm::Error SampleTensor::allocate() {
+  count = 1;
   for (int64_t dim : shape)
     if (llvm::MulOverflow(count, dim, count) || count > maxElements)
       return llvm::createStringError("'" + name + "' would be too large");
-  bytes.emplace(llvm::divideCeil(count * cinch_dtype_bits(dtype), 8));
+  size_t size = llvm::divideCeil(count * cinch_dtype_bits(dtype), 8);
+  if (!bytes || bytes->size() < size)
+    bytes.emplace(size);
   return llvm::Error::success();
 }
 
@@ -106,6 +109,14 @@ SampleProgram::makeInputs(uint64_t seed, const SampleSizes &given) const {
 
 llvm::Expected<std::vector<SampleTensor>>
 SampleProgram::run(std::vector<SampleTensor> &inputs) const {
+  std::vector<SampleTensor> outputs;
+  if (llvm::Error error = run(inputs, outputs))
+    return error;
+  return outputs;
+}
+
+llvm::Error SampleProgram::run(std::vector<SampleTensor> &inputs,
+                               std::vector<SampleTensor> &outputs) const {
   std::vector<cinch_tensor_t> given, results;
   std::vector<cinch_shape_t> shapes;
   for (SampleTensor &input : inputs) {
@@ -113,14 +124,14 @@ SampleProgram::run(std::vector<SampleTensor> &inputs) const {
     shapes.push_back(
         {static_cast<int32_t>(input.shape.size()), input.shape.data()});
   }
-  std::vector<SampleTensor> outputs;
+  outputs.resize(info.output_count);
   for (int32_t index = 0; index < info.output_count; ++index) {
     cinch_value_info_t value = {};
     value.struct_size = sizeof(value);
     if (llvm::Error error = checkStatus(
             cinch_model_get_output(program.getModel(), index, &value)))
       return error;
-    SampleTensor output;
+    SampleTensor &output = outputs[index];
     output.name = value.name;
     output.dtype = value.dtype;
     output.shape.resize(CINCH_MAX_RANK);
@@ -131,13 +142,10 @@ SampleProgram::run(std::vector<SampleTensor> &inputs) const {
     output.shape.resize(value.rank);
     if (llvm::Error error = output.allocate())
       return error;
-    outputs.push_back(std::move(output));
   }
   for (SampleTensor &output : outputs)
     results.push_back(output.getView());
-  if (llvm::Error error = checkStatus(
-          cinch_session_run(program.getSession(), given.data(), given.size(),
-                            results.data(), results.size())))
-    return error;
-  return outputs;
+  return checkStatus(cinch_session_run(program.getSession(), given.data(),
+                                       given.size(), results.data(),
+                                       results.size()));
 }

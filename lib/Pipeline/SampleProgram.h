@@ -14,7 +14,8 @@ struct SampleTensor {
   int64_t count = 1; ///< of elements
   std::optional<AlignedBytes> bytes;
 
-  /// Makes memory for `shape` and sets `count`; an error if it is too large.
+  /// Makes memory for `shape`, unless there is enough, and sets `count`; an
+  /// error if it is too large.
   llvm::Error allocate();
   /// Element `index` of a tensor of floats.
   double getFloat(int64_t index) const;
@@ -40,6 +41,10 @@ public:
   /// All outputs.
   llvm::Expected<std::vector<SampleTensor>>
   run(std::vector<SampleTensor> &inputs) const;
+  /// The same into `outputs`, of an earlier run or empty, whose memory is used
+  /// again: that of large outputs costs more than the run.
+  llvm::Error run(std::vector<SampleTensor> &inputs,
+                  std::vector<SampleTensor> &outputs) const;
 
   cinch_model_t *getModel() const { return program.getModel(); }
 

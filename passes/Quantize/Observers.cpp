@@ -78,6 +78,9 @@ void ObserverBuilder::build(bool withSecondMoment) {
   returned("max", max);
   returned("channel_max", channelMax);
   returned("channel_sum", perChannel<ReduceSumOp>("channel_sum", target.value));
+  Value squares = make<MulOp>("squares", type, target.value, target.value);
+  returned("channel_square_sum",
+           perChannel<ReduceSumOp>("channel_square_sum", squares));
   returned("counts", make<HistogramOp>(
                          "counts",
                          RankedTensorType::get({Histogram::numBins},
@@ -133,7 +136,7 @@ static SmallVector<Target> getTargets(func::FuncOp entry) {
 }
 
 std::vector<Observer> quantize::addObservers(ModuleOp module,
-                                             bool secondMoments) {
+                                             int64_t maxMomentChannels) {
   std::vector<Observer> observers;
   func::FuncOp entry = getEntry(module);
   if (!entry)
@@ -141,10 +144,12 @@ std::vector<Observer> quantize::addObservers(ModuleOp module,
   std::vector<NamedResult> results;
   for (const Target &target : getTargets(entry)) {
     auto type = cast<RankedTensorType>(target.value.getType());
-    bool hasSecondMoment = secondMoments && target.isRows && type.getRank() > 1;
+    int64_t numChannels = type.getDimSize(target.axis);
+    bool hasSecondMoment =
+        target.isRows && type.getRank() > 1 && numChannels <= maxMomentChannels;
     ObserverBuilder(target, results).build(hasSecondMoment);
-    observers.push_back({getValueName(target.value),
-                         type.getDimSize(target.axis), hasSecondMoment});
+    observers.push_back(
+        {getValueName(target.value), numChannels, hasSecondMoment});
   }
   addResults(entry, results);
   return observers;
@@ -167,7 +172,9 @@ llvm::Error quantize::addSample(const Observer &observer,
   sample.min = sample.minSum = getNumbers<float>(results[Observer::Min])[0];
   sample.max = sample.maxSum = getNumbers<float>(results[Observer::Max])[0];
   ArrayRef<float> largest = getNumbers<float>(results[Observer::ChannelMax]),
-                  sums = getNumbers<float>(results[Observer::ChannelSum]);
+                  sums = getNumbers<float>(results[Observer::ChannelSum]),
+                  squareSums =
+                      getNumbers<float>(results[Observer::ChannelSquareSum]);
   sample.channelMax.assign(largest.begin(), largest.end());
   sample.channelSum.assign(sums.begin(), sums.end());
   bool isFinite =
@@ -176,14 +183,27 @@ llvm::Error quantize::addSample(const Observer &observer,
   if (!isFinite)
     return llvm::createStringError("'" + observer.name +
                                    "' has an infinity or NaN");
+  double rows = double(sample.elements) / double(observer.numChannels);
+  for (auto [sum, magnitude] : llvm::zip_equal(squareSums, largest))
+    sample.channelSquareSum.push_back(
+        std::isfinite(sum) ? sum // else beyond f32: the most that it can be
+                           : rows * magnitude * magnitude);
   // As graph.histogram chooses the range.
   int exponent = -100;
   if (float magnitude = *llvm::max_element(largest); magnitude > 0)
     std::frexp(magnitude, &exponent);
   sample.histogram.set(std::clamp(exponent, -100, 120), counts.vec());
+  // By far the most numbers: they are added in place.
+  std::vector<double> moment = std::move(statistics.secondMoment);
+  statistics.secondMoment.clear();
+  llvm::Error error = statistics.merge(sample);
   if (observer.hasSecondMoment) {
-    ArrayRef<float> moment = getNumbers<float>(results[Observer::SecondMoment]);
-    sample.secondMoment.assign(moment.begin(), moment.end());
+    ArrayRef<float> products =
+        getNumbers<float>(results[Observer::SecondMoment]);
+    moment.resize(products.size());
+    for (auto [sum, product] : llvm::zip_equal(moment, products))
+      sum += product;
   }
-  return statistics.merge(sample);
+  statistics.secondMoment = std::move(moment);
+  return error;
 }

@@ -11,11 +11,12 @@ namespace cinch::quantize {
 struct Observer {
   /// The results of an observer, in order. Floats are f32.
   enum Result : unsigned {
-    Min,        ///< scalar; +inf of an empty value
-    Max,        ///< scalar
-    ChannelMax, ///< [channels], of magnitudes
-    ChannelSum, ///< [channels]
-    Counts,     ///< [Histogram::numBins], i64: graph.histogram
+    Min,              ///< scalar; +inf of an empty value
+    Max,              ///< scalar
+    ChannelMax,       ///< [channels], of magnitudes
+    ChannelSum,       ///< [channels]
+    ChannelSquareSum, ///< [channels]
+    Counts,           ///< [Histogram::numBins], i64: graph.histogram
     SecondMoment,
     numResults
   };
@@ -30,10 +31,11 @@ struct Observer {
 /// Adds results to the entry of `module`: those of an observer for every f32
 /// operand of a product (matmul, conv, conv_transpose), and every other value
 /// that is stored (see StoredValues.h), outside of control flow that is no
-/// constant and whose number of channels is known. Second moments,
-/// if asked for, are of what is multiplied by a constant matrix. They are
-/// computed by the program itself, so that nothing but them is kept.
-std::vector<Observer> addObservers(mlir::ModuleOp module, bool secondMoments);
+/// constant and whose number of channels is known. Second moments are of what
+/// is multiplied by a constant matrix and has at most `maxMomentChannels`. They
+/// are computed by the program itself, so that nothing but them is kept.
+std::vector<Observer> addObservers(mlir::ModuleOp module,
+                                   int64_t maxMomentChannels);
 
 /// Takes what an observer returned of one sample into `statistics`: `results`
 /// are the bytes of its results. An error if a number is not finite.

@@ -36,11 +36,11 @@ def SmoothActivationsPass : Pass<"smooth-activations", "::mlir::func::FuncOp"> {
 
     `mode=search` tries alpha = 0, 0.05, ..., 1 for each value and takes the one of least
     expected output error (the first of equal ones): the error of rounded weights is exact, tr(dW^T G dW)
-    with the second moment G of the samples, that of activations is the expected one of
+    with the second moment G of the samples, or, where the statistics have only its
+    diagonal, as if roundings were independent; that of activations is the expected one of
     random rounding, both for `activation-bits`, `weight-bits`, `granularity` and
-    `group-size`, on up to 64 evenly spaced outputs of each product. A value
-    without a second moment in the statistics, such as the input of a convolution, is
-    smoothed by `alpha`.
+    `group-size`, on up to 64 evenly spaced outputs of each product. The input of a
+    convolution is smoothed by `alpha`.
 
     The value is now `x/smoothed`, its weights are `w/smoothed`, what is between is
     `v/smoothed`; the attribute `graph.smoothed` of the function has the range of every

@@ -54,9 +54,8 @@ private:
   llvm::Error run(func::FuncOp function);
   llvm::Error checkOptions() const;
   Readers collect(func::FuncOp function, const Selector &selector);
-  /// Whether the statistics tell the output error of `readers`.
-  bool isSearched(const ValueStatistics &input,
-                  ArrayRef<LinearOp> readers) const;
+  /// Whether the output error of `readers` can be predicted.
+  bool isSearched(ArrayRef<LinearOp> readers) const;
   double findAlpha(const ValueStatistics &input, ArrayRef<double> weightMax,
                    ArrayRef<LinearOp> readers) const;
   llvm::Error smooth(Value value, ArrayRef<LinearOp> readers,
@@ -156,9 +155,8 @@ sampleColumns(const LinearOp &linear) {
   return {std::move(columns), count};
 }
 
-bool SmoothActivations::isSearched(const ValueStatistics &input,
-                                   ArrayRef<LinearOp> readers) const {
-  return mode == SmoothingMode::Search && !input.secondMoment.empty() &&
+bool SmoothActivations::isSearched(ArrayRef<LinearOp> readers) const {
+  return mode == SmoothingMode::Search &&
          llvm::all_of(readers, [](const LinearOp &reader) {
            return isa<MatmulOp>(reader.op);
          });
@@ -167,7 +165,7 @@ bool SmoothActivations::isSearched(const ValueStatistics &input,
 double SmoothActivations::findAlpha(const ValueStatistics &input,
                                     ArrayRef<double> weightMax,
                                     ArrayRef<LinearOp> readers) const {
-  if (!isSearched(input, readers))
+  if (!isSearched(readers))
     return alpha;
   LayerQuantization layer;
   layer.activations = activationBits == 16
@@ -239,8 +237,7 @@ llvm::Error SmoothActivations::smooth(Value value, ArrayRef<LinearOp> readers,
   if (!weightMax)
     return llvm::createStringError("the weights that read '" + name +
                                    "' cannot be read");
-  counts.unsearched +=
-      mode == SmoothingMode::Search && !isSearched(*input, readers);
+  counts.unsearched += mode == SmoothingMode::Search && !isSearched(readers);
   double strength = findAlpha(*input, *weightMax, readers);
   std::vector<double> factors =
       getSmoothing(input->channelMax, *weightMax, strength);

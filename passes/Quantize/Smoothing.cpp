@@ -47,7 +47,7 @@ static std::vector<double> predictNoise(const ValueStatistics &input,
   std::vector<double> squares;
   double largest = 0;
   for (size_t j = 0; j < width; ++j) {
-    squares.push_back(input.secondMoment[j * width + j] / rows /
+    squares.push_back(input.channelSquareSum[j] / rows /
                       (factors[j] * factors[j]));
     largest = std::max(largest, input.channelMax[j] / factors[j]);
   }
@@ -69,6 +69,25 @@ static std::vector<double> predictNoise(const ValueStatistics &input,
   return noise;
 }
 
+/// e^T G e of the errors of one output's weights, with the second moment G of
+/// the input, or its diagonal.
+static double predictOutputError(const ValueStatistics &input,
+                                 llvm::ArrayRef<double> error) {
+  size_t width = error.size();
+  bool isFull = !input.secondMoment.empty();
+  double sum = 0;
+  for (size_t i = 0; i < width; ++i) {
+    double product = 0;
+    if (isFull)
+      for (size_t j = 0; j < width; ++j)
+        product += input.secondMoment[i * width + j] * error[j];
+    else
+      product = input.channelSquareSum[i] * error[i];
+    sum += error[i] * product;
+  }
+  return sum;
+}
+
 double cinch::quantize::predictError(const ValueStatistics &input,
                                      llvm::ArrayRef<float> weights,
                                      int64_t numColumns,
@@ -76,7 +95,7 @@ double cinch::quantize::predictError(const ValueStatistics &input,
                                      const LayerQuantization &layer) {
   int64_t width = static_cast<int64_t>(factors.size());
   assert(static_cast<int64_t>(weights.size()) == width * numColumns);
-  assert(static_cast<int64_t>(input.secondMoment.size()) == width * width);
+  assert(static_cast<int64_t>(input.channelSquareSum.size()) == width);
   std::vector<float> smoothed(weights);
   for (int64_t k = 0; k < width; ++k)
     for (int64_t n = 0; n < numColumns; ++n)
@@ -102,13 +121,7 @@ double cinch::quantize::predictError(const ValueStatistics &input,
       error[k] = (stored - weight) / factors[k];
       sum += noise[k] * stored * stored;
     }
-    for (int64_t i = 0; i < width; ++i) {
-      const double *row = input.secondMoment.data() + i * width;
-      double product = 0;
-      for (int64_t j = 0; j < width; ++j)
-        product += row[j] * error[j];
-      sum += error[i] * product;
-    }
+    sum += predictOutputError(input, error);
   }
   return sum;
 }

@@ -27,7 +27,8 @@ struct LayerQuantization {
 
 /// The expected squared error, summed over all rows of the samples, of X W in
 /// few bits with X / s and s W. `weights` is [K, N] row-major. Of weights it is
-/// exact: tr(dW^T G dW) with the second moment G of X. Activations are taken as
+/// exact: tr(dW^T G dW) with the second moment G of X; where only its diagonal
+/// is known, roundings are taken as independent. Activations are taken as
 /// rounded at random: an element errs by the step's square over 12 on average,
 /// or by its own square if that is less. The step per token is estimated from
 /// channels that are independent and normal.

@@ -41,22 +41,25 @@ llvm::Error ValueStatistics::add(llvm::ArrayRef<float> numbers,
   sample.elements = static_cast<int64_t>(numbers.size());
   sample.channelMax.assign(numChannels, 0.0f);
   sample.channelSum.assign(numChannels, 0.0);
+  sample.channelSquareSum.assign(numChannels, 0.0);
   double lowest = INFINITY, highest = -INFINITY;
   bool isFinite = true;
   const float *at = numbers.begin();
   for (int64_t channel = 0; at != numbers.end();
        channel = channel + 1 == numChannels ? 0 : channel + 1) {
     float largest = sample.channelMax[channel];
-    double sum = 0;
+    double sum = 0, squareSum = 0;
     for (const float *end = at + inner; at != end; ++at) {
       isFinite &= std::isfinite(*at);
       largest = std::max(largest, std::fabs(*at));
       lowest = std::min<double>(lowest, *at);
       highest = std::max<double>(highest, *at);
       sum += *at;
+      squareSum += double(*at) * *at;
     }
     sample.channelMax[channel] = largest;
     sample.channelSum[channel] += sum;
+    sample.channelSquareSum[channel] += squareSum;
   }
   if (!isFinite)
     return llvm::createStringError("a number is not finite");
@@ -97,6 +100,8 @@ llvm::Error ValueStatistics::merge(const ValueStatistics &other) {
                  [](float a, float b) { return std::max(a, b); });
   std::transform(channelSum.begin(), channelSum.end(), other.channelSum.begin(),
                  channelSum.begin(), add);
+  std::transform(channelSquareSum.begin(), channelSquareSum.end(),
+                 other.channelSquareSum.begin(), channelSquareSum.begin(), add);
   std::transform(secondMoment.begin(), secondMoment.end(),
                  other.secondMoment.begin(), secondMoment.begin(), add);
   return llvm::Error::success();

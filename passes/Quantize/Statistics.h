@@ -23,6 +23,7 @@ struct ValueStatistics {
   /// operands of matrix products, and axis 1 of those of convolutions.
   std::vector<float> channelMax;
   std::vector<double> channelSum;
+  std::vector<double> channelSquareSum;
   /// Sum of x^T x over all rows x of C channels, [C, C]; empty if not asked
   /// for.
   std::vector<double> secondMoment;

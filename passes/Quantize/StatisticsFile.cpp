@@ -12,7 +12,7 @@
 using namespace cinch;
 using namespace cinch::quantize;
 
-static constexpr llvm::StringLiteral version = "1";
+static constexpr llvm::StringLiteral version = "2";
 static constexpr llvm::StringLiteral versionKey = "cinch_statistics",
                                      modelKey = "model", samplesKey = "samples";
 
@@ -31,7 +31,8 @@ bool visitEntries(Value &value, Visitor &&visit) {
          visit("min", value.min) && visit("max", value.max) &&
          visit("min_sum", value.minSum) && visit("max_sum", value.maxSum) &&
          visit("channel_max", value.channelMax) &&
-         visit("channel_sum", value.channelSum);
+         visit("channel_sum", value.channelSum) &&
+         visit("channel_square_sum", value.channelSquareSum);
 }
 
 constexpr llvm::StringLiteral histogramEntry = "histogram",
@@ -153,6 +154,11 @@ static bool checkValue(const ValueStatistics &value, Reader &reader) {
     return reader.fail("channel_max", "does not divide the elements");
   if (value.channelSum.size() != channels)
     return reader.fail("channel_sum", "has other channels than channel_max");
+  if (value.channelSquareSum.size() != channels)
+    return reader.fail("channel_square_sum",
+                       "has other channels than channel_max");
+  if (llvm::any_of(value.channelSquareSum, [](double sum) { return sum < 0; }))
+    return reader.fail("channel_square_sum", "is negative");
   double largest = std::max(std::fabs(value.min), std::fabs(value.max));
   if (llvm::any_of(value.channelMax,
                    [&](float max) { return max < 0 || max > largest; }))

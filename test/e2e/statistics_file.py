@@ -48,7 +48,7 @@ def describe(samples, axis, has_moment):
         "min_sum": np.float64(sum(r.min().astype(np.float64) for r in rows)),
         "max_sum": np.float64(sum(r.max().astype(np.float64) for r in rows)),
         "channel_max": np.abs(together).max(0).astype(np.float32),
-        "channel_sum": together.sum(0),
+        "channel_sum": together.sum(0), "channel_square_sum": (together**2).sum(0),
         "histogram": counts.astype(np.int64), "histogram_exponent": np.int64(exponent)}
     if has_moment:
         entries["second_moment"] = together.T @ together
@@ -58,7 +58,7 @@ def describe(samples, axis, has_moment):
 def write(path, model, values, axes=None, has_moment=True):
     """`values`: name -> list of float32 arrays; `axes`: name -> channel axis."""
     header, data = {}, b""
-    header["__metadata__"] = {"cinch_statistics": "1", "model": model,
+    header["__metadata__"] = {"cinch_statistics": "2", "model": model,
                               "samples": str(max(map(len, values.values()), default=0))}
     for name, samples in values.items():
         axis = (axes or {}).get(name, -1)

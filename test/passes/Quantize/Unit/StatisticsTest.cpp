@@ -137,6 +137,7 @@ TEST(StatisticsTest, CollectsChannelsAndMoments) {
   EXPECT_EQ(value.getNumRows(), 3);
   EXPECT_EQ(value.channelMax, (std::vector<float>{4, 2, 6}));
   EXPECT_EQ(value.channelSum, (std::vector<double>{5, -1, 2}));
+  EXPECT_EQ(value.channelSquareSum, (std::vector<double>{17, 5, 70}));
   EXPECT_EQ(value.secondMoment,
             (std::vector<double>{17, -2, -21, -2, 5, -1, -21, -1, 70}));
 }
@@ -147,6 +148,7 @@ TEST(StatisticsTest, CollectsChannelsInTheMiddle) {
                               Detail::Channels)));
   EXPECT_EQ(value.channelMax, (std::vector<float>{9, 4}));
   EXPECT_EQ(value.channelSum, (std::vector<double>{-3, -1}));
+  EXPECT_EQ(value.channelSquareSum, (std::vector<double>{95, 19}));
   EXPECT_TRUE(value.secondMoment.empty());
 }
 
@@ -190,6 +192,7 @@ TEST_F(FileTest, ReadsWhatWasWritten) {
     EXPECT_EQ(a.histogram.getCounts(), b.histogram.getCounts());
     EXPECT_EQ(a.channelMax, b.channelMax);
     EXPECT_EQ(a.channelSum, b.channelSum);
+    EXPECT_EQ(a.channelSquareSum, b.channelSquareSum);
     EXPECT_EQ(a.secondMoment, b.secondMoment);
   }
 }
@@ -218,8 +221,8 @@ TEST_F(FileTest, NamesWhatIsNotOfThisModel) {
   EXPECT_EQ(readChanged([](auto &, auto &data) { data.erase("model"); }),
             "does not say of which model it is and how many samples are done");
   EXPECT_EQ(
-      readChanged([](auto &, auto &data) { data["cinch_statistics"] = "2"; }),
-      "has version '2' of calibration statistics, expected '1'");
+      readChanged([](auto &, auto &data) { data["cinch_statistics"] = "1"; }),
+      "has version '1' of calibration statistics, expected '2'");
   EXPECT_EQ(
       readChanged([](auto &, auto &data) { data.erase("cinch_statistics"); }),
       "is no file of calibration statistics");
@@ -242,6 +245,8 @@ TEST_F(FileTest, NamesEntriesThatAreWrong) {
   EXPECT_EQ(readWith<double>("y/min", {1e9}), "'y/min' is above the maximum");
   EXPECT_EQ(readWith<float>("y/channel_max", {1e9f, 0}),
             "'y/channel_max' is beyond the extremes");
+  EXPECT_EQ(readWith<double>("y/channel_square_sum", {1, -1}),
+            "'y/channel_square_sum' is negative");
   EXPECT_EQ(readWith<float>("y/channel_max", {INFINITY, 0}),
             "'y/channel_max' has a number that is not finite");
   EXPECT_EQ(readWith<int64_t>("y/samples", {0}),
