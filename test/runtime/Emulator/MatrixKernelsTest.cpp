@@ -96,6 +96,65 @@ TEST_F(MatrixKernels, ProductOfBytes) {
   }
 }
 
+TEST_F(MatrixKernels, ProductOfNibbles) {
+  CUfunction kernel = loadKernel("mma_s4", "mma_s4");
+  const unsigned shapes[][3] = {{16, 8, 64}, {32, 24, 192}};
+  for (auto [m, n, k] : shapes) {
+    std::vector<int> a = makeInts(m * k / 8, 51), b = makeInts(n * k / 8, 52);
+    Buffer<int> x(a), y(b), z(m * n);
+    run(kernel, {n / 8, m / 16}, {32}, 0, x, y, z, int(n), int(k));
+    auto get = [](const std::vector<int> &words, unsigned i) {
+      int nibble = int(unsigned(words[i / 8]) >> i % 8 * 4 & 15);
+      return nibble < 8 ? nibble : nibble - 16;
+    };
+    std::vector<int> got = z.read();
+    for (unsigned i = 0; i < m; ++i)
+      for (unsigned j = 0; j < n; ++j) {
+        int sum = 0;
+        for (unsigned l = 0; l < k; ++l)
+          sum += get(a, i * k + l) * get(b, j * k + l);
+        ASSERT_EQ(got[i * n + j], sum) << i << ", " << j;
+      }
+  }
+}
+
+TEST_F(MatrixKernels, ProductOfFloatsOfEightBits) {
+  open({{"ARCH", "sm_89"}});
+  CUfunction kernel = loadKernel("mma_e4m3", "mma_e4m3");
+  // Every finite number.
+  auto make = [](size_t count, uint32_t seed) {
+    std::vector<uint8_t> bytes;
+    for (int word : makeInts(count, seed))
+      bytes.push_back(uint8_t((word & 0x7f) == 0x7f ? word - 1 : word));
+    return bytes;
+  };
+  auto get = [](uint8_t byte) {
+    int exponent = byte >> 3 & 15, mantissa = byte & 7;
+    double size = exponent ? std::ldexp(8 + mantissa, exponent - 10)
+                           : std::ldexp(mantissa, -9);
+    return byte & 0x80 ? -size : size;
+  };
+  const unsigned shapes[][3] = {{16, 8, 32}, {32, 24, 96}};
+  for (auto [m, n, k] : shapes) {
+    std::vector<uint8_t> a = make(m * k, 53), b = make(n * k, 54);
+    Buffer<uint8_t> x(a), y(b);
+    Buffer<float> z(m * n);
+    run(kernel, {n / 8, m / 16}, {32}, 0, x, y, z, int(n), int(k));
+    std::vector<float> got = z.read();
+    for (unsigned i = 0; i < m; ++i)
+      for (unsigned j = 0; j < n; ++j) {
+        double sum = 0, size = 0;
+        for (unsigned l = 0; l < k; ++l) {
+          double product = get(a[i * k + l]) * get(b[j * k + l]);
+          sum += product;
+          size += std::abs(product);
+        }
+        // A rounding of f32 for each term.
+        ASSERT_NEAR(got[i * n + j], sum, size * k * std::ldexp(1, -24));
+      }
+  }
+}
+
 TEST_F(MatrixKernels, Transpose) {
   for (const char *name : {"transpose", "transpose_conflicts"}) {
     CUfunction kernel = loadKernel("transpose", name);

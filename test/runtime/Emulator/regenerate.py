@@ -22,8 +22,10 @@ def compile_all(nvcc, folder):
     """Writes the PTX of every kernel to `folder`."""
     for name in sorted(os.listdir(FOLDER)):
         if name.endswith(".cu"):
+            with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+                needed = re.search(r"Needs (sm_\d+)", file.read())
             # No path gets into the text.
-            subprocess.run([nvcc, "-arch=sm_80", "-std=c++17", "-ptx", name,
+            subprocess.run([nvcc, f"-arch={needed[1] if needed else 'sm_80'}", "-std=c++17", "-ptx", name,
                             "-o", os.path.join(folder, name[:-3] + ".ptx")],
                            cwd=FOLDER, check=True)
 
