@@ -109,6 +109,9 @@ void cinch::addExecPasses(OpPassManager &passes,
     // Before the plan: it changes what the weights file holds.
     passes.addPass(createPackWeightsPass());
   }
+  if (!options.isReference && !isForCpu)
+    // Likewise before the plan.
+    passes.addPass(createOrientWeightsPass());
   // Kernels are final in what they read and write.
   passes.addPass(createBindStatePass());
 

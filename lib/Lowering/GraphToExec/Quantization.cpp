@@ -1,4 +1,5 @@
 //===- Quantization.cpp - linear quantization -----------------------------===//
+#include "dialects/Exec/KernelMarks.h"
 #include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/GraphToExec/LoweringTable.h"
 #include "lib/Lowering/GraphToExec/NarrowFloats.h"
@@ -60,6 +61,9 @@ static LogicalResult lowerScaled(OpTy op, KernelBody &body, Fn compute) {
                                  op.getGroupSize());
         return {compute(s, x[0], factor, offset)};
       });
+  if (isa<graph::DequantizeOp>(op))
+    results[0].getDefiningOp()->setAttr(exec::decodesAttrName,
+                                        TypeAttr::get(in.element));
   body.define(op.getResult(), results[0]);
   return success();
 }

@@ -91,6 +91,42 @@ void ContractionEpilogue::storeTogetherTo(ArrayRef<RootElement> elements) {
   }
 }
 
+/// The role loops at the column `column` behind `at`.
+SmallVector<Value> ContractionEpilogue::moveTo(ArrayRef<Value> at,
+                                               int64_t column) {
+  SmallVector<Value> moved(at);
+  SmallVector<unsigned> parts;
+  for (auto [number, loop] : llvm::enumerate(roles.loops))
+    if (loop.loop == roles.loopOfDim.back())
+      parts.push_back(number);
+  // The same value as the index of the results where it is the loop.
+  Value &last = moved[parts.back()];
+  last =
+      parts.size() == 1 ? inner : emitter.add(last, emitter.constant(column));
+  return moved;
+}
+
+/// `sum`, at the role loops `at`, as the contraction has it.
+Value ContractionEpilogue::scale(Value sum, ArrayRef<Value> at) {
+  OpBuilder &builder = emitter.builder;
+  Type type = roles.accumulator;
+  if (sum.getType() != type)
+    sum = arith::SIToFPOp::create(builder, emitter.loc, type, sum);
+  for (const CodedOperand *operand : scaled) {
+    if (!operand->scale && !operand->number)
+      continue;
+    Value factor =
+        operand->scale
+            ? emitter.element(operand->scale->operand.source,
+                              emitter.apply(operand->scale->operand.map, at))
+            : arith::ConstantOp::create(builder, emitter.loc, operand->number);
+    if (factor.getType() != type)
+      factor = arith::ExtFOp::create(builder, emitter.loc, type, factor);
+    sum = arith::MulFOp::create(builder, emitter.loc, sum, factor);
+  }
+  return sum;
+}
+
 LogicalResult ContractionEpilogue::emit(ArrayRef<Value> at, ValueRange sums) {
   SmallVector<Value> indices;
   for (unsigned loop : roles.loopOfDim) {
@@ -118,8 +154,9 @@ LogicalResult ContractionEpilogue::emit(ArrayRef<Value> at, ValueRange sums) {
   for (auto [column, sum] : llvm::enumerate(sums)) {
     number = column;
     inner = indices.back() = emitter.add(firstInner, emitter.constant(column));
+    Value scaled = scale(sum, moveTo(at, column));
     emitter.redirect(roles.op->getResult(0),
-                     [sum = sum](ArrayRef<Value>) { return sum; });
+                     [scaled](ArrayRef<Value>) { return scaled; });
     if (failed(computeRoots(kernel, emitter, indices, elements))) {
       result = failure();
       break;

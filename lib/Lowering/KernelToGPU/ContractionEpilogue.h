@@ -2,6 +2,7 @@
 #ifndef CINCH_LIB_LOWERING_KERNELTOGPU_CONTRACTIONEPILOGUE_H
 #define CINCH_LIB_LOWERING_KERNELTOGPU_CONTRACTIONEPILOGUE_H
 
+#include "lib/Lowering/KernelToGPU/CodedOperand.h"
 #include "lib/Lowering/KernelToGPU/DeviceFunctions.h"
 #include "lib/Lowering/KernelToGPU/OperandReader.h"
 
@@ -18,6 +19,9 @@ public:
   /// Neighbouring columns that are written at once, from multiples of it on:
   /// those that are together in all results, in at most 16 bytes.
   int64_t getGroup() const { return group; }
+  /// From now on sums are multiplied by the scale of `operand`, which has no
+  /// groups.
+  void scaleBy(const CodedOperand &operand) { scaled.push_back(&operand); }
   /// Emits the elements at `at`, a value per role loop, and at the columns
   /// behind it, whose sums are `sums`, `getGroup` of them.
   mlir::LogicalResult emit(llvm::ArrayRef<mlir::Value> at,
@@ -28,6 +32,9 @@ private:
   mlir::Value readTogether(unsigned argument,
                            llvm::ArrayRef<mlir::Value> indices);
   void storeTogetherTo(llvm::ArrayRef<RootElement> elements);
+  llvm::SmallVector<mlir::Value> moveTo(llvm::ArrayRef<mlir::Value> at,
+                                        int64_t column);
+  mlir::Value scale(mlir::Value sum, llvm::ArrayRef<mlir::Value> at);
 
   mlir::func::FuncOp source;
   llvm::ArrayRef<int64_t> alignments;
@@ -35,6 +42,7 @@ private:
   const ContractionRoles &roles;
   ElementEmitter &emitter;
   int64_t group = 1;
+  llvm::SmallVector<const CodedOperand *> scaled;
 
   /// Of what `emit` emits now: the block, the index of the innermost dimension
   /// at the first column, the number of the column and its index.

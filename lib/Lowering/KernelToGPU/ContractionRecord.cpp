@@ -45,10 +45,17 @@ static std::optional<Expr> getSize(func::FuncOp body,
   return std::nullopt;
 }
 
-static std::string describeCopy(const TileCopy &copy) {
+static std::string describeCopy(const TileCopy &copy,
+                                const std::optional<GroupCopy> &groups) {
   if (!copy.isAsync)
     return "by element";
-  return "cp.async of " + std::to_string(copy.width) + " bytes";
+  std::string text = "cp.async of " + std::to_string(copy.width) + " bytes";
+  if (copy.isCoded)
+    text += ", " + std::to_string(copy.tile.elementBits) +
+            " bits an element, decoded in registers";
+  if (groups)
+    text += ", scales behind the sums of " + std::to_string(groups->size);
+  return text;
 }
 
 SmallVector<NamedAttribute>
@@ -60,8 +67,13 @@ cinch::describeContraction(func::FuncOp body, const ContractionRoles &roles,
     fields.push_back(builder.getNamedAttr(name, value));
   };
   add("stages", builder.getI64IntegerAttr(schedule.stages));
-  add("lhs", builder.getStringAttr(describeCopy(schedule.lhs)));
-  add("rhs", builder.getStringAttr(describeCopy(schedule.rhs)));
+  add("lhs",
+      builder.getStringAttr(describeCopy(schedule.lhs, schedule.lhsGroups)));
+  add("rhs",
+      builder.getStringAttr(describeCopy(schedule.rhs, schedule.rhsGroups)));
+  // Else ptxas spills to have more blocks at once.
+  if (schedule.hasGroups())
+    add("minimum_blocks", builder.getI64IntegerAttr(1));
   if (schedule.kind)
     add("matrix", builder.getStringAttr(getMatrixName(*schedule.kind)));
   Expr batch = 1, rows = 1, columns = 1, depth = 1;
@@ -85,9 +97,18 @@ cinch::describeContraction(func::FuncOp body, const ContractionRoles &roles,
     add("matrix_count", builder.getStringAttr(count.str()));
   }
   if (schedule.lhs.isAsync && schedule.rhs.isAsync) {
-    Expr bytes = batch * depth *
-                 (columnTiles * rows * Expr(schedule.lhs.tile.elementBytes) +
-                  rowTiles * columns * Expr(schedule.rhs.tile.elementBytes));
+    Expr bits = batch * depth *
+                (columnTiles * rows * Expr(schedule.lhs.tile.elementBits) +
+                 rowTiles * columns * Expr(schedule.rhs.tile.elementBits));
+    Expr bytes = Expr::floorDiv(bits, 8);
+    auto addScales = [&](const std::optional<GroupCopy> &groups,
+                         const Expr &each) {
+      if (groups)
+        bytes = bytes + batch * each * Expr::ceilDiv(depth, groups->size) *
+                            Expr(groups->getScaleBytes());
+    };
+    addScales(schedule.lhsGroups, columnTiles * rows);
+    addScales(schedule.rhsGroups, rowTiles * columns);
     add("load_bytes", builder.getStringAttr(bytes.str()));
   }
   int64_t resultBytes = 0;

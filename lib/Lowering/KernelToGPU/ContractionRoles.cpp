@@ -1,6 +1,7 @@
 //===- ContractionRoles.cpp - a contraction as a product of matrices ------===//
 #include "lib/Lowering/KernelToGPU/ContractionRoles.h"
 
+#include "lib/Lowering/KernelToGPU/CodedOperand.h"
 #include "lib/Lowering/KernelToLLVM/ContractionPlan.h"
 #include "lib/Lowering/KernelToLLVM/KernelFrame.h"
 
@@ -217,78 +218,6 @@ static void giveRoles(ContractionRoles &roles) {
         operand->map.replaceDimsAndSymbols(dims, {}, order.size(), 0);
 }
 
-//===----------------------------------------------------------------------===//
-// Linear operands
-//===----------------------------------------------------------------------===//
-
-/// Adds `factor` times the loops in `expr` to `terms`, whose last element is
-/// the constant; false if that is not all that `expr` is.
-static bool addTerms(AffineExpr expr, int64_t factor,
-                     MutableArrayRef<int64_t> terms) {
-  if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
-    terms.back() += factor * number.getValue();
-    return true;
-  }
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    terms[dim.getPosition()] += factor;
-    return true;
-  }
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return false;
-  if (expr.getKind() == AffineExprKind::Add)
-    return addTerms(binary.getLHS(), factor, terms) &&
-           addTerms(binary.getRHS(), factor, terms);
-  auto number = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  return expr.getKind() == AffineExprKind::Mul && number &&
-         addTerms(binary.getLHS(), factor * number.getValue(), terms);
-}
-
-/// Finds the runs of `operand`, if it is linear. Dimensions of unknown size are
-/// walked through where they are neighbours of one role.
-static void findRuns(const ContractionRoles &roles,
-                     ContractionOperand &operand) {
-  auto type = cast<RankedTensorType>(operand.operand->get().getType());
-  int64_t stride = 1;            // of the axis; 0: unknown
-  std::optional<unsigned> inner; // the loop that the axis behind is
-  for (size_t axis = type.getRank(); axis-- > 0;) {
-    SmallVector<int64_t> terms(roles.loops.size() + 1, 0);
-    AffineExpr expr = operand.map.getResult(axis);
-    if (!addTerms(expr, 1, terms))
-      return;
-    std::optional<unsigned> plain;
-    if (auto dim = dyn_cast<AffineDimExpr>(expr))
-      plain = dim.getPosition();
-    // The loops of a role in front of each other, as axes in front of each
-    // other; a unit axis in between is no matter.
-    bool continues = plain && inner && *plain + 1 == *inner &&
-                     roles.loops[*plain].role == roles.loops[*inner].role;
-    if (continues) {
-      LinearRun &run = operand.runs.back();
-      run.loops.insert(run.loops.begin(), *plain);
-    } else {
-      for (unsigned loop = 0; loop < roles.loops.size(); ++loop) {
-        if (terms[loop] == 0)
-          continue;
-        if (stride == 0)
-          return;
-        operand.runs.push_back({{loop}, terms[loop] * stride});
-      }
-      if (terms.back() != 0 && stride == 0)
-        return;
-      operand.constant += terms.back() * stride;
-    }
-    int64_t size = type.getDimSize(axis);
-    bool isWhole =
-        plain && (roles.loops[*plain].size ? *roles.loops[*plain].size == size
-                                           : ShapedType::isDynamic(size));
-    if (size != 1)
-      inner = isWhole ? plain : std::nullopt;
-    stride = ShapedType::isDynamic(size) ? 0 : stride * size;
-  }
-  operand.isLinear = true;
-}
-
 std::optional<ContractionRoles>
 ContractionRoles::compute(const KernelSchedule &schedule,
                           ArrayRef<int64_t> alignments) {
@@ -315,10 +244,13 @@ ContractionRoles::compute(const KernelSchedule &schedule,
   giveRoles(roles);
   for (ContractionOperand *operand : {&roles.lhs, &roles.rhs}) {
     auto argument = dyn_cast<BlockArgument>(operand->operand->get());
+    if (!argument)
+      operand->coded = CodedOperand::match(roles, *operand, alignments);
     if (!argument || operand->element.isInteger(1) ||
         cast<RankedTensorType>(argument.getType()).getEncoding() ||
         getRowAxis(body, argument.getArgNumber()) >= 0)
       continue;
+    operand->source = argument;
     operand->alignment = alignments[argument.getArgNumber()];
     findRuns(roles, *operand);
   }

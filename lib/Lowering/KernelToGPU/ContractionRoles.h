@@ -7,6 +7,7 @@
 namespace cinch {
 
 class ElementEmitter;
+struct CodedOperand;
 
 /// What a loop of a contraction is in C[batch, row, column] = sum over the
 /// depth of A[batch, row, depth] * B[batch, depth, column].
@@ -29,7 +30,7 @@ struct LinearRun {
 
 /// One of the two operands of the product.
 struct ContractionOperand {
-  mlir::OpOperand *operand;
+  mlir::OpOperand *operand = nullptr;
   mlir::AffineMap map; ///< of the role loops to its indices
   mlir::Type element;  ///< its type in memory, or as it is computed
   mlir::Operation *widen = nullptr; ///< the conversion in front of the product
@@ -37,9 +38,12 @@ struct ContractionOperand {
   /// its element is `constant` + the sum of the runs. Loops of size 1 are in
   /// no run.
   bool isLinear = false;
+  mlir::BlockArgument source; ///< the argument
   llvm::SmallVector<LinearRun> runs;
   int64_t constant = 0;
   int64_t alignment = 1; ///< bytes that its address is a multiple of
+  /// Where it is computed from an argument in few bits: how; else null.
+  std::shared_ptr<const CodedOperand> coded;
 };
 
 /// The roles of the loops of the only contraction of a kernel.
@@ -65,6 +69,11 @@ struct ContractionRoles {
   static std::optional<ContractionRoles>
   compute(const KernelSchedule &schedule, llvm::ArrayRef<int64_t> alignments);
 };
+
+/// Finds the runs of `operand`, whose source and map are known, if it is
+/// linear. Dimensions of unknown size are walked through where they are
+/// neighbours of one role.
+void findRuns(const ContractionRoles &roles, ContractionOperand &operand);
 
 } // namespace cinch
 

@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToGPU/ContractionSchedule.h"
 
+#include "lib/Lowering/KernelToGPU/CodeDecoder.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -94,8 +96,7 @@ static double getCycles(const ContractionRoles &roles,
       double(schedule.rows) * double(schedule.columns) * double(schedule.depth);
   double rate = double(limits.f32Rate);
   if (schedule.kind)
-    rate =
-        double(limits.matrixByteRate) / double(schedule.lhs.tile.elementBytes);
+    rate = double(limits.matrixByteRate) * getMatrixDepth(*schedule.kind) / 32;
   // Small blocks do not fill a multiprocessor alone; some run at once.
   int64_t together = std::clamp<int64_t>(256 / schedule.getThreads(), 1, 8);
   int64_t perProcessor = llvm::divideCeil(blocks, limits.processors);
@@ -112,38 +113,182 @@ static double getCycles(const ContractionRoles &roles,
          (blockCycles / double(together) + double(steps) * (step + stepCycles));
 }
 
+Type ContractionSchedule::getSumType(Type accumulator) const {
+  return kind && !hasGroups()
+             ? getAccumulatorType(*kind, accumulator.getContext())
+             : accumulator;
+}
+
+namespace {
+/// A way to multiply: by an instruction or by threads, and which operands are
+/// in shared memory as codes. Those of both lie along the depth, and are
+/// multiplied as they are or, floats of 8 bits for f16, widened.
+struct Way {
+  std::optional<MatrixKind> kind;
+  bool lhsCodes = false, rhsCodes = false;
+};
+
+/// Makes the schedules of one contraction.
+class Planner {
+public:
+  Planner(const ContractionRoles &roles, StringRef chip, bool allowTF32)
+      : roles(roles), limits(GpuLimits::get(chip)),
+        hasByteFloats(chip != "sm_80" && chip != "sm_86") {
+    std::optional<MatrixKind> kind = findKind(roles, allowTF32);
+    if (auto codes = findCodesKind())
+      ways.push_back({codes, true, true});
+    if (decodesRight(kind))
+      ways.push_back({kind, false, true});
+    ways.push_back({kind, false, false});
+  }
+  /// The ways, best first; the last one is always possible.
+  SmallVector<Way> ways;
+  /// The schedule of `way` with tiles of `shape`; nullopt where it does not
+  /// fit.
+  std::optional<ContractionSchedule> plan(const Way &way,
+                                          const TileShape &shape);
+
+private:
+  std::optional<MatrixKind> findCodesKind() const;
+  bool decodesRight(std::optional<MatrixKind> kind) const;
+  bool planSide(ContractionSchedule &next, const Way &way, bool isRight);
+  bool planTiles(ContractionSchedule &next, const Way &way);
+
+  const ContractionRoles &roles;
+  GpuLimits limits;
+  bool hasByteFloats;
+};
+} // namespace
+
+/// How two operands of codes are multiplied; nullopt where they cannot be.
+std::optional<MatrixKind> Planner::findCodesKind() const {
+  const CodedOperand *lhs = roles.lhs.coded.get(), *rhs = roles.rhs.coded.get();
+  if (!lhs || !rhs || lhs->zero || rhs->zero || !roles.accumulator.isF32() ||
+      !CodeDecoder::isKnown(*lhs) || !CodeDecoder::isKnown(*rhs) ||
+      lhs->isFloat() != rhs->isFloat())
+    return std::nullopt;
+  auto choose = [](bool isFirst, bool isSecond,
+                   std::array<MatrixKind, 4> kinds) {
+    return kinds[2 * !isFirst + !isSecond];
+  };
+  using Kind = MatrixKind;
+  if (lhs->isFloat()) {
+    if (!hasByteFloats)
+      return Kind::F16;
+    return choose(isa<Float8E4M3FNType>(lhs->type),
+                  isa<Float8E4M3FNType>(rhs->type),
+                  {Kind::E4M3, Kind::E4M3E5M2, Kind::E5M2E4M3, Kind::E5M2});
+  }
+  if (lhs->getBits() < rhs->getBits())
+    return std::nullopt;
+  // The sums of integers are exact, those of groups in any case.
+  int64_t most = int64_t(1) << (lhs->getBits() + rhs->getBits());
+  int64_t depth = roles.getSize(Role::Depth).value_or(INT64_MAX);
+  for (const CodedOperand *operand : {lhs, rhs})
+    if (const CodeParameter *groups = operand->getGroups())
+      depth = std::min(depth, groups->groupSize);
+  if (depth > INT32_MAX / most)
+    return std::nullopt;
+  if (lhs->getBits() == 4)
+    return choose(lhs->isSigned(), rhs->isSigned(),
+                  {Kind::S4, Kind::S4U4, Kind::U4S4, Kind::U4});
+  return choose(lhs->isSigned(), rhs->isSigned(),
+                {Kind::S8, Kind::S8U8, Kind::U8S8, Kind::U8});
+}
+
+/// Whether the right operand may be decoded where it is read: to 16 bits for
+/// matrix instructions, else to f32.
+bool Planner::decodesRight(std::optional<MatrixKind> kind) const {
+  const CodedOperand *rhs = roles.rhs.coded.get();
+  bool takesFloats = kind == MatrixKind::F16 || kind == MatrixKind::BF16 ||
+                     (!kind && roles.accumulator.isF32());
+  return rhs && takesFloats && !rhs->zero && CodeDecoder::isKnown(*rhs);
+}
+
+/// Plans the tile of one operand of `next`, whose depth is known.
+bool Planner::planSide(ContractionSchedule &next, const Way &way,
+                       bool isRight) {
+  TileCopy &copy = isRight ? next.rhs : next.lhs;
+  int64_t major = isRight ? next.columns : next.rows;
+  bool isMatrix = way.kind.has_value();
+  if (!(isRight ? way.rhsCodes : way.lhsCodes)) {
+    copy = TileCopy::plan(roles, isRight, major, next.depth, isMatrix);
+    return true;
+  }
+  auto codes = TileCopy::planCodes(roles, isRight, major, next.depth,
+                                   /*depthIsInner=*/way.lhsCodes, isMatrix);
+  if (!codes)
+    return false;
+  copy = *codes;
+  if (!roles.getOperand(isRight).coded->getGroups())
+    return true;
+  // What is multiplied at once has one scale. Threads decode four places.
+  int64_t least = isMatrix ? next.getPieceDepth() : 4;
+  auto &groups = isRight ? next.rhsGroups : next.lhsGroups;
+  groups = GroupCopy::plan(roles, isRight, major, next.depth, least);
+  return groups.has_value();
+}
+
+bool Planner::planTiles(ContractionSchedule &next, const Way &way) {
+  next.lhsGroups.reset();
+  next.rhsGroups.reset();
+  return planSide(next, way, /*isRight=*/false) &&
+         planSide(next, way, /*isRight=*/true);
+}
+
+std::optional<ContractionSchedule> Planner::plan(const Way &way,
+                                                 const TileShape &shape) {
+  ContractionSchedule next;
+  next.rows = shape.rows;
+  next.columns = shape.columns;
+  next.rowWarps = shape.rowWarps;
+  next.columnWarps = shape.columnWarps;
+  next.kind = way.kind;
+  int64_t least = way.kind ? getMatrixDepth(*way.kind) : 16;
+  if (way.lhsCodes && roles.lhs.coded->isFloat())
+    least = 32; // also as f16, of which two instructions multiply 32 bytes
+  // Beside codes a step of floats may be longer. A step is a part of a group,
+  // or groups are parts of it.
+  int64_t depth = !way.kind                       ? least
+                  : !way.lhsCodes && way.rhsCodes ? 4 * least
+                                                  : 2 * least;
+  for (bool isPlanned = false; !isPlanned; depth /= 2) {
+    if (depth < least)
+      return std::nullopt;
+    next.depth = depth;
+    isPlanned = planTiles(next, way);
+  }
+  next.stages = !next.isAsync() ? 2 : way.kind ? 4 : 3;
+  while (next.stages > 2 && next.getSharedBytes() > limits.sharedBytes)
+    --next.stages;
+  if (next.getSharedBytes() > limits.sharedBytes)
+    return std::nullopt;
+  return next;
+}
+
 ContractionSchedule ContractionSchedule::choose(const ContractionRoles &roles,
                                                 StringRef chip,
                                                 bool allowTF32) {
   GpuLimits limits = GpuLimits::get(chip);
-  std::optional<MatrixKind> kind = findKind(roles, allowTF32);
+  Planner planner(roles, chip, allowTF32);
   std::optional<ContractionSchedule> best;
   double bestCycles = 0;
   unsigned considered = 0;
-  for (const TileShape &shape :
-       kind ? ArrayRef<TileShape>(matrixShapes) : threadShapes) {
-    ContractionSchedule next;
-    next.rows = shape.rows;
-    next.columns = shape.columns;
-    next.rowWarps = shape.rowWarps;
-    next.columnWarps = shape.columnWarps;
-    next.kind = kind;
-    next.depth = kind ? 2 * getMatrixDepth(*kind) : 16;
-    next.lhs = TileCopy::plan(roles, /*isRight=*/false, next.rows, next.depth,
-                              kind.has_value());
-    next.rhs = TileCopy::plan(roles, /*isRight=*/true, next.columns, next.depth,
-                              kind.has_value());
-    next.stages = !next.isAsync() ? 2 : kind ? 4 : 3;
-    while (next.stages > 2 && next.getSharedBytes() > limits.sharedBytes)
-      --next.stages;
-    if (next.getSharedBytes() > limits.sharedBytes)
-      continue;
-    double cycles = getCycles(roles, next, limits);
-    ++considered;
-    if (best && cycles >= bestCycles)
-      continue;
-    best = next;
-    bestCycles = cycles;
+  for (const Way &way : planner.ways) {
+    for (const TileShape &shape :
+         way.kind ? ArrayRef<TileShape>(matrixShapes) : threadShapes) {
+      std::optional<ContractionSchedule> next = planner.plan(way, shape);
+      if (!next)
+        continue;
+      double cycles = getCycles(roles, *next, limits);
+      ++considered;
+      if (best && cycles >= bestCycles)
+        continue;
+      best = next;
+      bestCycles = cycles;
+    }
+    if (best)
+      break;
   }
   best->reason = "shortest of " + std::to_string(considered) +
                  " schedules: " + std::to_string(int64_t(bestCycles)) +

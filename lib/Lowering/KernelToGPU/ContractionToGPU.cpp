@@ -16,6 +16,7 @@
 #include "lib/Lowering/KernelToGPU/ContractionEpilogue.h"
 #include "lib/Lowering/KernelToGPU/ContractionRecord.h"
 #include "lib/Lowering/KernelToGPU/KernelToGPU.h"
+#include "lib/Lowering/KernelToGPU/StepCopies.h"
 #include "lib/Lowering/KernelToGPU/ThinContraction.h"
 #include "lib/Lowering/KernelToGPU/WindowSums.h"
 
@@ -33,19 +34,21 @@ public:
       : roles(roles), schedule(schedule),
         epilogue(std::make_unique<ContractionEpilogue>(body, kernel, roles,
                                                        emitter)),
-        emitter(emitter), builder(emitter.builder), loc(emitter.loc) {}
+        emitter(emitter), builder(emitter.builder), loc(emitter.loc) {
+    // What does not change along the depth is multiplied once.
+    for (bool isRight : {false, true})
+      if ((isRight ? schedule.rhs : schedule.lhs).isCoded &&
+          !(isRight ? schedule.rhsGroups : schedule.lhsGroups))
+        epilogue->scaleBy(*roles.getOperand(isRight).coded);
+  }
   Value makeSpace();
   LogicalResult emitBlock();
 
 private:
   Value lessThan(Value a, Value b);
-  Value moveToStage(Value number, bool isRight);
   Value next(Value stage);
   void findBlock();
-  void startCopies(Value step, Value stage);
   LogicalResult fillNow(Value step, Value stage);
-  FailureOr<SmallVector<Value>> load(Value step, Value isThere);
-  void store(ValueRange values, Value stage);
   FailureOr<SmallVector<Value>> multiply();
   bool sumsCoverLastTiles() const;
   LogicalResult emitEpilogue(ValueRange sums);
@@ -63,7 +66,7 @@ private:
   Value pool, thread, warpRow, firstRow, firstColumn, steps;
   SmallVector<Value> at; ///< per role loop: set for the batch
   std::unique_ptr<BlockProduct> product;
-  std::unique_ptr<TileLoader> lhs, rhs;
+  std::unique_ptr<StepCopies> copies;
 };
 } // namespace
 
@@ -99,27 +102,13 @@ void ContractionTiles::findBlock() {
   Value perRow = emitter.constant(schedule.columnWarps);
   warpRow = emitter.floorDiv(warp, perRow);
   Value warpColumn = emitter.rem(warp, perRow);
-  product =
-      schedule.kind
-          ? BlockProduct::makeMatrix(emitter, schedule, warpRow, warpColumn,
-                                     lane)
-          : BlockProduct::makeThreads(emitter, schedule, roles.accumulator,
-                                      warpRow, warpColumn, lane);
-  auto makeLoader = [&](bool isRight) {
-    return std::make_unique<TileLoader>(
-        roles, sizes, isRight, isRight ? schedule.rhs : schedule.lhs, emitter,
-        thread, schedule.getThreads(), isRight ? firstColumn : firstRow, at);
-  };
-  lhs = makeLoader(false);
-  rhs = makeLoader(true);
-}
-
-/// Address of a tile of stage `number`.
-Value ContractionTiles::moveToStage(Value number, bool isRight) {
-  Value offset =
-      emitter.mul(number, emitter.constant(schedule.getStageBytes()));
-  return movePointer(emitter, movePointer(emitter, pool, offset),
-                     isRight ? schedule.lhs.tile.getBytes() : 0);
+  product = schedule.kind
+                ? BlockProduct::makeMatrix(emitter, roles, schedule, warpRow,
+                                           warpColumn, lane)
+                : BlockProduct::makeThreads(emitter, roles, schedule, warpRow,
+                                            warpColumn, lane);
+  copies = std::make_unique<StepCopies>(roles, sizes, schedule, emitter, pool,
+                                        thread, firstRow, firstColumn, at);
 }
 
 Value ContractionTiles::next(Value stage) {
@@ -130,50 +119,6 @@ Value ContractionTiles::next(Value stage) {
   return arith::SelectOp::create(builder, loc, last, emitter.constant(0), one);
 }
 
-void ContractionTiles::startCopies(Value step, Value stage) {
-  for (TileLoader *loader : {lhs.get(), rhs.get()})
-    if (loader->copy.isAsync)
-      loader->startCopies(step, moveToStage(stage, loader == rhs.get()));
-}
-
-/// What this thread loads by itself of the tiles of step `step`, zeros if not
-/// `isThere`.
-FailureOr<SmallVector<Value>> ContractionTiles::load(Value step,
-                                                     Value isThere) {
-  SmallVector<Type> types;
-  for (TileLoader *loader : {lhs.get(), rhs.get()})
-    if (!loader->copy.isAsync)
-      types.append(loader->getCount(), loader->copy.element);
-  if (types.empty())
-    return SmallVector<Value>();
-  auto branch = scf::IfOp::create(builder, loc, types, isThere,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(branch.thenBlock());
-  SmallVector<Value> values;
-  for (TileLoader *loader : {lhs.get(), rhs.get()})
-    if (!loader->copy.isAsync && !loader->load(step, values))
-      return failure();
-  scf::YieldOp::create(builder, loc, values);
-  builder.setInsertionPointToStart(branch.elseBlock());
-  SmallVector<Value> zeros;
-  for (Type type : types)
-    zeros.push_back(
-        arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type)));
-  scf::YieldOp::create(builder, loc, zeros);
-  return SmallVector<Value>(branch.getResults());
-}
-
-void ContractionTiles::store(ValueRange values, Value stage) {
-  for (TileLoader *loader : {lhs.get(), rhs.get()}) {
-    if (loader->copy.isAsync)
-      continue;
-    loader->store(values.take_front(loader->getCount()),
-                  moveToStage(stage, loader == rhs.get()));
-    values = values.drop_front(loader->getCount());
-  }
-}
-
 /// Fills stage `stage` with step `step`, if there is such a step.
 LogicalResult ContractionTiles::fillNow(Value step, Value stage) {
   auto branch = scf::IfOp::create(builder, loc, lessThan(step, steps),
@@ -181,12 +126,11 @@ LogicalResult ContractionTiles::fillNow(Value step, Value stage) {
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
-    startCopies(step, stage);
+    copies->start(step, stage);
     SmallVector<Value> values;
-    for (TileLoader *loader : {lhs.get(), rhs.get()})
-      if (!loader->copy.isAsync && !loader->load(step, values))
-        return failure();
-    store(values, stage);
+    if (!copies->load(step, values))
+      return failure();
+    copies->store(values, stage);
   }
   if (schedule.isAsync())
     commitCopies(emitter);
@@ -200,7 +144,8 @@ FailureOr<SmallVector<Value>> ContractionTiles::multiply() {
     if (failed(fillNow(emitter.constant(step), emitter.constant(step))))
       return failure();
   Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getZeroAttr(roles.accumulator));
+      builder, loc,
+      builder.getZeroAttr(schedule.getSumType(roles.accumulator)));
   SmallVector<Value> init(product->getCount(), zero);
   init.push_back(emitter.constant(0));
   init.push_back(emitter.constant(ahead));
@@ -221,21 +166,20 @@ FailureOr<SmallVector<Value>> ContractionTiles::multiply() {
     {
       OpBuilder::InsertionGuard inBranch(builder);
       builder.setInsertionPoint(branch.thenBlock()->getTerminator());
-      startCopies(later, filled);
+      copies->start(later, filled);
     }
     commitCopies(emitter);
   }
-  FailureOr<SmallVector<Value>> values = load(later, isThere);
+  FailureOr<SmallVector<Value>> values = copies->loadIf(isThere, later);
   if (failed(values))
     return failure();
-  product->accumulate(moveToStage(current, /*isRight=*/false),
-                      moveToStage(current, /*isRight=*/true), carried);
+  product->accumulate(copies->getTiles(step, current), carried);
   if (!values->empty()) {
     auto branch = scf::IfOp::create(builder, loc, isThere,
                                     /*withElseRegion=*/false);
     OpBuilder::InsertionGuard inBranch(builder);
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
-    store(*values, filled);
+    copies->store(*values, filled);
   }
   carried.push_back(next(current));
   carried.push_back(next(filled));
@@ -276,7 +220,7 @@ LogicalResult ContractionTiles::emitElements(Value firstSumRow) {
     Value offset = emitter.add(
         emitter.mul(inRows, emitter.constant(schedule.getSumPitch())), inTile);
     SmallVector<Value> sums = loadTogether(
-        emitter, roles.accumulator,
+        emitter, schedule.getSumType(roles.accumulator),
         movePointer(emitter, pool, emitter.mul(offset, emitter.constant(4))),
         group);
     if (failed(epilogue->emit(place, sums)))
@@ -289,7 +233,9 @@ LogicalResult ContractionTiles::emitElements(Value firstSumRow) {
 /// other warps may still multiply.
 bool ContractionTiles::sumsCoverLastTiles() const {
   std::optional<int64_t> depth = roles.getSize(Role::Depth);
-  if (!depth)
+  bool coversGroups = schedule.hasGroups() &&
+                      schedule.getGroupOffset(false) < schedule.getSumBytes();
+  if (!depth || coversGroups)
     return true;
   int64_t last = llvm::divideCeil(*depth, schedule.depth) - 1;
   return last % schedule.stages * schedule.getStageBytes() <

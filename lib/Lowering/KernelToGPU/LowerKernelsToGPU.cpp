@@ -226,24 +226,28 @@ void LowerKernelsToGPU::finish(ArrayRef<func::FuncOp> bodies, ModuleOp host,
                                 "nvptx64-nvidia-cuda", chip, getFeatures(chip));
   auto code = gpu::GPUModuleOp::create(builder, module.getLoc(), "cinch_device",
                                        ArrayRef<Attribute>(target));
-  llvm::StringMap<int32_t> threads;
+  llvm::StringMap<DictionaryAttr> fieldsOf;
   for (Attribute record : records) {
     auto fields = cast<DictionaryAttr>(record);
-    threads[fields.getAs<StringAttr>("name").getValue()] =
-        fields.getAs<IntegerAttr>("threads").getInt();
+    fieldsOf[fields.getAs<StringAttr>("name").getValue()] = fields;
   }
   builder.setInsertionPointToEnd(code.getBody());
   for (Operation &op : llvm::make_early_inc_range(*device.getBody())) {
     op.remove();
     builder.insert(&op);
     auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
-    if (!function || !threads.contains(function.getName()))
+    if (!function || !fieldsOf.contains(function.getName()))
       continue;
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                       builder.getUnitAttr());
-    function->setAttr(
-        NVVM::NVVMDialect::getReqntidAttrName(),
-        builder.getDenseI32ArrayAttr(threads.lookup(function.getName())));
+    auto fields = fieldsOf.lookup(function.getName());
+    auto threads = int32_t(fields.getAs<IntegerAttr>("threads").getInt());
+    function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
+                      builder.getDenseI32ArrayAttr(threads));
+    auto details = fields.getAs<DictionaryAttr>("record");
+    if (auto blocks = details.getAs<IntegerAttr>("minimum_blocks"))
+      function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                        builder.getI32IntegerAttr(int32_t(blocks.getInt())));
   }
   host.erase();
   device.erase();

@@ -7,77 +7,94 @@
 using namespace mlir;
 using namespace cinch;
 
-int64_t cinch::getMatrixDepth(MatrixKind kind) {
+namespace {
+/// An instruction: the types of A and B as PTX spells them, and its depth.
+struct MatrixInstruction {
+  const char *a, *b;
+  int64_t depth;
+
+  bool isOfIntegers() const { return *a == 's' || *a == 'u'; }
+  /// NVVM has no operation for floats of 8 bits.
+  bool isOfBytes() const { return *a == 'e'; }
+  const char *getSumType() const { return isOfIntegers() ? "s32" : "f32"; }
+};
+} // namespace
+
+static MatrixInstruction getInstruction(MatrixKind kind) {
   switch (kind) {
   case MatrixKind::F16:
+    return {"f16", "f16", 16};
   case MatrixKind::BF16:
-    return 16;
+    return {"bf16", "bf16", 16};
   case MatrixKind::TF32:
-    return 8;
+    return {"tf32", "tf32", 8};
   case MatrixKind::S8:
+    return {"s8", "s8", 32};
   case MatrixKind::U8:
+    return {"u8", "u8", 32};
   case MatrixKind::S8U8:
+    return {"s8", "u8", 32};
   case MatrixKind::U8S8:
-    return 32;
+    return {"u8", "s8", 32};
+  case MatrixKind::S4:
+    return {"s4", "s4", 64};
+  case MatrixKind::U4:
+    return {"u4", "u4", 64};
+  case MatrixKind::S4U4:
+    return {"s4", "u4", 64};
+  case MatrixKind::U4S4:
+    return {"u4", "s4", 64};
+  case MatrixKind::E4M3:
+    return {"e4m3", "e4m3", 32};
+  case MatrixKind::E5M2:
+    return {"e5m2", "e5m2", 32};
+  case MatrixKind::E4M3E5M2:
+    return {"e4m3", "e5m2", 32};
+  case MatrixKind::E5M2E4M3:
+    return {"e5m2", "e4m3", 32};
   }
   llvm_unreachable("unknown kind of matrix instruction");
 }
 
-StringRef cinch::getMatrixName(MatrixKind kind) {
-  switch (kind) {
-  case MatrixKind::F16:
-    return "m16n8k16.f32.f16.f16.f32";
-  case MatrixKind::BF16:
-    return "m16n8k16.f32.bf16.bf16.f32";
-  case MatrixKind::TF32:
-    return "m16n8k8.f32.tf32.tf32.f32";
-  case MatrixKind::S8:
-    return "m16n8k32.s32.s8.s8.s32";
-  case MatrixKind::U8:
-    return "m16n8k32.s32.u8.u8.s32";
-  case MatrixKind::S8U8:
-    return "m16n8k32.s32.s8.u8.s32";
-  case MatrixKind::U8S8:
-    return "m16n8k32.s32.u8.s8.s32";
-  }
-  llvm_unreachable("unknown kind of matrix instruction");
+int64_t cinch::getMatrixDepth(MatrixKind kind) {
+  return getInstruction(kind).depth;
+}
+
+/// Such as "f32.f16.f16.f32".
+static std::string getTypes(const MatrixInstruction &instruction) {
+  StringRef sum = instruction.getSumType();
+  return (sum + "." + instruction.a + "." + instruction.b + "." + sum).str();
+}
+
+std::string cinch::getMatrixName(MatrixKind kind) {
+  MatrixInstruction instruction = getInstruction(kind);
+  return "m16n8k" + std::to_string(instruction.depth) + "." +
+         getTypes(instruction);
 }
 
 Type cinch::getAccumulatorType(MatrixKind kind, MLIRContext *context) {
-  switch (kind) {
-  case MatrixKind::F16:
-  case MatrixKind::BF16:
-  case MatrixKind::TF32:
-    return Float32Type::get(context);
-  case MatrixKind::S8:
-  case MatrixKind::U8:
-  case MatrixKind::S8U8:
-  case MatrixKind::U8S8:
-    return IntegerType::get(context, 32);
-  }
-  llvm_unreachable("unknown kind of matrix instruction");
+  return getInstruction(kind).isOfIntegers()
+             ? Type(IntegerType::get(context, 32))
+             : Type(Float32Type::get(context));
 }
 
-/// The types of A and B.
-static std::array<NVVM::MMATypes, 2> getOperandTypes(MatrixKind kind) {
-  using NVVM::MMATypes;
-  switch (kind) {
-  case MatrixKind::F16:
-    return {MMATypes::f16, MMATypes::f16};
-  case MatrixKind::BF16:
-    return {MMATypes::bf16, MMATypes::bf16};
-  case MatrixKind::TF32:
-    return {MMATypes::tf32, MMATypes::tf32};
-  case MatrixKind::S8:
-    return {MMATypes::s8, MMATypes::s8};
-  case MatrixKind::U8:
-    return {MMATypes::u8, MMATypes::u8};
-  case MatrixKind::S8U8:
-    return {MMATypes::s8, MMATypes::u8};
-  case MatrixKind::U8S8:
-    return {MMATypes::u8, MMATypes::s8};
-  }
-  llvm_unreachable("unknown kind of matrix instruction");
+/// The instruction as text, for floats of 8 bits.
+static Value multiplyBytes(ElementEmitter &emitter,
+                           const MatrixInstruction &instruction, Type result,
+                           ValueRange a, ValueRange b, ValueRange c) {
+  std::string text =
+      "mma.sync.aligned.m16n8k" + std::to_string(instruction.depth) +
+      ".row.col." + getTypes(instruction) +
+      " {$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, {$10, $11, $12, $13};";
+  SmallVector<Value> operands(a);
+  llvm::append_range(operands, b);
+  llvm::append_range(operands, c);
+  auto assembly = LLVM::InlineAsmOp::create(
+      emitter.builder, emitter.loc, result, operands, text,
+      "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", /*has_side_effects=*/false,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      /*asm_dialect=*/nullptr, /*operand_attrs=*/nullptr);
+  return assembly.getRes();
 }
 
 SmallVector<Value, 4> cinch::multiplyFragments(ElementEmitter &emitter,
@@ -100,12 +117,19 @@ SmallVector<Value, 4> cinch::multiplyFragments(ElementEmitter &emitter,
   std::optional<NVVM::MMAIntOverflow> overflow;
   if (type.isInteger())
     overflow = NVVM::MMAIntOverflow::wrapped;
-  Value d = NVVM::MmaOp::create(
-      builder, loc, result, toOperands(a), toOperands(b), c,
-      ArrayRef<int64_t>{16, 8, getMatrixDepth(kind)},
-      /*b1Op=*/std::nullopt, overflow, getOperandTypes(kind),
-      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
-                                     NVVM::MMALayout::col});
+  MatrixInstruction instruction = getInstruction(kind);
+  auto typeOf = [](StringRef name) { return *NVVM::symbolizeMMATypes(name); };
+  Value d = instruction.isOfBytes()
+                ? multiplyBytes(emitter, instruction, result, a, b, c)
+                : NVVM::MmaOp::create(
+                      builder, loc, result, toOperands(a), toOperands(b), c,
+                      ArrayRef<int64_t>{16, 8, instruction.depth},
+                      /*b1Op=*/std::nullopt, overflow,
+                      std::array<NVVM::MMATypes, 2>{typeOf(instruction.a),
+                                                    typeOf(instruction.b)},
+                      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                                     NVVM::MMALayout::col})
+                      .getResult();
   SmallVector<Value, 4> values;
   for (int64_t i = 0; i < 4; ++i)
     values.push_back(LLVM::ExtractValueOp::create(builder, loc, d, i));

@@ -11,13 +11,30 @@ namespace cinch {
 /// l / 4 and t = l % 4: of A four words, the bytes 4 t + 16 (i / 2) of row g +
 /// 8 (i % 2) for i = 0 ... 3; of B two words, the bytes 4 t + 16 i of column g;
 /// of C and D the elements (g + 8 (i / 2), 2 t + i % 2).
-/// Integers of 8 bits are signed or not, those of A first.
-enum class MatrixKind { F16, BF16, TF32, S8, U8, S8U8, U8S8 };
+/// Of integers of 8 and 4 bits, and of floats of 8 bits (from sm_89 on), A and
+/// B may differ: that of A comes first.
+enum class MatrixKind {
+  F16,
+  BF16,
+  TF32,
+  S8,
+  U8,
+  S8U8,
+  U8S8,
+  S4,
+  U4,
+  S4U4,
+  U4S4,
+  E4M3,
+  E5M2,
+  E4M3E5M2,
+  E5M2E4M3,
+};
 
 /// Elements along the depth of one instruction.
 int64_t getMatrixDepth(MatrixKind kind);
 /// The name of the instruction as the emulated device counts it.
-llvm::StringRef getMatrixName(MatrixKind kind);
+std::string getMatrixName(MatrixKind kind);
 /// The type of C and D.
 mlir::Type getAccumulatorType(MatrixKind kind, mlir::MLIRContext *context);
 

@@ -1,6 +1,7 @@
 //===- OperandReader.cpp - elements of the operands of a contraction ------===//
 #include "lib/Lowering/KernelToGPU/OperandReader.h"
 
+#include "dialects/Graph/ElementTypes.h"
 #include "lib/Lowering/KernelToGPU/SharedTile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -125,10 +126,11 @@ bool cinch::isAlongDepth(const ContractionRoles &roles,
 }
 
 OperandReader::OperandReader(const ContractionRoles &roles,
-                             const ContractionSizes &sizes, bool isRight,
+                             const ContractionSizes &sizes,
+                             const ContractionOperand &operand,
                              ElementEmitter &emitter, ArrayRef<Value> at)
-    : operand(roles.getOperand(isRight)), roles(roles), sizes(sizes),
-      emitter(emitter), batchAt(at) {
+    : operand(operand), roles(roles), sizes(sizes), emitter(emitter),
+      batchAt(at) {
   if (operand.isLinear)
     batchOffset =
         emitter.add(getOffset(roles, operand, Role::Batch, sizes, emitter, at),
@@ -137,13 +139,14 @@ OperandReader::OperandReader(const ContractionRoles &roles,
 
 OperandReader::Point OperandReader::makePoint(Role role, Value linear,
                                               bool mayBeOutside,
-                                              bool needsIndices) {
+                                              bool needsIndices,
+                                              int64_t count) {
   Point point;
   if (mayBeOutside) {
     Value size = sizes.get(role);
     point.isInside = arith::CmpIOp::create(
         emitter.builder, emitter.loc, arith::CmpIPredicate::slt, linear, size);
-    linear = emitter.min(linear, emitter.sub(size, emitter.constant(1)));
+    linear = emitter.min(linear, emitter.sub(size, emitter.constant(count)));
   }
   point.at = batchAt;
   // All loops of the role in one run need no division.
@@ -178,14 +181,17 @@ Value OperandReader::read(const Point &major, const Point &depth) {
 }
 
 Value OperandReader::getAddress(const Point &major, const Point &depth) {
-  unsigned argument =
-      cast<BlockArgument>(operand.operand->get()).getArgNumber();
-  Value bytes = emitter.constant(operand.element.getIntOrFloatBitWidth() / 8);
+  int64_t bits = graph::getStorageBits(operand.element);
+  auto toBytes = [&](Value elements) {
+    return bits < 8 ? emitter.floorDiv(elements, emitter.constant(8 / bits))
+                    : emitter.mul(elements, emitter.constant(bits / 8));
+  };
   // What changes with the depth is added last.
   Value line = emitter.add(batchOffset, major.offset);
-  Value from = movePointer(emitter, emitter.frame.tensors[argument].address,
-                           emitter.mul(line, bytes));
-  return movePointer(emitter, from, emitter.mul(depth.offset, bytes));
+  Value from = movePointer(
+      emitter, emitter.frame.tensors[operand.source.getArgNumber()].address,
+      toBytes(line));
+  return movePointer(emitter, from, toBytes(depth.offset));
 }
 
 Value OperandReader::widen(Value element, Type type) {

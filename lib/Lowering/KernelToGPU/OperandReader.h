@@ -33,9 +33,10 @@ bool isAlongDepth(const ContractionRoles &roles,
 /// Reads one operand of a contraction for one value of its batch.
 class OperandReader {
 public:
-  /// `at`: per role loop the value, set for the loops of the batch.
+  /// `operand`: one of `roles`, or an argument of a coded one. `at`: per role
+  /// loop the value, set for the loops of the batch.
   OperandReader(const ContractionRoles &roles, const ContractionSizes &sizes,
-                bool isRight, ElementEmitter &emitter,
+                const ContractionOperand &operand, ElementEmitter &emitter,
                 llvm::ArrayRef<mlir::Value> at);
 
   /// A row, a column or a place along the depth.
@@ -44,16 +45,18 @@ public:
     llvm::SmallVector<mlir::Value> at;
     mlir::Value offset; ///< elements, of a linear operand
   };
-  /// The point of `role` at `linear`; if it `mayBeOutside`, the last one takes
-  /// its place there. `needsIndices`: not only the address will be asked for.
+  /// The point of `role` at `linear`, the first of `count` neighbours that are
+  /// read together; if it `mayBeOutside`, the last ones take their place there.
+  /// `needsIndices`: not only the address will be asked for.
   Point makePoint(Role role, mlir::Value linear, bool mayBeOutside,
-                  bool needsIndices);
+                  bool needsIndices, int64_t count = 1);
   /// Whether both points are inside; null: always.
   mlir::Value isInside(const Point &major, const Point &depth);
   /// The element at a row (column) and a place along the depth, through what is
   /// in front of the operand; null after an error.
   mlir::Value read(const Point &major, const Point &depth);
-  /// Its address, of a linear operand.
+  /// Its address, of a linear operand; where elements share bytes, it is the
+  /// first of one.
   mlir::Value getAddress(const Point &major, const Point &depth);
   /// `element` as the contraction multiplies it, of type `type`.
   mlir::Value widen(mlir::Value element, mlir::Type type);

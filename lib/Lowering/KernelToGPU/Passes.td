@@ -71,4 +71,31 @@ def LowerKernelsToGPUPass : Pass<"lower-kernels-to-gpu", "::mlir::ModuleOp"> {
   ];
 }
 
+def OrientWeightsPass : Pass<"orient-weights", "::mlir::ModuleOp"> {
+  let summary = "Turns weights in few bits as products on a GPU read them";
+  let description = [{
+    ```mlir
+    %w = exec.weight #graph.weight<…> : tensor<384x1536xi4>  // [N, K]
+    %s = exec.weight #graph.weight<…> : tensor<384x24xf32>   // [N, groups]
+    // becomes
+    %w = exec.weight #graph.weight<"<computed:0>", …> : tensor<1536x384xi4>
+        {exec.unpacked_shape = array<i64: 384, 1536>, exec.layout = "transposed"}
+    %s = exec.weight #graph.weight<"<computed:1>", …> : tensor<24x384xf32> {…}
+    ```
+    for matrices of at most 8 bits that are dequantized for a contraction kernel. Beside
+    an operand of floats, columns become neighbours, which are decoded together; beside
+    one that is dequantized too, the places along the depth, which matrix instructions
+    want. Scales and zero points of groups become [groups, N] in either case. The bodies
+    of the kernels read the turned matrices at swapped indices. A weight with a reader
+    that wants it as it is, or that is no such kernel, stays.
+
+    Runs after form-kernels and before plan-memory, for GPU targets; the turned bytes are
+    kept in memory until they are written.
+  }];
+  let dependentDialects = [
+    "::cinch::exec::ExecDialect", "::cinch::graph::GraphDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+  ];
+}
+
 #endif // CINCH_LIB_LOWERING_KERNELTOGPU_PASSES

@@ -28,10 +28,12 @@ Value SharedTile::getChunkOffset(ElementEmitter &emitter, Value row,
 
 Value SharedTile::getElementOffset(ElementEmitter &emitter, Value row,
                                    Value column) const {
-  Value perChunk = emitter.constant(chunkBytes / elementBytes);
+  Value perChunk = emitter.constant(chunkBytes * 8 / elementBits);
   Value chunk = emitter.floorDiv(column, perChunk);
-  Value inside = emitter.mul(emitter.rem(column, perChunk),
-                             emitter.constant(elementBytes));
+  Value inside = emitter.rem(column, perChunk);
+  inside = elementBits < 8
+               ? emitter.floorDiv(inside, emitter.constant(8 / elementBits))
+               : emitter.mul(inside, emitter.constant(elementBits / 8));
   return emitter.add(getChunkOffset(emitter, row, chunk), inside);
 }
 

@@ -10,6 +10,7 @@
 #include "lib/Lowering/KernelToGPU/ThinContraction.h"
 
 #include "lib/Lowering/KernelToGPU/AsyncCopy.h"
+#include "lib/Lowering/KernelToGPU/CodedFragments.h"
 #include "lib/Lowering/KernelToGPU/ContractionEpilogue.h"
 #include "lib/Lowering/KernelToGPU/ContractionSchedule.h"
 #include "lib/Lowering/KernelToGPU/WarpReduction.h"
@@ -18,59 +19,6 @@
 
 using namespace mlir;
 using namespace cinch;
-
-/// Rows (columns) up to which a side is thin; columns that a warp takes at once
-/// where lanes go along the depth; places along the depth that a thread reads
-/// before it multiplies.
-static constexpr int64_t mostThin = 8, warpWide = 4, unrolled = 4;
-
-std::optional<ThinSchedule> ThinSchedule::choose(const ContractionRoles &roles,
-                                                 StringRef chip) {
-  std::optional<int64_t> rows = roles.getSize(Role::Row);
-  std::optional<int64_t> columns = roles.getSize(Role::Column);
-  ThinSchedule schedule;
-  schedule.thinIsRight = columns && (!rows || *columns < *rows);
-  std::optional<int64_t> thin = schedule.thinIsRight ? columns : rows;
-  if (!thin || *thin > mostThin || *thin < 1 ||
-      roles.getSize(Role::Depth).value_or(1024) < 32)
-    return std::nullopt;
-  schedule.thin = *thin;
-  const ContractionOperand &wide = roles.getOperand(!schedule.thinIsRight);
-  schedule.isAlongDepth = cinch::isAlongDepth(roles, wide);
-  Role fast = schedule.isAlongDepth  ? Role::Depth
-              : schedule.thinIsRight ? Role::Row
-                                     : Role::Column;
-  int64_t bytes = wide.element.getIntOrFloatBitWidth() / 8;
-  if (wide.isLinear)
-    for (int64_t count : {8, 4, 2})
-      if (count * bytes <= 16 && wide.alignment % (count * bytes) == 0 &&
-          schedule.group == 1 && comesInGroups(roles, wide, fast, count))
-        schedule.group = count;
-  // Fewer columns of a block where there would be few blocks.
-  int64_t processors = GpuLimits::get(chip).processors;
-  int64_t size = (schedule.thinIsRight ? rows : columns).value_or(1024) *
-                 roles.getSize(Role::Batch).value_or(1);
-  if (schedule.isAlongDepth) {
-    schedule.wideWarps = 4;
-    while (schedule.wideWarps > 1 &&
-           size < 2 * processors * warpWide * schedule.wideWarps) {
-      schedule.wideWarps /= 2;
-      schedule.depthWarps *= 2;
-    }
-    schedule.wide = warpWide * schedule.wideWarps;
-  } else {
-    schedule.depthWarps = 8;
-    while (schedule.group > 1 &&
-           size < processors * warpThreads * schedule.group)
-      schedule.group /= 2;
-    schedule.wide = warpThreads * schedule.group;
-  }
-  schedule.reason = std::to_string(*thin) +
-                    (schedule.thinIsRight ? " columns: " : " rows: ") +
-                    "the other operand is read once, the depth is divided "
-                    "among threads";
-  return schedule;
-}
 
 namespace {
 class ThinTiles {
@@ -92,11 +40,12 @@ private:
                  SmallVectorImpl<Value> &values);
   bool accumulate(Value firstDepth, SmallVectorImpl<Value> &sums);
   FailureOr<SmallVector<Value>> sumUp();
+  FailureOr<SmallVector<Value>> sumUpGroups();
   void storeSums(ArrayRef<Value> sums);
   LogicalResult emitEpilogue();
   /// Columns of the wide side of a thread.
   int64_t getOwn() const {
-    return schedule.isAlongDepth ? warpWide : schedule.group;
+    return schedule.isAlongDepth ? ThinSchedule::warpWide : schedule.group;
   }
 
   const DeviceBody &body;
@@ -136,6 +85,14 @@ Value ThinTiles::multiplyAdd(Value a, Value b, Value sum) {
 /// The elements of the wide operand that a lane reads at once.
 bool ThinTiles::readGroup(OperandReader &reader, const Point &major,
                           const Point &depth, SmallVectorImpl<Value> &values) {
+  if (schedule.decodes) {
+    const CodedOperand &coded = *roles.getOperand(!schedule.thinIsRight).coded;
+    Value codes = loadCodes(emitter, reader.getAddress(major, depth),
+                            schedule.group * coded.getBits() / 8);
+    for (int64_t number = 0; number < schedule.group; ++number)
+      values.push_back(CodeDecoder(emitter, coded).decode(codes, number));
+    return true;
+  }
   if (schedule.group == 1) {
     values.push_back(reader.read(major, depth));
     return values.back() != nullptr;
@@ -154,9 +111,10 @@ bool ThinTiles::accumulate(Value firstDepth, SmallVectorImpl<Value> &sums) {
   Type type = roles.accumulator;
   Value zero =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
-  Point first = wideReader->makePoint(Role::Depth, firstDepth,
-                                      /*mayBeOutside=*/true,
-                                      /*needsIndices=*/schedule.group == 1);
+  Point first =
+      wideReader->makePoint(Role::Depth, firstDepth,
+                            /*mayBeOutside=*/true,
+                            /*needsIndices=*/schedule.group == 1, along);
   SmallVector<Value> wides; // [wide][depth], or [depth][wide] of one place
   for (const Point &point : widePoints)
     if (!readGroup(*wideReader, point, first, wides))
@@ -199,7 +157,7 @@ FailureOr<SmallVector<Value>> ThinTiles::sumUp() {
       builder, loc, builder.getZeroAttr(roles.accumulator));
   SmallVector<Value> init(schedule.thin * getOwn(), zero);
   OpBuilder::InsertionGuard guard(builder);
-  int64_t times = along == 1 ? unrolled : 1;
+  int64_t times = along == 1 ? ThinSchedule::unrolled : 1;
   scf::ForOp loop = emitter.makeLoop(begin, sizes.depth,
                                      emitter.constant(stride * times), init);
   SmallVector<Value> sums(loop.getRegionIterArgs());
@@ -208,6 +166,56 @@ FailureOr<SmallVector<Value>> ThinTiles::sumUp() {
                                 emitter.constant(time * stride)),
                     sums))
       return failure();
+  scf::YieldOp::create(builder, loc, sums);
+  return SmallVector<Value>(loop.getResults());
+}
+
+/// The same where groups along the depth have scales: whole ones.
+FailureOr<SmallVector<Value>> ThinTiles::sumUpGroups() {
+  Type f32 = roles.accumulator;
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(f32));
+  Value size = emitter.constant(schedule.scaleGroup);
+  SmallVector<Value> init(schedule.thin * getOwn(), zero);
+  OpBuilder::InsertionGuard guard(builder);
+  scf::ForOp loop =
+      emitter.makeLoop(depthWarp, emitter.ceilDiv(sizes.depth, size),
+                       emitter.constant(schedule.depthWarps), init);
+  Value first = emitter.mul(loop.getInductionVar(), size);
+  scf::ForOp places = emitter.makeLoop(
+      first, emitter.min(emitter.add(first, size), sizes.depth),
+      emitter.constant(ThinSchedule::unrolled), init);
+  SmallVector<Value> part(places.getRegionIterArgs());
+  for (int64_t place = 0; place < ThinSchedule::unrolled; ++place)
+    if (!accumulate(
+            emitter.add(places.getInductionVar(), emitter.constant(place)),
+            part))
+      return failure();
+  scf::YieldOp::create(builder, loc, part);
+  builder.setInsertionPointAfter(places);
+  const ContractionOperand &scales =
+      roles.getOperand(!schedule.thinIsRight).coded->getGroups()->operand;
+  SmallVector<Value> sums(loop.getRegionIterArgs());
+  for (int64_t wide = 0; wide < getOwn(); ++wide) {
+    OperandReader reader(roles, sizes, scales, emitter, at);
+    Point column = reader.makePoint(
+        wideRole,
+        emitter.add(emitter.add(firstWide, ownWide), emitter.constant(wide)),
+        /*mayBeOutside=*/true, /*needsIndices=*/false);
+    Point group = reader.makePoint(Role::Depth, loop.getInductionVar(),
+                                   /*mayBeOutside=*/false,
+                                   /*needsIndices=*/false);
+    Value scale = loadTogether(emitter, scales.element,
+                               reader.getAddress(column, group), 1)[0];
+    if (scale.getType() != f32)
+      scale = arith::ExtFOp::create(builder, loc, f32, scale);
+    for (int64_t thin = 0; thin < schedule.thin; ++thin) {
+      Value &sum = sums[thin * getOwn() + wide];
+      sum = LLVM::FMAOp::create(builder, loc, f32,
+                                places.getResult(thin * getOwn() + wide), scale,
+                                sum);
+    }
+  }
   scf::YieldOp::create(builder, loc, sums);
   return SmallVector<Value>(loop.getResults());
 }
@@ -284,6 +292,8 @@ LogicalResult ThinTiles::emitEpilogue() {
   decodeRole(roles, wideRole, wide, sizes, emitter, place);
   ContractionEpilogue epilogue(body, kernel, roles, emitter,
                                /*most=*/1);
+  if (schedule.decodes && schedule.scaleGroup == 0)
+    epilogue.scaleBy(*roles.getOperand(!schedule.thinIsRight).coded);
   return epilogue.emit(place, sum);
 }
 
@@ -305,22 +315,27 @@ LogicalResult ThinTiles::emitBlock() {
   decodeRole(roles, Role::Batch, emitter.floorDiv(block, wideTiles), sizes,
              emitter, at);
   sumsAddress = getSharedPool(emitter);
-  auto makeReader = [&](bool isRight) {
-    return std::make_unique<OperandReader>(roles, sizes, isRight, emitter, at);
+  auto makeReader = [&](const ContractionOperand &operand) {
+    return std::make_unique<OperandReader>(roles, sizes, operand, emitter, at);
   };
-  wideReader = makeReader(!schedule.thinIsRight);
-  thinReader = makeReader(schedule.thinIsRight);
+  const ContractionOperand &wideOperand =
+      roles.getOperand(!schedule.thinIsRight);
+  wideReader =
+      makeReader(schedule.decodes ? wideOperand.coded->codes : wideOperand);
+  thinReader = makeReader(roles.getOperand(schedule.thinIsRight));
   for (int64_t thin = 0; thin < schedule.thin; ++thin)
     thinPoints.push_back(thinReader->makePoint(thinRole, emitter.constant(thin),
                                                /*mayBeOutside=*/false,
                                                /*needsIndices=*/true));
   Value wide = emitter.add(firstWide, ownWide);
-  int64_t points = schedule.isAlongDepth ? warpWide : 1;
+  int64_t points = schedule.isAlongDepth ? ThinSchedule::warpWide : 1;
   for (int64_t point = 0; point < points; ++point)
     widePoints.push_back(wideReader->makePoint(
         wideRole, emitter.add(wide, emitter.constant(point)),
-        /*mayBeOutside=*/true, /*needsIndices=*/schedule.group == 1));
-  FailureOr<SmallVector<Value>> sums = sumUp();
+        /*mayBeOutside=*/true, /*needsIndices=*/schedule.group == 1,
+        schedule.isAlongDepth ? 1 : schedule.group));
+  FailureOr<SmallVector<Value>> sums =
+      schedule.scaleGroup > 0 ? sumUpGroups() : sumUp();
   if (failed(sums))
     return failure();
   storeSums(*sums);

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lib/Lowering/KernelToGPU/BlockProduct.h"
+#include "lib/Lowering/KernelToGPU/CodedFragments.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -23,9 +24,13 @@ public:
   /// `lanes`: of a warp along this side, `lane`: this one of them.
   ThreadOperand(ElementEmitter &emitter, const TileCopy &copy, int64_t count,
                 int64_t lanes, Value first, Value lane);
+  /// From now on the tile holds the codes of `coded`; `groups`: the copy of its
+  /// scales, if there are groups.
+  void decodeAs(const CodedOperand &coded, const GroupCopy *groups);
 
-  /// The elements [number][depth] of a group of the depth.
-  SmallVector<SmallVector<Value>> read(Value base, int64_t part);
+  /// The elements [number][depth] of a group of the depth. `scales`: the slot
+  /// of the step.
+  SmallVector<SmallVector<Value>> read(Value base, Value scales, int64_t part);
   /// Where number `number` of this thread is among the rows of the warp,
   /// without the part of the lane; it is in `laneOffset`.
   int64_t getPlace(int64_t number) const {
@@ -37,9 +42,15 @@ public:
   Value laneOffset;
 
 private:
+  SmallVector<Value> readAcross(Value from);
+  SmallVector<Value> readScales(Value slot, int64_t part, int64_t number);
+
   ElementEmitter &emitter;
   const TileCopy &copy;
   int64_t count, lanes;
+  Value first;
+  std::optional<CodeDecoder> decoder;
+  const GroupCopy *groups = nullptr;
   /// Of what this thread reads: one, or with the depth along the rows one by
   /// the place of the row in a period and by the group of the depth.
   SmallVector<Value> offsets;
@@ -47,9 +58,10 @@ private:
 
 class ThreadProduct : public BlockProduct {
 public:
-  ThreadProduct(ElementEmitter &emitter, const ContractionSchedule &schedule,
-                Type type, Value warpRow, Value warpColumn, Value lane)
-      : emitter(emitter), schedule(schedule), type(type),
+  ThreadProduct(ElementEmitter &emitter, const ContractionRoles &roles,
+                const ContractionSchedule &schedule, Value warpRow,
+                Value warpColumn, Value lane)
+      : emitter(emitter), schedule(schedule), type(roles.accumulator),
         rows(schedule.getWarpRows() / laneRows),
         columns(schedule.getWarpColumns() / laneColumns),
         firstColumn(emitter.mul(warpColumn,
@@ -58,10 +70,14 @@ public:
             emitter.mul(warpRow, emitter.constant(schedule.getWarpRows())),
             emitter.floorDiv(lane, emitter.constant(laneColumns))),
         rhs(emitter, schedule.rhs, columns, laneColumns, firstColumn,
-            emitter.rem(lane, emitter.constant(laneColumns))) {}
+            emitter.rem(lane, emitter.constant(laneColumns))) {
+    if (schedule.rhs.isCoded)
+      rhs.decodeAs(*roles.rhs.coded,
+                   schedule.rhsGroups ? &*schedule.rhsGroups : nullptr);
+  }
 
   int64_t getCount() const override { return rows * columns; }
-  void accumulate(Value lhsBase, Value rhsBase,
+  void accumulate(const StepTiles &tiles,
                   SmallVectorImpl<Value> &sums) override;
   void store(ValueRange sums, Value base) override;
 
@@ -78,7 +94,7 @@ private:
 ThreadOperand::ThreadOperand(ElementEmitter &emitter, const TileCopy &copy,
                              int64_t count, int64_t lanes, Value first,
                              Value lane)
-    : emitter(emitter), copy(copy), count(count), lanes(lanes) {
+    : emitter(emitter), copy(copy), count(count), lanes(lanes), first(first) {
   if (!copy.depthIsInner) {
     laneOffset = emitter.mul(lane, emitter.constant(group));
     offsets.push_back(copy.tile.getElementOffset(
@@ -93,7 +109,43 @@ ThreadOperand::ThreadOperand(ElementEmitter &emitter, const TileCopy &copy,
           emitter.constant(part)));
 }
 
-SmallVector<SmallVector<Value>> ThreadOperand::read(Value base, int64_t part) {
+void ThreadOperand::decodeAs(const CodedOperand &coded,
+                             const GroupCopy *groups) {
+  decoder.emplace(emitter, coded);
+  this->groups = groups;
+}
+
+/// Four neighbours across the depth.
+SmallVector<Value> ThreadOperand::readAcross(Value from) {
+  if (!decoder)
+    return loadTogether(emitter, copy.element, from, group);
+  Value codes = loadCodes(emitter, from, group * copy.tile.elementBits / 8);
+  SmallVector<Value> values;
+  for (int64_t number = 0; number < group; ++number)
+    values.push_back(decoder->decode(codes, number));
+  return values;
+}
+
+/// The scales of four neighbours from number `number` on.
+SmallVector<Value> ThreadOperand::readScales(Value slot, int64_t part,
+                                             int64_t number) {
+  Value own = emitter.mul(emitter.add(first, laneOffset),
+                          emitter.constant(groups->getScaleBytes()));
+  int64_t row = part * group / groups->size % groups->getGroupsPerStep();
+  int64_t offset =
+      row * groups->getRowBytes() + number * lanes * groups->getScaleBytes();
+  SmallVector<Value> scales = loadTogether(
+      emitter, groups->type,
+      movePointer(emitter, movePointer(emitter, slot, own), offset), group);
+  Type f32 = emitter.builder.getF32Type();
+  if (!groups->type.isF32())
+    for (Value &scale : scales)
+      scale = LLVM::FPExtOp::create(emitter.builder, emitter.loc, f32, scale);
+  return scales;
+}
+
+SmallVector<SmallVector<Value>> ThreadOperand::read(Value base, Value scales,
+                                                    int64_t part) {
   SmallVector<SmallVector<Value>> elements(count);
   int64_t rowBytes = copy.tile.getRowBytes();
   if (copy.depthIsInner) {
@@ -108,19 +160,26 @@ SmallVector<SmallVector<Value>> ThreadOperand::read(Value base, int64_t part) {
     return elements;
   }
   base = movePointer(emitter, base, offsets.front());
+  SmallVector<SmallVector<Value>> factors;
+  for (int64_t number = 0; groups && number < count; number += group)
+    factors.push_back(readScales(scales, part, number));
   for (int64_t depth = part * group; depth < (part + 1) * group; ++depth)
     for (int64_t number = 0; number < count; number += group) {
       int64_t offset =
-          depth * rowBytes + number * lanes * copy.tile.elementBytes;
-      SmallVector<Value> values = loadTogether(
-          emitter, copy.element, movePointer(emitter, base, offset), group);
-      for (auto [i, value] : llvm::enumerate(values))
+          depth * rowBytes + number * lanes * copy.tile.elementBits / 8;
+      SmallVector<Value> values =
+          readAcross(movePointer(emitter, base, offset));
+      for (auto [i, value] : llvm::enumerate(values)) {
+        if (groups)
+          value = LLVM::FMulOp::create(emitter.builder, emitter.loc, value,
+                                       factors[number / group][i]);
         elements[number + i].push_back(value);
+      }
     }
   return elements;
 }
 
-void ThreadProduct::accumulate(Value lhsBase, Value rhsBase,
+void ThreadProduct::accumulate(const StepTiles &tiles,
                                SmallVectorImpl<Value> &sums) {
   OpBuilder &builder = emitter.builder;
   Location loc = emitter.loc;
@@ -131,8 +190,9 @@ void ThreadProduct::accumulate(Value lhsBase, Value rhsBase,
         builder, loc, arith::MulIOp::create(builder, loc, a, b), sum);
   };
   for (int64_t part = 0; part < schedule.depth / group; ++part) {
-    SmallVector<SmallVector<Value>> a = lhs.read(lhsBase, part),
-                                    b = rhs.read(rhsBase, part);
+    SmallVector<SmallVector<Value>> a = lhs.read(tiles.lhs, nullptr, part),
+                                    b = rhs.read(tiles.rhs, tiles.rhsScales,
+                                                 part);
     for (int64_t depth = 0; depth < group; ++depth)
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t column = 0; column < columns; ++column) {
@@ -160,8 +220,9 @@ void ThreadProduct::store(ValueRange sums, Value base) {
 
 std::unique_ptr<BlockProduct>
 BlockProduct::makeThreads(ElementEmitter &emitter,
-                          const ContractionSchedule &schedule, Type type,
-                          Value warpRow, Value warpColumn, Value lane) {
-  return std::make_unique<ThreadProduct>(emitter, schedule, type, warpRow,
+                          const ContractionRoles &roles,
+                          const ContractionSchedule &schedule, Value warpRow,
+                          Value warpColumn, Value lane) {
+  return std::make_unique<ThreadProduct>(emitter, roles, schedule, warpRow,
                                          warpColumn, lane);
 }

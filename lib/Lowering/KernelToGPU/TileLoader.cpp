@@ -12,11 +12,12 @@ TileLoader::TileLoader(const ContractionRoles &roles,
                        const ContractionSizes &sizes, bool isRight,
                        TileCopy plan, ElementEmitter &emitter, Value thread,
                        int64_t threads, Value first, ArrayRef<Value> at)
-    : copy(plan), emitter(emitter), reader(roles, sizes, isRight, emitter, at),
+    : copy(plan), emitter(emitter),
+      reader(roles, sizes, plan.getOperand(roles, isRight), emitter, at),
       endsInside(!roles.getSize(Role::Depth) ||
                  *roles.getSize(Role::Depth) % copy.getDepth() != 0) {
   // Pieces in the order of threads: lines along the fast direction.
-  int64_t elements = copy.width / copy.tile.elementBytes;
+  int64_t elements = 8 * copy.width / copy.tile.elementBits;
   int64_t fast = copy.depthIsFast ? copy.getDepth() : copy.getMajor();
   int64_t slow = copy.depthIsFast ? copy.getMajor() : copy.getDepth();
   int64_t line = fast / elements;
@@ -46,10 +47,10 @@ TileLoader::TileLoader(const ContractionRoles &roles,
         copy.tile.getElementOffset(emitter, copy.depthIsInner ? major : depth,
                                    copy.depthIsInner ? depth : major);
     if (!majors.count(piece.major))
-      majors[piece.major] =
-          reader.makePoint(role, emitter.add(first, major),
-                           !size || *size % copy.getMajor() != 0,
-                           /*needsIndices=*/!copy.isAsync);
+      majors[piece.major] = reader.makePoint(
+          role, emitter.add(first, major),
+          !size || *size % copy.getMajor() != 0,
+          /*needsIndices=*/!copy.isAsync, copy.depthIsFast ? 1 : elements);
     pieces.push_back(piece);
   }
 }
@@ -66,8 +67,10 @@ bool TileLoader::forPieces(
       Value linear =
           emitter.add(emitter.mul(step, emitter.constant(copy.getDepth())),
                       emitter.add(threadDepth, emitter.constant(piece.depth)));
+      int64_t elements = 8 * copy.width / copy.tile.elementBits;
       known->second = reader.makePoint(Role::Depth, linear, endsInside,
-                                       /*needsIndices=*/!copy.isAsync);
+                                       /*needsIndices=*/!copy.isAsync,
+                                       copy.depthIsFast ? elements : 1);
     }
     if (!take(piece, majors[piece.major], known->second))
       return false;

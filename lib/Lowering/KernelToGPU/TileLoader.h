@@ -20,6 +20,8 @@ struct TileCopy {
   /// By cp.async, as the operand lies in memory; else element by element
   /// through what is in front of the operand, and registers.
   bool isAsync = false;
+  /// The tile holds the codes of a coded operand.
+  bool isCoded = false;
 
   /// Elements of a tile along and across the depth.
   int64_t getDepth() const { return depthIsInner ? tile.columns : tile.rows; }
@@ -30,6 +32,17 @@ struct TileCopy {
   /// memory; else they are of the type of the sums.
   static TileCopy plan(const ContractionRoles &roles, bool isRight,
                        int64_t major, int64_t depth, bool isMatrix);
+  /// The same for the codes of a coded operand, which are decoded where tiles
+  /// are read; nullopt where they do not come in groups of 4 bytes, or not
+  /// along the depth as `depthIsInner` wants them.
+  static std::optional<TileCopy> planCodes(const ContractionRoles &roles,
+                                           bool isRight, int64_t major,
+                                           int64_t depth, bool depthIsInner,
+                                           bool isMatrix);
+
+  /// The operand that is copied.
+  const ContractionOperand &getOperand(const ContractionRoles &roles,
+                                       bool isRight) const;
 };
 
 /// Fills tiles of one operand in shared memory, with zeros where the operand
