@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "test", "e2e"), os.path.join(ROOT, "test", "models")]
 
 import device_kernel  # noqa: E402
+import gpu_coded  # noqa: E402
 import gpu_products  # noqa: E402
 import harness  # noqa: E402
 import test_device_attention  # noqa: E402
@@ -115,6 +116,54 @@ def matmul(folder):
     for trans_a, trans_b in gpu_products.LAYOUTS:
         yield from matmul_figures(folder, "f16", trans_a, trans_b)
     yield from matmul_figures(folder, "f32", 0, 0)
+
+
+def coded_figures(folder, name, case, inputs, per, size):
+    """The counters of the only kernel with matrix instructions, the number of others,
+    and what is said of all products of codes."""
+    binary = harness.compile_model(case.path, case.path + ".so", TARGET)
+    given = os.path.join(folder, "inputs.npz")
+    harness.write_npz(given, inputs)
+    kernels = count_run(binary, folder, f"--inputs={given}")
+    (product,) = [k for k in kernels.values() if k["matrix"]]
+    return product, len(kernels) - 1, [
+        Figure(name, f"mma / (m n k / {per})",
+               sum(product["matrix"].values()) * per / size ** 3, 1.0, True),
+        *bank_figures(name, product), *ptxas_figures(name, case.path, folder)]
+
+
+def coded_weights(folder, size=512):
+    """f16 times weights in 8 and 4 bits."""
+    for code, group, share in (("i8", 0, 1 / 2), ("i4", 0, 1 / 4), ("i8", 64, 1 / 2),
+                               ("i4", 64, 1 / 4), ("e4m3", 0, 1 / 2)):
+        name = (f"matmul {size}x{size}x{size} f16 by {code}, " +
+                (f"groups of {group}" if group else "a scale a column"))
+        case = gpu_coded.WeightProduct(os.path.join(folder, "m.onnx"), size, size, size,
+                                       "f16", code, group)
+        schedule = gpu_coded.get_record(case)["schedule"]
+        rows, columns, _ = map(int, schedule.split()[1].split("x"))
+        product, others, figures = coded_figures(folder, name, case, case.make_inputs(),
+                                                 2048, size)
+        activations = size // columns * size * size * 2
+        weights = size // rows * size * size * 2
+        loaded = product["globalLoad"]["sectors"] * SECTOR - activations
+        # An f16 for each group; those of columns are read behind the sums.
+        yield Figure(name, "sectors x 32 of weights and scales / those of f16 weights",
+                     loaded / weights, share + (1 / group if group else 0.03))
+        yield Figure(name, "other kernels", others, 0, True)
+        yield from figures
+
+
+def coded_operands(folder, size=512):
+    """Activations, rounded by one kernel, times weights in few bits."""
+    for codes, per in ((("i4", "i4"), 8192), (("i8", "i4"), 4096), (("i8", "i8"), 4096),
+                       (("e4m3", "e4m3"), 2048)):
+        name = f"matmul {size}x{size}x{size} {codes[0]} by {codes[1]}, groups of 64"
+        case = gpu_coded.CodedProduct(os.path.join(folder, "m.onnx"), size, size, size,
+                                      codes, (0, 64))
+        _, others, figures = coded_figures(folder, name, case, {"x": case.x}, per, size)
+        yield Figure(name, "other kernels: the one that rounds", others, 1, True)
+        yield from figures
 
 
 def attention(folder, length=1024, size=64, heads=2):
@@ -232,7 +281,8 @@ def sentence_encoder(folder, layers=3):
         yield Figure(name, "emulation takes (no time of a GPU)", f"{seconds:.1f} s")
 
 
-MEASUREMENTS = {"matmul": matmul, "attention": attention, "softmax": softmax,
+MEASUREMENTS = {"matmul": matmul, "coded_weights": coded_weights,
+                "coded_operands": coded_operands, "attention": attention, "softmax": softmax,
                 "layer_norm": layer_norm, "gelu": gelu, "residual": residual,
                 "minilm_l3": sentence_encoder}
 
