@@ -150,7 +150,7 @@ def test_models(tmp_path, model, recipe, weights):
     want = harness.run_onnxruntime(harness.model_path(model), given)
     assert got.keys() == want.keys()
     if recipe == "w8a16":
-        mappings.optimize(harness.model_path(model), passes, tmp_path / "model.mlir")
+        quantization.optimize(harness.model_path(model), passes, tmp_path / "model.mlir")
         binary = harness.compile_model(tmp_path / "model.mlir", tmp_path / "model.so", "--quiet")
         ours = harness.run_model(binary, given, tmp_path)[0]
         assert harness.relative_error(ours, got) <= 1e-4

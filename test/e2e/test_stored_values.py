@@ -145,3 +145,14 @@ def test_scales_of_channels(block, tmp_path):
 
     per_channel = np.abs(value).max((0, 1)) / 127
     assert error(per_channel) * 4 <= error(per_channel.max())
+
+
+def test_exported_model_agrees(block, tmp_path):
+    path, samples, inputs = block
+    exported = tmp_path / "quantized.onnx"
+    harness.check(harness.run("cinch-compile", path, "--quantize=w8a8", "--emit=onnx",
+                              f"--calibration-data={samples}", "-o", exported), "export")
+    fused, _ = compile_block(block, tmp_path)
+    got, _ = harness.run_model(fused, inputs, tmp_path)
+    want = harness.run_onnxruntime(str(exported), inputs)
+    assert harness.relative_error(got, want) <= TOLERANCE
