@@ -222,8 +222,10 @@ std::optional<JoinedRounding> JoinedRounding::match(graph::QuantizeOp op) {
   JoinedRounding found;
   found.rounding = op;
   auto scale = cast<RankedTensorType>(op.getScale().getType());
+  Value zero = op.getZeroPoint();
   if (!scale.hasStaticShape() || scale.getNumElements() != 1 ||
-      !isa<graph::ConstantOp>(op.getScale().getDefiningOp()))
+      !op.getScale().getDefiningOp<graph::ConstantOp>() ||
+      (zero && !zero.getDefiningOp<graph::ConstantOp>()))
     return std::nullopt;
   Value value = op.getInput();
   if ((found.scaling = findOnlyProducer<graph::MulOp>(value))) {

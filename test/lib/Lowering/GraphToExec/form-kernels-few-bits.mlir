@@ -62,3 +62,14 @@ func.func @computes_scales_once(%x: tensor<5x4xf32> {graph.name = "x"}, %b: tens
   %y = graph.matmul %dq by %b {names = ["y"]} : tensor<5x4xf32> by tensor<4x3xf32> -> tensor<5x3xf32>
   return %y : tensor<5x3xf32>
 }
+
+// -----
+
+// A scale that is given with the input is nothing that could be moved.
+// CHECK-LABEL: func.func @rounds_with_a_given_scale
+// CHECK: exec.kernel {{.*}} -> tensor<5x6xi8>
+func.func @rounds_with_a_given_scale(%x: tensor<5x6xf32> {graph.name = "x"}, %s: tensor<f32> {graph.name = "s"}, %z: tensor<i8> {graph.name = "z"})
+    -> (tensor<5x6xi8> {graph.name = "y"}) attributes {graph.entry} {
+  %y = graph.quantize %x scale %s zero %z : tensor<i8> {axis = 0 : i64, names = ["y"]} : tensor<5x6xf32>, tensor<f32> -> tensor<5x6xi8>
+  return %y : tensor<5x6xi8>
+}
