@@ -53,38 +53,31 @@ Team::~Team() {
   returnWorkers(workers, count - 1);
 }
 
-/// Takes the next chunk of `share` if the loop `number` still runs and has one.
-bool Team::take(int32_t share, uint32_t number, uint32_t chunks,
-                int64_t &chunk) {
-  std::atomic<uint64_t> &next = cursors[share].next;
-  uint64_t value = next.load(std::memory_order_relaxed);
+/// Takes the next chunk of `share` if it has one. Whoever takes it sees the
+/// loop that it belongs to: run() stores `left` last.
+bool Team::take(int32_t share, int64_t &chunk) {
+  std::atomic<uint32_t> &left = cursors[share].left;
+  uint32_t value = left.load(std::memory_order_relaxed);
   do {
-    if (value >> 32 != number || static_cast<uint32_t>(value) >= chunks)
+    if (value == 0)
       return false;
-  } while (!next.compare_exchange_weak(
-      value, value + 1, std::memory_order_acq_rel, std::memory_order_relaxed));
-  chunk = share * int64_t(chunks) + static_cast<uint32_t>(value);
+  } while (!left.compare_exchange_weak(
+      value, value - 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+  chunk = (share + 1) * shareChunks - value;
   return true;
 }
 
 void Team::participate(int32_t thread) {
-  uint32_t number = loop.load(std::memory_order_acquire);
-  uint32_t chunks = shareChunks.load(std::memory_order_relaxed);
   int32_t shares = std::min(count, maxShares);
   for (int32_t step = 0; step < shares; ++step) {
-    int32_t share = (thread + step) % shares;
     int64_t chunk = 0;
-    while (take(share, number, chunks, chunk)) {
-      int64_t end = tiles.load(std::memory_order_relaxed);
-      int64_t total = shares * int64_t(chunks);
-      int64_t size = end / total, larger = end % total;
+    while (take((thread + step) % shares, chunk)) {
+      int64_t total = shares * shareChunks;
+      int64_t size = tiles / total, larger = tiles % total;
       int64_t begin = chunk * size + std::min(chunk, larger);
-      cinch_trace_event_t *all = events.load(std::memory_order_relaxed);
-      runShare({fn.load(std::memory_order_relaxed),
-                args.load(std::memory_order_relaxed),
-                microkernels.load(std::memory_order_relaxed), begin,
-                begin + size + (chunk < larger ? 1 : 0)},
-               all ? &all[thread] : nullptr);
+      int64_t end = begin + size + (chunk < larger ? 1 : 0);
+      runShare({fn, args, microkernels, begin, end},
+               events ? &events[thread] : nullptr);
       finishChunk();
     }
   }
@@ -104,19 +97,15 @@ void Team::run(cinch_kernel_fn kernel, const int64_t *kernelArgs,
                void *const *functions, int64_t numTiles,
                cinch_trace_event_t *trace) {
   int64_t shares = std::min(count, maxShares);
-  uint32_t chunks = std::clamp<int64_t>(numTiles / shares, 1, chunksPerShare);
-  uint32_t number = loop.load(std::memory_order_relaxed) + 1;
-  fn.store(kernel, std::memory_order_relaxed);
-  args.store(kernelArgs, std::memory_order_relaxed);
-  microkernels.store(functions, std::memory_order_relaxed);
-  tiles.store(numTiles, std::memory_order_relaxed);
-  shareChunks.store(chunks, std::memory_order_relaxed);
-  events.store(trace, std::memory_order_relaxed);
-  unfinished.store(shares * chunks, std::memory_order_relaxed);
+  fn = kernel;
+  args = kernelArgs;
+  microkernels = functions;
+  tiles = numTiles;
+  events = trace;
+  shareChunks = std::clamp<int64_t>(numTiles / shares, 1, chunksPerShare);
+  unfinished.store(shares * shareChunks, std::memory_order_relaxed);
   for (int32_t share = 0; share < shares; ++share)
-    cursors[share].next.store(uint64_t(number) << 32,
-                              std::memory_order_release);
-  loop.store(number, std::memory_order_release);
+    cursors[share].left.store(shareChunks, std::memory_order_release);
   for (Worker *worker = workers; worker; worker = worker->next)
     worker->call();
   participate(0);

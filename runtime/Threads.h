@@ -52,27 +52,27 @@ public:
 private:
   friend struct Worker;
   static constexpr int32_t maxShares = 64;
-  /// Its next chunk below the number of the loop.
+  /// How many of its chunks nobody has taken yet, all that a thread asks: a
+  /// late one that compared this with anything else it read could mix two
+  /// loops.
   struct alignas(64) Cursor {
-    std::atomic<uint64_t> next{0};
+    std::atomic<uint32_t> left{0};
   };
 
   void participate(int32_t thread);
-  bool take(int32_t share, uint32_t number, uint32_t chunks, int64_t &chunk);
+  bool take(int32_t share, int64_t &chunk);
   void finishChunk();
   void waitForChunks();
 
   Worker *workers = nullptr;
   int32_t count = 1;
-  // What a late thread may read of a later loop is atomic; that it belongs to
-  // the loop of the chunk is known once the chunk is taken.
-  std::atomic<uint32_t> loop{0};
-  std::atomic<cinch_kernel_fn> fn{nullptr};
-  std::atomic<const int64_t *> args{nullptr};
-  std::atomic<void *const *> microkernels{nullptr};
-  std::atomic<int64_t> tiles{0};
-  std::atomic<uint32_t> shareChunks{0};
-  std::atomic<cinch_trace_event_t *> events{nullptr};
+  // Of the loop that runs: read once a chunk of it is taken, not changed until
+  // that is finished.
+  cinch_kernel_fn fn = nullptr;
+  const int64_t *args = nullptr;
+  void *const *microkernels = nullptr;
+  int64_t tiles = 0, shareChunks = 0;
+  cinch_trace_event_t *events = nullptr;
   std::array<Cursor, maxShares> cursors;
   alignas(64) std::atomic<uint32_t> unfinished{0}; ///< chunks
   std::atomic<bool> isCallerAsleep{false};

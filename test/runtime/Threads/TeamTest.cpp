@@ -38,6 +38,19 @@ TEST_F(TeamTest, RunsEveryTileOnce) {
     }
 }
 
+/// A worker that is late for a loop of few chunks meets one of many.
+TEST_F(TeamTest, LoopsOfManySizesFollowEachOther) {
+  for (int round = 0; round < 200; ++round) {
+    Team team(4);
+    for (std::atomic<int> &count : visits)
+      count = 0;
+    for (int repeat = 0; repeat < 200; ++repeat)
+      team.run(visit, nullptr, nullptr, repeat % 2 ? 16 : 1, nullptr);
+    for (int64_t tile = 0; tile < 16; ++tile)
+      ASSERT_EQ(visits[tile], tile ? 100 : 200) << round << " " << tile;
+  }
+}
+
 std::atomic<int64_t> numRun; ///< tiles
 std::thread::id caller;
 std::atomic<bool> hasBegun, isTooLate; ///< another thread than the caller
