@@ -24,7 +24,8 @@ import accuracy  # noqa: E402
 import harness  # noqa: E402
 import workloads  # noqa: E402
 
-RECIPES = ["f32", "w8a8", "w8a8-dynamic", "w4a16", "w4a8", "w4a4", "fp8"]
+RECIPES = ["f32", "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4", "w3a16", "nf4",
+           "fp8", "mxfp8", "mxfp4"]
 ROUNDS = 5
 
 

@@ -6,9 +6,9 @@
 
 namespace cinch::exec {
 
-/// On an operation of a kernel body that dequantizes its input: the type that
-/// the elements of this have in the model. The body has integers, and does not
-/// say whether they have a sign, or what floats they are.
+/// On an operation of a kernel body that dequantizes its input linearly: the
+/// type that the elements of this have in the model. The body has integers, and
+/// does not say whether they have a sign, or what floats they are.
 inline constexpr llvm::StringLiteral decodesAttrName = "exec.decodes";
 
 } // namespace cinch::exec

@@ -120,7 +120,8 @@ typedef struct cinch_compile_options_t {
    * and below 1: products stay in f32 until it holds. 0: any. */
   double precision_goal;
   /** null: none; or how weights and what products read are stored in few bits:
-   * "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4", "fp8", or "auto":
+   * "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4",
+   * "w3a16", "nf4", "fp8", "mxfp8", "mxfp4", or "auto":
    * the cheapest that holds `accuracy_goal`. */
   const char *quantize;
   /** null: none; a .npz file or a folder of sets of inputs that ranges are

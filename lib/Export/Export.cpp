@@ -15,6 +15,7 @@ const RuleTable &RuleTable::get() {
     addReductionRules(table);
     addMovementRules(table);
     addIndexingRules(table);
+    addQuantizationRules(table);
     addRecurrentRules(table);
     addControlFlowRules(table);
     return table;
@@ -121,8 +122,9 @@ static int64_t getOpset(ModuleOp module) {
         for (Type type : block.getArgumentTypes())
           addType(type);
     auto dequantize = dyn_cast<graph::DequantizeOp>(op);
-    if (dequantize && getElementTypeOrSelf(dequantize.getType()) !=
-                          getElementTypeOrSelf(dequantize.getScale().getType()))
+    if (dequantize && !onnx_export::hasWidenedScale(op) &&
+        getElementTypeOrSelf(dequantize.getType()) !=
+            getElementTypeOrSelf(dequantize.getScale().getType()))
       opset = std::max<int64_t>(opset, 23); // output_dtype
   });
   return opset;

@@ -1,4 +1,4 @@
-//===- IndexingRules.cpp - gather, scatter, quantization in ONNX ----------===//
+//===- IndexingRules.cpp - gather and scatter in ONNX ---------------------===//
 #include "lib/Export/Rules.h"
 
 using namespace mlir;
@@ -54,33 +54,6 @@ static LogicalResult emitGridSample(graph::GridSampleOp op, Emitter &emitter) {
   return success();
 }
 
-static LogicalResult emitDequantize(graph::DequantizeOp op, Emitter &emitter) {
-  onnx::NodeProto &node =
-      emitter.addNode("DequantizeLinear", op, emitter.getInputs(op));
-  setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
-  setAttribute(node, "block_size", static_cast<int64_t>(op.getGroupSize()));
-  Type element = op.getResult().getType().getElementType();
-  if (element != getElementTypeOrSelf(op.getScale().getType()))
-    setAttribute(node, "output_dtype",
-                 static_cast<int64_t>(getElementTypeNumber(element)));
-  return success();
-}
-
-/// Without a zero point the result type of QuantizeLinear is an attribute.
-static LogicalResult emitQuantize(graph::QuantizeOp op, Emitter &emitter) {
-  onnx::NodeProto &node =
-      emitter.addNode("QuantizeLinear", op, emitter.getInputs(op));
-  setAttribute(node, "axis", static_cast<int64_t>(op.getAxis()));
-  setAttribute(node, "block_size", static_cast<int64_t>(op.getGroupSize()));
-  if (!op.getSaturate())
-    setAttribute(node, "saturate", int64_t(0));
-  if (!op.getZeroPoint())
-    setAttribute(node, "output_dtype",
-                 static_cast<int64_t>(getElementTypeNumber(
-                     op.getResult().getType().getElementType())));
-  return success();
-}
-
 void onnx_export::addIndexingRules(RuleTable &table) {
   addGather<graph::GatherOp>(table, "Gather");
   addGather<graph::GatherElementsOp>(table, "GatherElements");
@@ -89,6 +62,4 @@ void onnx_export::addIndexingRules(RuleTable &table) {
   table.add<graph::ScatterElementsOp>(emitScatterElements);
   table.add<graph::ScatterNDOp>(emitScatterND);
   table.add<graph::GridSampleOp>(emitGridSample);
-  table.add<graph::QuantizeOp>(emitQuantize);
-  table.add<graph::DequantizeOp>(emitDequantize);
 }

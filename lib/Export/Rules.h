@@ -45,11 +45,16 @@ private:
 /// as an input.
 bool isBiasAlone(graph::UnsqueezeOp op);
 
+/// Whether `op` is a (de)quantization whose scale is stored in fewer bits than
+/// its real numbers.
+bool hasWidenedScale(mlir::Operation *op);
+
 void addElementwiseRules(RuleTable &table);
 void addContractionRules(RuleTable &table);
 void addReductionRules(RuleTable &table);
 void addMovementRules(RuleTable &table);
 void addIndexingRules(RuleTable &table);
+void addQuantizationRules(RuleTable &table);
 void addRecurrentRules(RuleTable &table);
 void addControlFlowRules(RuleTable &table);
 

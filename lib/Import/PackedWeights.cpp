@@ -150,7 +150,8 @@ static LogicalResult importMatMulNBits(Node &node) {
   }
   Value scale = node.reshape(node.in(2), {n->numOut, n->numBlocks});
   Value weight = node.make<graph::DequantizeOp>(
-      n->element, node.constant(*weights), scale, zero, int64_t(1), n->block);
+      n->element, node.constant(*weights), scale, zero, int64_t(1), n->block,
+      /*levels=*/DenseF32ArrayAttr());
   Value product = node.matmul(node.in(0), weight, /*transposeLhs=*/false,
                               /*transposeRhs=*/true);
   return node.result(node.has(5) ? node.add(product, node.in(5)) : product);

@@ -74,8 +74,8 @@ static LogicalResult importDequantizeLinear(Node &node) {
   }
   if (!readScale(node, x, scale, zero, axis, group))
     return failure();
-  return node.result(
-      node.make<graph::DequantizeOp>(result, x, scale, zero, axis, group));
+  return node.result(node.make<graph::DequantizeOp>(
+      result, x, scale, zero, axis, group, /*levels=*/DenseF32ArrayAttr()));
 }
 
 /// `value` in i32 less its zero point.

@@ -3,6 +3,7 @@
 #include "dialects/Graph/Constants.h"
 #include "passes/Common/EntryResults.h"
 #include "passes/Graph/Names.h"
+#include "passes/Quantize/Codes.h"
 #include "passes/Quantize/Products.h"
 #include "llvm/ADT/StringMap.h"
 #include <cmath>
@@ -28,7 +29,11 @@ static std::string describeStorage(Value operand) {
   auto type = cast<RankedTensorType>(dequantize.getInput().getType());
   auto scales = cast<RankedTensorType>(dequantize.getScale().getType());
   int64_t group = dequantize.getGroupSize();
-  os << type.getElementType();
+  const Format *format = findFormat(dequantize);
+  if (format)
+    os << format->name;
+  else
+    os << type.getElementType();
   if (scales.getRank() == 0)
     os << ", one scale";
   else if (scales.getRank() == 1)
@@ -37,6 +42,8 @@ static std::string describeStorage(Value operand) {
     os << ", a scale per row";
   else
     os << ", groups of " << group;
+  if (!scales.getElementType().isF32())
+    os << " in " << scales.getElementType();
   if (!getConstantValue(dequantize.getScale()))
     os << ", computed";
   return text;

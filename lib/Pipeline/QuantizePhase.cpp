@@ -143,7 +143,7 @@ Status QuantizePhase::search() {
   OwningOpRef<ModuleOp> exact = module->clone();
   double least = INFINITY;
   for (const QuantizeRecipe &recipe : getQuantizeRecipes()) {
-    if (recipe.isStatic && statistics.empty())
+    if (!recipe.isSearched || (recipe.isStatic && statistics.empty()))
       continue;
     module = exact->clone();
     Status status = quantize(recipe);

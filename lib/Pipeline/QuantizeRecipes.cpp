@@ -15,6 +15,10 @@ static constexpr QuantizeRecipe recipes[] = {
     {"w8a8-dynamic", Recipe::W8A8Dynamic, false, false, false, 0, 8, 8},
     {"fp8", Recipe::FP8, true, false, false, 0, 8, 8},
     {"w8a16", Recipe::W8A16, false, false, false, 0, 16, 8},
+    {"w3a16", Recipe::W3A16, false, false, true, 0, 16, 3, false},
+    {"nf4", Recipe::NF4, false, false, true, 0, 16, 4, false},
+    {"mxfp4", Recipe::MXFP4, false, false, true, 0, 4, 4, false},
+    {"mxfp8", Recipe::MXFP8, false, false, false, 0, 8, 8, false},
 };
 
 /// Weights in 4 bits that share a scale.

@@ -17,6 +17,7 @@ struct QuantizeRecipe {
   bool compensates; ///< rounds weights by GPTQ, if there are statistics
   int64_t rank;     ///< of branches beside products; 0: none
   unsigned activationBits, weightBits; ///< that smoothing assumes
+  bool isSearched = true;              ///< `auto` tries it
 
   /// Whether anything gets better with statistics.
   bool usesStatistics() const {
@@ -31,7 +32,7 @@ struct QuantizeRecipe {
   }
 };
 
-/// From few bytes to many.
+/// From few bytes to many those that `auto` tries, then the others.
 llvm::ArrayRef<QuantizeRecipe> getQuantizeRecipes();
 /// Null if there is none; `auto` is none.
 const QuantizeRecipe *findQuantizeRecipe(llvm::StringRef name);

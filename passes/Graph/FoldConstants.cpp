@@ -131,7 +131,7 @@ static bool isPlain(Type type) {
 bool Selection::canEvaluate(Operation *op) const {
   // A quantized weight is stored in few bits on purpose.
   return isa<GraphDialect>(op->getDialect()) && isPure(op) &&
-         !isa<DequantizeOp>(op) && op->getNumOperands() != 0 &&
+         !isa<DequantizeOp, UnpackOp>(op) && op->getNumOperands() != 0 &&
          llvm::all_of(op->getResultTypes(), isPlain) &&
          llvm::all_of(op->getOperands(), [&](Value operand) {
            Operation *producer = operand.getDefiningOp();

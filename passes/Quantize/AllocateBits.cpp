@@ -10,6 +10,7 @@
 #include "passes/Common/Knapsack.h"
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
+#include "passes/Quantize/Codes.h"
 #include "passes/Quantize/GptqLayer.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
@@ -167,9 +168,8 @@ llvm::Expected<bool> AllocateBits::measure(Layer &layer, const ValuePlan &plan,
       error = getGramNorm(
           *gram, *weight - roundMatrix(*weight, sharing, *format, search));
     }
-    int64_t bytes = *getStorageBytes(
-        type.clone(getElementType(*format, type.getContext())));
-    bytes += sharing.getNumScales() * static_cast<int64_t>(sizeof(float));
+    int64_t bytes = getCodeBytes(type, *format);
+    bytes += sharing.getNumScales() * getScaleBytes(plan.scales);
     // Rounding of f64 may make the square of nothing negative.
     layer.options.push_back(
         {bytes, whole > 0 ? std::max(error, 0.0) / whole : 0});

@@ -32,7 +32,7 @@ namespace {
 struct Counts {
   int64_t weights = 0, activations = 0, depthwise = 0, ends = 0, shared = 0,
           tiny = 0, unshown = 0, window = 0, computed = 0, quantized = 0,
-          rotations = 0, stored = 0, tables = 0, unselected = 0;
+          rotations = 0, stored = 0, tables = 0, unselected = 0, filters = 0;
 };
 
 struct ChooseQuantization
@@ -48,13 +48,19 @@ private:
   void chooseTable(GatherOp gather);
   void chooseStored(const StoredValue &stored);
   std::string findReasonToLeave(const LinearOp &linear, bool isEnd);
-  ValuePlan makeWeightPlan(const LinearOp &linear) const;
+  /// A plan of weights or a table, with what options say.
+  ValuePlan finishWeight(ValuePlan value) const;
   ValuePlan makeActivationPlan(Value value) const;
   bool isPerRow() const {
     return treatment.isDynamic && granularity != ActivationGranularity::Tensor;
   }
 
+  int64_t getGroupSize() const {
+    return treatment.group > 0 ? treatment.group : int64_t(groupSize);
+  }
+
   Treatment treatment;
+  int64_t numElements = 0; ///< of all constants of f32
   QuantizationPlan plan;
   Calibration known;
   Counts counts;
@@ -67,6 +73,10 @@ llvm::Error ChooseQuantization::checkOptions() const {
   if (groupSize <= 0)
     return llvm::createStringError("expected group-size > 0, but got " +
                                    llvm::Twine(groupSize));
+  if (tableBits != 0 && tableBits != 4 && tableBits != 8)
+    return llvm::createStringError(
+        "expected table-bits of 4 or 8, or 0, but got " +
+        llvm::Twine(tableBits));
   if (!treatment.isDynamic && (granularity == ActivationGranularity::Token ||
                                granularity == ActivationGranularity::Group))
     return llvm::createStringError(
@@ -109,6 +119,11 @@ std::string ChooseQuantization::findReasonToLeave(const LinearOp &linear,
     return "has " + std::to_string(elements) + " elements, fewer than " +
            std::to_string(minElements) + ": too little to save";
   }
+  if (!treatment.weights->isByElement() && !isa<MatmulOp>(linear.op)) {
+    ++counts.filters;
+    return "is a filter; " + treatment.weights->name.str() +
+           " is packed by rows, which are short in filters";
+  }
   if (isEnd) {
     ++counts.ends;
     return "belongs to the first or the last product, which keep-ends leaves";
@@ -142,24 +157,10 @@ std::string ChooseQuantization::findReasonToLeave(const LinearOp &linear,
   return "";
 }
 
-ValuePlan ChooseQuantization::makeWeightPlan(const LinearOp &linear) const {
-  ValuePlan value;
-  value.format = treatment.weights;
-  value.granularity = Granularity::Channel;
+ValuePlan ChooseQuantization::finishWeight(ValuePlan value) const {
+  value.scales = getWeightScales(treatment, weightScales);
   value.method =
       weightMethod == WeightMethod::Mse ? Method::Mse : Method::MinMax;
-  int64_t inputs = linear.rowsAreIn ? linear.rows : linear.columns;
-  if (treatment.isWeightGrouped && inputs > groupSize) {
-    value.granularity = Granularity::Group;
-    value.group = groupSize;
-  }
-  value.reason =
-      (treatment.name + ": weight of '" +
-       getValueName(linear.op->getResult(0)) + "', with one scale for " +
-       (value.granularity == Granularity::Group
-            ? llvm::Twine(value.group) + " inputs of each output"
-            : llvm::Twine("each output")))
-          .str();
   return value;
 }
 
@@ -167,6 +168,7 @@ ValuePlan ChooseQuantization::makeActivationPlan(Value input) const {
   ValuePlan value;
   value.format = treatment.activations;
   value.isDynamic = treatment.isDynamic;
+  value.scales = treatment.activationScales;
   std::string scales = "one scale for each row, computed from it";
   if (!treatment.isDynamic) {
     value.method = method;
@@ -180,14 +182,17 @@ ValuePlan ChooseQuantization::makeActivationPlan(Value input) const {
   } else {
     value.granularity = Granularity::Token;
     int64_t width = cast<RankedTensorType>(input.getType()).getShape().back();
-    bool isGrouped = granularity == ActivationGranularity::Group;
-    if (isGrouped && width % groupSize == 0) {
+    int64_t group = getGroupSize();
+    bool isGrouped =
+        granularity == ActivationGranularity::Group ||
+        (granularity == ActivationGranularity::Default && treatment.group > 0);
+    if (isGrouped && width % group == 0) {
       value.granularity = Granularity::Group;
-      value.group = groupSize;
-      scales = "one scale for " + std::to_string(groupSize) +
+      value.group = group;
+      scales = "one scale for " + std::to_string(group) +
                " elements of a row, computed from them";
     } else if (isGrouped) {
-      scales += ", as groups of " + std::to_string(groupSize) +
+      scales += ", as groups of " + std::to_string(group) +
                 " do not divide its " + std::to_string(width) + " elements";
     }
   }
@@ -224,7 +229,9 @@ void ChooseQuantization::chooseProduct(Operation *product, bool isEnd,
     entry.reason = std::move(reason);
     return;
   }
-  entry = makeWeightPlan(*linear);
+  entry = finishWeight(makeWeightPlan(
+      treatment, linear->rowsAreIn ? linear->rows : linear->columns,
+      getGroupSize(), getValueName(product->getResult(0))));
   ++counts.weights;
   if (isDequantized(input))
     return;
@@ -238,24 +245,17 @@ void ChooseQuantization::chooseProduct(Operation *product, bool isEnd,
 }
 
 /// Tables are often most of the bytes of a small model, and a row costs one
-/// multiplication more where it is read. Their errors are those of the model's
-/// input, so they never have less than 8 bits.
+/// multiplication more where it is read.
 void ChooseQuantization::chooseTable(GatherOp gather) {
   ConstantOp constant = findTable(gather, minElements);
   if (!constant)
     return;
-  ValuePlan value;
-  value.format =
-      treatment.weights->isFloat() ? treatment.weights : Format::find("i8");
-  value.granularity = Granularity::Channel;
-  value.method =
-      weightMethod == WeightMethod::Mse ? Method::Mse : Method::MinMax;
-  value.reason =
-      (treatment.name + ": table of '" + getValueName(gather.getResult()) +
-       "', with one scale for each row")
-          .str();
+  auto type = cast<RankedTensorType>(constant.getType());
+  int64_t bits = treatment.getTableBits(type.getNumElements(), numElements);
+  plan.values[getValueName(constant.getResult())] = finishWeight(makeTablePlan(
+      treatment, tableBits != 0 ? int64_t(tableBits) : bits, type.getDimSize(1),
+      getGroupSize(), getValueName(gather.getResult())));
   ++counts.tables;
-  plan.values[getValueName(constant.getResult())] = std::move(value);
 }
 
 /// What others than products read of a value that is stored. Where a product
@@ -324,6 +324,7 @@ llvm::Error ChooseQuantization::choose(func::FuncOp function,
     else
       ++counts.unselected;
   }
+  numElements = countConstantElements(function);
   function.walk([&](GatherOp gather) {
     if (selector.matches(gather))
       chooseTable(gather);
@@ -340,8 +341,8 @@ llvm::Error ChooseQuantization::choose(func::FuncOp function,
     function.emitWarning("choose-quantization: no product is quantized: ")
         << counts.computed << " have no constant operand, " << counts.unselected
         << " are not selected, "
-        << counts.depthwise + counts.ends + counts.rotations + counts.shared +
-               counts.tiny + counts.unshown + counts.window
+        << counts.depthwise + counts.ends + counts.filters + counts.rotations +
+               counts.shared + counts.tiny + counts.unshown + counts.window
         << " are left for the reasons in the plan";
   return llvm::Error::success();
 }
@@ -375,6 +376,7 @@ llvm::Error ChooseQuantization::run(func::FuncOp function) {
                                        {"computed", counts.computed},
                                        {"depthwise", counts.depthwise},
                                        {"ends", counts.ends},
+                                       {"filters", counts.filters},
                                        {"quantized", counts.quantized},
                                        {"rotations", counts.rotations},
                                        {"shared", counts.shared},

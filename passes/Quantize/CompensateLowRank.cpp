@@ -11,6 +11,7 @@
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/BranchBuilder.h"
 #include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/Codes.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
 #include "passes/Quantize/WeightMatrix.h"
@@ -78,7 +79,7 @@ CompensateLowRank::collect(func::FuncOp function, const Selector &selector) {
     if (!hasQuantizedWeight(op))
       continue;
     auto weight = op->getOperand(1).getDefiningOp<DequantizeOp>();
-    auto codes = weight.getInput().getDefiningOp<ConstantOp>();
+    auto codes = findCodes(weight);
     auto original = codes
                         ? codes->getAttrOfType<TypedAttr>(originalAttributeName)
                         : TypedAttr();

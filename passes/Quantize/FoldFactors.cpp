@@ -206,3 +206,10 @@ bool quantize::foldFactors(Value value, unsigned axis, ArrayRef<double> factors,
   return folder.fold(value, /*applies=*/false) &&
          folder.fold(value, /*applies=*/true);
 }
+
+bool quantize::canFoldFactors(Value value, unsigned axis, int64_t numChannels) {
+  SmallVector<double> factors(numChannels, 1);
+  Folder folder(axis, factors,
+                [](StringRef name) -> std::string { return name.str(); });
+  return folder.fold(value, /*applies=*/false);
+}

@@ -18,6 +18,9 @@ bool foldFactors(mlir::Value value, unsigned axis,
                  llvm::ArrayRef<double> factors,
                  llvm::function_ref<std::string(llvm::StringRef)> rename);
 
+/// Whether there is a place for factors of `numChannels` channels.
+bool canFoldFactors(mlir::Value value, unsigned axis, int64_t numChannels);
+
 } // namespace cinch::quantize
 
 #endif // CINCH_PASSES_QUANTIZE_FOLDFACTORS_H

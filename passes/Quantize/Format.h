@@ -8,22 +8,37 @@
 
 namespace cinch::quantize {
 
-/// An element type of few bits, without MLIR.
+/// Numbers of few bits, without MLIR.
 struct Format {
-  llvm::StringLiteral name; ///< as MLIR writes it; signed integers have no sign
+  /// As MLIR writes the element type, if there is one; signed integers have no
+  /// sign.
+  llvm::StringLiteral name;
   unsigned bits;
   /// Of an integer: the smallest and largest number. Of a float 0.
   int64_t min, max;
   /// Of a float; null for an integer.
   const llvm::fltSemantics *semantics;
+  /// Of a codebook: the number of each code; null for others. They rise, or,
+  /// if logarithmic, are 1, 1/2, 1/4, ... and 0, for numbers in [0, 1].
+  const float *levels = nullptr;
+  bool isLogarithmic = false;
 
   bool isFloat() const { return semantics; }
-  bool isSigned() const { return isFloat() || min < 0; }
+  bool isSigned() const {
+    return isFloat() || (levels && !isLogarithmic) || min < 0;
+  }
+  /// Whether tensors have elements of it, of the type of its name or of
+  /// unsigned codes.
+  bool isByElement() const { return 8 % bits == 0; }
+  /// Weights only: codebooks and what is packed by rows.
+  bool isForWeights() const {
+    return (levels && !isLogarithmic) || !isByElement();
+  }
   /// The largest number that its negative has a code for, too, or the largest
   /// one of an unsigned integer.
   double getLargest() const;
   /// `number` saturated to [-getLargest(), getLargest()] (from 0 if unsigned)
-  /// and rounded to nearest, ties to even.
+  /// and rounded to nearest, ties to even, or to the upper level.
   double round(double number) const;
   /// The bits of a number that `round` returned, in the low bits.
   uint8_t encode(double rounded) const;

@@ -42,6 +42,7 @@ Sharing quantize::getMatrixSharing(int64_t numInputs, int64_t numOutputs,
   sharing.extent = numInputs;
   sharing.inner = numOutputs;
   sharing.group = plan.group;
+  sharing.scales = plan.scales;
   if (plan.granularity == Granularity::Group) {
     sharing.kind = Sharing::Group;
   } else if (plan.granularity == Granularity::Channel) {

@@ -115,4 +115,85 @@ def RotateActivationsPass : Pass<"rotate-activations", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::cinch::graph::GraphDialect"];
 }
 
+def SmoothActivationsPass : Pass<"smooth-activations", "::mlir::func::FuncOp"> {
+  let summary = "Moves outliers of activations into weights";
+  let description = [{
+    ```mlir
+    %x = graph.rms_norm %h scale %g {names = ["x"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
+    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    // becomes, with %f = %g / s and %v = s * %w by rows
+    %x = graph.rms_norm %h scale %f {names = ["x/smoothed"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
+    %y = graph.matmul %x by %v {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
+    ```
+    For every value that products with constant weights read (matmul, conv,
+    conv_transpose of f32), channel j is divided by s_j = max|X_j|^alpha /
+    max|W_j|^(1 - alpha), over the weights of all these products, which are multiplied by
+    it. s_j is 1 where either maximum is 0, and within [1e-4, 1e4]. What the model
+    computes is the same but for the rounding of f32.
+
+    Where all that reads the value are such products, the division is folded into what
+    makes it, found by following the graph: the gain (and bias) of layer_norm and rms_norm
+    over the last axis, a multiplication or addition with one constant per channel, the
+    weights of another product, through relu, max_pool, average_pool and one factor of
+    an element-wise product, if nothing else reads what is between. Otherwise a
+    multiplication by 1/s is inserted. Weights that others read as well are left.
+
+    `mode=search` tries alpha = 0, 0.05, ..., 1 for each value and takes the one of least
+    expected output error (the first of equal ones): the error of rounded weights is exact, tr(dW^T G dW)
+    with the second moment G of the samples, or, where the statistics have only its
+    diagonal, as if roundings were independent; that of activations is the expected one of
+    random rounding, both for `activation-bits`, `weight-bits`, `granularity` and
+    `group-size`, on up to 64 evenly spaced outputs of each product. The input of a
+    convolution is smoothed by `alpha`.
+
+    `factors=activations` takes s_j = (root mean square of X_j)^alpha, over the root of the
+    largest times the smallest of them, instead: for weights in few bits alone
+    (`activation-bits=16`), whose error counts by how large the channel is. `inserts=false`
+    leaves the values whose division cannot be folded.
+
+    The value is now `x/smoothed`, its weights are `w/smoothed`, what is between is
+    `v/smoothed`; the attribute `graph.smoothed` of the function has the range of every
+    smoothed value, which follows from the largest magnitudes of its channels, and, for a
+    look, its alpha in `graph.smoothing_alpha`; `graph.smoothing_factors` has what its
+    channels were divided by, from which its second moment follows. Values in there are left, so applying the
+    pass again changes nothing.
+
+    Counts, in the attribute `graph.smooth_activations_report` of the function when
+    `report` is set: folded (values, into what makes them), inserted (multiplications),
+    left by reason: unshown (no samples show the value), shared (weights), unfolded, unselected
+    (products), smoothed (before); unsearched (values that mode=search smoothed by `alpha`).
+    Source: Xiao et al., "SmoothQuant", 2023, equation 4; Lin et al., "AWQ", 2024, section
+    3.2 for the search and for `factors=activations` (equation 4, with the root mean square
+    for the mean magnitude). Ours: who feeds whom follows from the graph, not from names; the
+    error comes from second moments instead of stored samples.
+  }];
+  let options = [
+    CalibrationOption, SelectOption, ReportOption,
+    Option<"mode", "mode", "::cinch::quantize::SmoothingMode",
+           /*default=*/"::cinch::quantize::SmoothingMode::Fixed", "How alpha is found", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::SmoothingMode::Fixed, "fixed", "Is `alpha`"),
+             clEnumValN(::cinch::quantize::SmoothingMode::Search, "search", "Least output error, for each value"))}]>,
+    Option<"rule", "factors", "::cinch::quantize::SmoothingFactors",
+           /*default=*/"::cinch::quantize::SmoothingFactors::Outliers", "What channels are divided by", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::SmoothingFactors::Outliers, "outliers", "Largest magnitudes of activations over those of weights"),
+             clEnumValN(::cinch::quantize::SmoothingFactors::Activations, "activations", "Magnitudes of activations, for weights in few bits alone"))}]>,
+    Option<"inserts", "inserts", "bool", /*default=*/"true",
+           "Multiply by what cannot be folded; false: leave such values">,
+    Option<"alpha", "alpha", "double", /*default=*/"0.5",
+           "How much goes into the weights, 0 to 1">,
+    Option<"activationBits", "activation-bits", "int64_t", /*default=*/"8",
+           "Bits that the search assumes: 4, 8, or 16 for as they are">,
+    Option<"weightBits", "weight-bits", "int64_t", /*default=*/"8",
+           "Bits that the search assumes: 2, 4 or 8">,
+    Option<"granularity", "granularity", "::cinch::quantize::ActivationGranularity",
+           /*default=*/"::cinch::quantize::ActivationGranularity::Tensor",
+           "Scales of activations that the search assumes", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::ActivationGranularity::Tensor, "tensor", "One, from samples"),
+             clEnumValN(::cinch::quantize::ActivationGranularity::Token, "token", "One per row"))}]>,
+    Option<"groupSize", "group-size", "int64_t", /*default=*/"0",
+           "Weights that share a scale, which the search assumes, along the inputs; 0: all of an output">,
+  ];
+  let dependentDialects = ["::cinch::graph::GraphDialect"];
+}
+
 #endif // CINCH_PASSES_QUANTIZE_MAPPINGPASSES

@@ -9,7 +9,19 @@
 namespace cinch::quantize {
 
 /// Bits of weights and activations (16: as they are).
-enum class Recipe { W8A8, W8A8Dynamic, W8A16, W4A16, W4A8, W4A4, FP8 };
+enum class Recipe {
+  W8A8,
+  W8A8Dynamic,
+  W8A16,
+  W4A16,
+  W4A8,
+  W4A4,
+  W3A16,
+  NF4,
+  FP8,
+  MXFP8,
+  MXFP4
+};
 
 /// What shares a scale in activations.
 enum class ActivationGranularity {
@@ -19,6 +31,9 @@ enum class ActivationGranularity {
   Group,
   Mixed ///< tensor for products, channel for what else is stored
 };
+
+/// What scales of weights are stored in.
+enum class WeightScales { Default, F32, F16, E8M0 };
 
 /// How weights are rounded.
 enum class WeightMethod { Rtn, Mse };
@@ -31,6 +46,9 @@ enum class BitsLoss { Relative, Absolute };
 
 /// The type that factors of a low-rank branch are stored in.
 enum class BranchPrecision { F32, F16, BF16 };
+
+/// What channels are divided by.
+enum class SmoothingFactors { Outliers, Activations };
 
 /// How the strength of smoothing is found.
 enum class SmoothingMode { Fixed, Search };

@@ -51,6 +51,8 @@ static json::Object toJson(const ValuePlan &value) {
   object["method"] = quantize::getName(value.method);
   object["symmetric"] = value.isSymmetric;
   object["dynamic"] = value.isDynamic;
+  if (value.scales != ScaleFormat::F32)
+    object["scales"] = quantize::getName(value.scales);
   if (value.granularity == Granularity::Group)
     object["group"] = value.group;
   return object;
@@ -67,7 +69,9 @@ static std::shared_ptr<const ValuePlan> parseOthers(const json::Value &value) {
     llvm::consumeError(plan.takeError());
     return nullptr;
   }
-  bool fits = plan->format && !plan->isDynamic && !plan->others &&
+  bool fits = plan->format && !plan->format->isForWeights() &&
+              !plan->format->isLogarithmic && !plan->isDynamic &&
+              !plan->others && plan->scales == ScaleFormat::F32 &&
               (plan->granularity == Granularity::Tensor ||
                plan->granularity == Granularity::Channel);
   return fits ? std::make_shared<ValuePlan>(*plan) : nullptr;
@@ -99,6 +103,11 @@ static bool setMember(StringRef key, const json::Value &value,
     plan.method = method.value_or(plan.method);
     return method.has_value();
   }
+  if (key == "scales" && text) {
+    auto scales = parseScaleFormat(*text);
+    plan.scales = scales.value_or(plan.scales);
+    return scales.has_value();
+  }
   if (key == "group") {
     plan.group = value.getAsInteger().value_or(0);
     return plan.group > 0;
@@ -119,10 +128,8 @@ static llvm::Expected<ValuePlan> fromJson(const json::Object &object) {
     if (!setMember(key, value, plan)) {
       std::string text;
       llvm::raw_string_ostream(text) << value;
-      StringRef more =
-          text == "\"i3\"" ? "; 3 bits have no packed format yet" : "";
       return llvm::createStringError("has " + StringRef(key) + " " + text +
-                                     ", which is not known" + more);
+                                     ", which is not known");
     }
   if (plan.format && plan.granularity == Granularity::Group && plan.group == 0)
     return llvm::createStringError("has no size of its groups");

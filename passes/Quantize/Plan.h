@@ -6,6 +6,7 @@
 #include "passes/Quantize/Calibrators.h"
 #include "passes/Quantize/Format.h"
 #include "passes/Quantize/Granularity.h"
+#include "passes/Quantize/ScaleFormat.h"
 #include "llvm/Support/Error.h"
 #include <map>
 #include <memory>
@@ -21,7 +22,8 @@ struct ValuePlan {
   bool isSymmetric = true;
   Method method = Method::MinMax; ///< of weights MinMax or Mse
   bool isDynamic = false;         ///< scales are computed from each input
-  std::string reason;             ///< a sentence for the user
+  ScaleFormat scales = ScaleFormat::F32;
+  std::string reason; ///< a sentence for the user
   /// What readers other than products get; null: the exact value. It is
   /// static, of granularity Tensor or Channel, and has no others. The same as
   /// for products where all these members are equal.
@@ -31,7 +33,8 @@ struct ValuePlan {
   bool hasSameGrid(const ValuePlan &other) const {
     return format == other.format && granularity == other.granularity &&
            isSymmetric == other.isSymmetric && method == other.method &&
-           isDynamic == other.isDynamic && group == other.group;
+           isDynamic == other.isDynamic && group == other.group &&
+           scales == other.scales;
   }
 };
 

@@ -11,75 +11,6 @@ def ReportOption : Option<"report", "report", "bool", /*default=*/"false",
 def CalibrationOption : Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
   "File of statistics of the values (docs/formats.md); empty: none">;
 
-def SmoothActivationsPass : Pass<"smooth-activations", "::mlir::func::FuncOp"> {
-  let summary = "Moves outliers of activations into weights";
-  let description = [{
-    ```mlir
-    %x = graph.rms_norm %h scale %g {names = ["x"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
-    %y = graph.matmul %x by %w {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
-    // becomes, with %f = %g / s and %v = s * %w by rows
-    %x = graph.rms_norm %h scale %f {names = ["x/smoothed"], …} : tensor<8x64xf32>, tensor<64xf32> -> tensor<8x64xf32>
-    %y = graph.matmul %x by %v {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
-    ```
-    For every value that products with constant weights read (matmul, conv,
-    conv_transpose of f32), channel j is divided by s_j = max|X_j|^alpha /
-    max|W_j|^(1 - alpha), over the weights of all these products, which are multiplied by
-    it. s_j is 1 where either maximum is 0, and within [1e-4, 1e4]. What the model
-    computes is the same but for the rounding of f32.
-
-    Where all that reads the value are such products, the division is folded into what
-    makes it, found by following the graph: the gain (and bias) of layer_norm and rms_norm
-    over the last axis, a multiplication or addition with one constant per channel, the
-    weights of another product, through relu, max_pool, average_pool and one factor of
-    an element-wise product, if nothing else reads what is between. Otherwise a
-    multiplication by 1/s is inserted. Weights that others read as well are left.
-
-    `mode=search` tries alpha = 0, 0.05, ..., 1 for each value and takes the one of least
-    expected output error (the first of equal ones): the error of rounded weights is exact, tr(dW^T G dW)
-    with the second moment G of the samples, or, where the statistics have only its
-    diagonal, as if roundings were independent; that of activations is the expected one of
-    random rounding, both for `activation-bits`, `weight-bits`, `granularity` and
-    `group-size`, on up to 64 evenly spaced outputs of each product. The input of a
-    convolution is smoothed by `alpha`.
-
-    The value is now `x/smoothed`, its weights are `w/smoothed`, what is between is
-    `v/smoothed`; the attribute `graph.smoothed` of the function has the range of every
-    smoothed value, which follows from the largest magnitudes of its channels, and, for a
-    look, its alpha in `graph.smoothing_alpha`; `graph.smoothing_factors` has what its
-    channels were divided by, from which its second moment follows. Values in there are left, so applying the
-    pass again changes nothing.
-
-    Counts, in the attribute `graph.smooth_activations_report` of the function when
-    `report` is set: folded (values, into what makes them), inserted (multiplications),
-    left by reason: unshown (no samples show the value), shared (weights), unselected
-    (products), smoothed (before); unsearched (values that mode=search smoothed by `alpha`).
-    Source: Xiao et al., "SmoothQuant", 2023, equation 4; Lin et al., "AWQ", 2024, section
-    3.2 for the search. Ours: who feeds whom follows from the graph, not from names; the
-    error comes from second moments instead of stored samples.
-  }];
-  let options = [
-    CalibrationOption, SelectOption, ReportOption,
-    Option<"mode", "mode", "::cinch::quantize::SmoothingMode",
-           /*default=*/"::cinch::quantize::SmoothingMode::Fixed", "How alpha is found", [{::llvm::cl::values(
-             clEnumValN(::cinch::quantize::SmoothingMode::Fixed, "fixed", "Is `alpha`"),
-             clEnumValN(::cinch::quantize::SmoothingMode::Search, "search", "Least output error, for each value"))}]>,
-    Option<"alpha", "alpha", "double", /*default=*/"0.5",
-           "How much goes into the weights, 0 to 1">,
-    Option<"activationBits", "activation-bits", "int64_t", /*default=*/"8",
-           "Bits that the search assumes: 4, 8, or 16 for as they are">,
-    Option<"weightBits", "weight-bits", "int64_t", /*default=*/"8",
-           "Bits that the search assumes: 2, 4 or 8">,
-    Option<"granularity", "granularity", "::cinch::quantize::ActivationGranularity",
-           /*default=*/"::cinch::quantize::ActivationGranularity::Tensor",
-           "Scales of activations that the search assumes", [{::llvm::cl::values(
-             clEnumValN(::cinch::quantize::ActivationGranularity::Tensor, "tensor", "One, from samples"),
-             clEnumValN(::cinch::quantize::ActivationGranularity::Token, "token", "One per row"))}]>,
-    Option<"groupSize", "group-size", "int64_t", /*default=*/"0",
-           "Weights that share a scale, which the search assumes, along the inputs; 0: all of an output">,
-  ];
-  let dependentDialects = ["::cinch::graph::GraphDialect"];
-}
-
 def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp"> {
   let summary = "Decides which values are stored in few bits, and how";
   let description = [{
@@ -94,8 +25,10 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     Candidates are products with a constant operand (matmul, conv, conv_transpose of
     f32). The plan has their weights and inputs by name, those that stay as they are with
     format `none` and the reason; `quantize-weights` and `quantize-activations` obey it.
-    So are constant tables of two axes whose rows are looked up (gather), in 8 bits with
-    a scale for each row. Other values are not quantized: a sum of a residual network is only where a product
+    So are constant tables of two axes whose rows are looked up (gather): in i4 in groups of at most 32 along
+    the row in `w4a16`, `w4a8`, `w3a16` and `nf4`, if it has at least an eighth of the
+    elements of all constants (small ones save little), else in 8 bits with a scale for each row.
+    Other values are not quantized: a sum of a residual network is only where a product
     reads it, and what else reads it keeps the float. A value that several products read
     is quantized once.
 
@@ -104,10 +37,14 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     | `w8a8` | i8 per output | i8, one static scale, from samples |
     | `w8a8-dynamic` | i8 per output | i8 per token: a scale for each row, computed while running |
     | `w8a16` | i8 per output | as they are |
-    | `w4a16` | i4 in groups | as they are |
-    | `w4a8` | i4 in groups | i8 per token |
-    | `w4a4` | i4 in groups | i4 per token, or in groups |
+    | `w4a16` | i4 in groups, scales in f16 | as they are |
+    | `w4a8` | i4 in groups, scales in f16 | i8 per token |
+    | `w4a4` | i4 in groups, scales in f16 | i4 per token, or in groups |
+    | `w3a16` | i3 in groups, scales in f16 | as they are |
+    | `nf4` | the 16 numbers of NF4 in groups, scales in f16 | as they are |
     | `fp8` | f8E4M3FN per output | f8E4M3FN, one static scale |
+    | `mxfp8` | f8E4M3FN in groups of 32, scales are powers of two in 8 bits | the same, computed while running |
+    | `mxfp4` | f4E2M1FN in groups of 32, scales are powers of two in 8 bits | the same, computed while running |
 
     `granularity` overrides that of activations: `tensor` makes one dynamic scale of all
     elements, `group` one for `group-size` elements of a row. Groups of weights run
@@ -128,7 +65,7 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     the elements of one small window, so errors do not average out, and there are few
     weights to save), weights of fewer than `min-elements` elements, weights that
     something else reads (an embedding table that is also the last layer would be stored twice),
-    the rotations of `rotate-activations`,
+    the rotations of `rotate-activations`, filters in 3 bits (which are packed by rows),
     convolutions whose input would need a scale per row, the inputs and weights of the
     first and last product if `keep-ends`, products whose input no sample of
     `calibration` shows (static scales only), and products that are quantized already. The first
@@ -143,10 +80,11 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
     ```
     Counts, in the attribute `graph.choose_quantization_report` of the function when
     `report` is set: weights, activations, tables, stored (chosen; for others), left by reason (weights): depthwise,
-    ends, rotations, shared, tiny, unshown, window; computed (products without a constant), quantized
+    ends, filters, rotations, shared, tiny, unshown, window; computed (products without a constant), quantized
     (before), unselected (products).
     Source: the recipes are those of Xiao et al., "SmoothQuant", 2023, table 1, Frantar et al.,
-    "GPTQ", 2023 and Micikevicius et al., "FP8 Formats for Deep Learning", 2022.
+    "GPTQ", 2023, Micikevicius et al., "FP8 Formats for Deep Learning", 2022, and Rouhani et
+    al., "OCP Microscaling Formats (MX) Specification", 1.0, 2023.
   }];
   let options = [
     Option<"recipe", "recipe", "::cinch::quantize::Recipe", /*default=*/"::cinch::quantize::Recipe::W8A8",
@@ -157,7 +95,11 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
              clEnumValN(::cinch::quantize::Recipe::W4A16, "w4a16", "Weights only, in groups"),
              clEnumValN(::cinch::quantize::Recipe::W4A8, "w4a8", "Weights in groups, activations per token"),
              clEnumValN(::cinch::quantize::Recipe::W4A4, "w4a4", "Weights in groups, activations per token"),
-             clEnumValN(::cinch::quantize::Recipe::FP8, "fp8", "f8E4M3FN, static scales"))}]>,
+             clEnumValN(::cinch::quantize::Recipe::W3A16, "w3a16", "Weights only, in groups"),
+             clEnumValN(::cinch::quantize::Recipe::NF4, "nf4", "Weights only, in groups"),
+             clEnumValN(::cinch::quantize::Recipe::FP8, "fp8", "f8E4M3FN, static scales"),
+             clEnumValN(::cinch::quantize::Recipe::MXFP8, "mxfp8", "f8E4M3FN on both sides, groups of 32 with a power of two"),
+             clEnumValN(::cinch::quantize::Recipe::MXFP4, "mxfp4", "f4E2M1FN on both sides, groups of 32 with a power of two"))}]>,
     Option<"method", "method", "::cinch::quantize::Method", /*default=*/"::cinch::quantize::Method::MinMax",
            "How static ranges of activations are found", [{::llvm::cl::values(
              clEnumValN(::cinch::quantize::Method::MinMax, "minmax", "Extremes of all samples"),
@@ -176,7 +118,15 @@ def ChooseQuantizationPass : Pass<"choose-quantization", "::mlir::func::FuncOp">
              clEnumValN(::cinch::quantize::ActivationGranularity::Token, "token", "A row of the last axis"),
              clEnumValN(::cinch::quantize::ActivationGranularity::Group, "group", "`group-size` elements of a row"),
              clEnumValN(::cinch::quantize::ActivationGranularity::Mixed, "mixed", "All elements for products, a channel for what else is stored"))}]>,
-    Option<"groupSize", "group-size", "int64_t", /*default=*/"64", "Elements of a group, above 0">,
+    Option<"weightScales", "weight-scales", "::cinch::quantize::WeightScales",
+           /*default=*/"::cinch::quantize::WeightScales::Default", "What scales of weights are stored in", [{::llvm::cl::values(
+             clEnumValN(::cinch::quantize::WeightScales::Default, "default", "As the recipe says"),
+             clEnumValN(::cinch::quantize::WeightScales::F32, "f32", "32 bits"),
+             clEnumValN(::cinch::quantize::WeightScales::F16, "f16", "16 bits"),
+             clEnumValN(::cinch::quantize::WeightScales::E8M0, "f8E8M0FNU", "Powers of two in 8 bits"))}]>,
+    Option<"tableBits", "table-bits", "int64_t", /*default=*/"0",
+           "Bits of tables that are looked up: 4, 8, or 0 for 4 of large ones in recipes w4a16, w4a8, w3a16 and nf4, else 8">,
+    Option<"groupSize", "group-size", "int64_t", /*default=*/"64", "Elements of a group, above 0; of mxfp8 and mxfp4 always 32">,
     Option<"isSymmetric", "symmetric", "bool", /*default=*/"true", "Static integers have no zero point">,
     Option<"keepEnds", "keep-ends", "bool", /*default=*/"false", "Leave the first and the last product as they are">,
     Option<"minElements", "min-elements", "int64_t", /*default=*/"1024", "Elements of the smallest weight to quantize">,
@@ -206,13 +156,18 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
     %y = graph.matmul %x by %d {names = ["y"]} : tensor<8x64xf32> by tensor<64x32xf32> -> tensor<8x32xf32>
     ```
     Obeys `graph.quantization_plan` for the constant operands of matmul, conv and
-    conv_transpose of f32, and for tables whose rows are looked up: i8, i4, i2, f8E4M3FN, f8E5M2 or f4E2M1FN, symmetric, with one
+    conv_transpose of f32, and for tables whose rows are looked up: i8, i4, i3, i2, f8E4M3FN, f8E5M2, f4E2M1FN or nf4, symmetric, with one
     scale for the tensor, per output channel, or for `group` elements in a row along the
     inputs (of the scales [K / group, N] of a matrix [K, N] the last row may have fewer).
     A scale is the largest magnitude over the largest number (minmax), or the one of least
-    squared error of 100 shrunken ones (mse); at least 2^-126, which a channel of zeros
-    has. Rounded to nearest, ties to even, saturating at both ends alike. Elements of
-    less than a byte are packed, the first in the low bits.
+    squared error of 100 shrunken ones (mse), stored as `scales` of the plan says: f32, at
+    least 2^-126, which a channel of zeros has; f16, at least 2^-14 (a weight that would need
+    a scale outside of f16's normal numbers keeps f32, which is a remark); f8E8M0FNU, the power of two of the
+    largest magnitude over that of the largest number (minmax), or one of the four beside it (mse).
+    Rounded to nearest, ties to even, saturating at both ends alike. Elements of
+    less than a byte are packed, the first in the low bits; rows of i3 are whole bytes, which
+    `graph.unpack` reads, and filters in i3 are refused. nf4 are codes of 4 bits and the
+    `levels` of `graph.dequantize`.
 
     `method=gptq` rounds one input after the other and spreads the error of each over
     the weights that follow, so that the outputs change least, by the second moment of
@@ -234,11 +189,12 @@ def QuantizeWeightsPass : Pass<"quantize-weights", "::mlir::func::FuncOp"> {
     Counts, in the attribute `graph.quantize_weights_report` of the function when `report`
     is set: quantized (weights), bytes_before, bytes_after (with scales), error_ppm (root
     of the squared errors over that of the squares of all quantized weights, in
-    millionths), unselected (weights); with gptq also compensated, unshown (weights), and
+    millionths), unselected, widened (weights whose scales are f32 instead); with gptq also compensated, unshown (weights), and
     output_ppm (root of the squared errors of the outputs of compensated weights over those
     of rounding to nearest).
     Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient
-    inference", 2018, section 3.1; Frantar et al., "GPTQ", 2023, algorithm 1, and the order of
+    inference", 2018, section 3.1; Dettmers et al., "QLoRA", 2023, appendix E (nf4); Rouhani
+    et al., "OCP Microscaling Formats (MX) Specification", 1.0, 2023, section 6.3 (f8E8M0FNU); Frantar et al., "GPTQ", 2023, algorithm 1, and the order of
     activations and the fixed scales of its implementation; the search is that of Nagel et
     al., "A White Paper on Neural Network Quantization", 2021, equation 12.
   }];
@@ -276,10 +232,15 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
     holds 0. Dynamic scales are symmetric and computed from the value itself: the largest
     magnitude of the tensor, of each row of the last axis, or of each group of it, over
     the largest number. No scale is below 2^-126, so that rows of zeros stay zeros. The
-    operation rounds to nearest, ties to even, and saturates.
+    operation rounds to nearest, ties to even, and saturates. `scales` of f8E8M0FNU, dynamic
+    only, are the power of two of the largest magnitude over that of the largest number. A
+    result of softmax in `log2` is stored as q = round(-log2 p) in 4 bits, for all products
+    that read it, and stands for 2^-q; q = 15, all that is below 2^-14.5, for 0, so that what
+    a mask leaves out stays out. It has no scale.
 
     Refused, with the value: a static scale without statistics, or of a model that these
-    are not of; a static scale per token or group; scales per channel that are dynamic, of another method than minmax, or of
+    are not of; a static scale per token or group; formats of weights only (i3, nf4); log2 of
+    other values than softmax makes; scales in f16, which may have no number for what is computed, and static ones other than f32; scales per channel that are dynamic, of another method than minmax, or of
     a value that no kernel leaves in memory; an asymmetric one that is dynamic or of floats; groups that do
     not divide the last axis. A plan with a name that the function lacks is a warning,
     with the nearest name. Applying the pass again changes nothing.
@@ -290,9 +251,10 @@ def QuantizeActivationsPass : Pass<"quantize-activations", "::mlir::func::FuncOp
     reads that it is for).
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference", 2018, section 2.1; one scale for products and others for
-    what reads no product: Xi et al., "COAT", 2025, section 4, with channels for its groups; methods as in
-    Wu et al., "Integer Quantization for Deep Learning Inference", 2020, section 3.3, and
-    Migacz, "8-bit Inference with TensorRT", 2017. A histogram of 4096 bins stands for the numbers.
+    what reads no product: Xi et al., "COAT", 2025, section 4, with channels for its groups;
+    methods as in Wu et al., "Integer Quantization for Deep Learning Inference", 2020, section
+    3.3, and Migacz, "8-bit Inference with TensorRT", 2017, where a histogram of 4096 bins
+    stands for the numbers; log2: Ryu et al., "DGQ", 2025; ours is that its last code is 0.
   }];
   let options = [
     Option<"percentile", "percentile", "double", /*default=*/"99.99",

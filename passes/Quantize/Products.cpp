@@ -1,8 +1,8 @@
 //===- Products.cpp - products whose operands can be quantized ------------===//
 #include "passes/Quantize/Products.h"
-#include "dialects/Graph/Constants.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "passes/Common/NearMatch.h"
+#include "passes/Quantize/Codes.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -54,7 +54,7 @@ bool quantize::hasQuantizedWeight(Operation *product) {
   auto weight = product->getNumOperands() > 1
                     ? product->getOperand(1).getDefiningOp<DequantizeOp>()
                     : DequantizeOp();
-  return weight && getConstantValue(weight.getInput());
+  return weight && findCodes(weight);
 }
 
 unsigned quantize::getFilterInputAxis(const LinearOp &linear) {
@@ -66,16 +66,17 @@ unsigned quantize::getFilterOutputAxis(const LinearOp &linear) {
 }
 
 Sharing quantize::getSharing(RankedTensorType type, unsigned axis,
-                             Granularity granularity, int64_t group) {
+                             const ValuePlan &plan) {
   Sharing sharing;
   for (auto [number, dim] : llvm::enumerate(type.getShape()))
     (number < axis    ? sharing.outer
      : number == axis ? sharing.extent
                       : sharing.inner) *= dim;
-  sharing.kind = granularity == Granularity::Tensor    ? Sharing::Tensor
-                 : granularity == Granularity::Channel ? Sharing::Channel
-                                                       : Sharing::Group;
-  sharing.group = group;
+  sharing.kind = plan.granularity == Granularity::Tensor    ? Sharing::Tensor
+                 : plan.granularity == Granularity::Channel ? Sharing::Channel
+                                                            : Sharing::Group;
+  sharing.group = plan.group;
+  sharing.scales = plan.scales;
   return sharing;
 }
 
@@ -93,7 +94,20 @@ SmallVector<int64_t> quantize::getScaleShape(RankedTensorType type,
 }
 
 Type quantize::getElementType(const Format &format, MLIRContext *context) {
+  assert(format.isByElement() && "there is no element type");
+  if (format.levels)
+    return IntegerType::get(context, format.bits, IntegerType::Unsigned);
   return parseType(format.name, context);
+}
+
+Type quantize::getElementType(ScaleFormat scales, MLIRContext *context) {
+  return parseType(getName(scales), context);
+}
+
+std::optional<ScaleFormat> quantize::findScaleFormat(Type element) {
+  std::string text;
+  llvm::raw_string_ostream(text) << element;
+  return parseScaleFormat(text);
 }
 
 llvm::Expected<Selector>

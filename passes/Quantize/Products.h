@@ -31,13 +31,16 @@ unsigned getFilterInputAxis(const graph::LinearOp &linear);
 unsigned getFilterOutputAxis(const graph::LinearOp &linear);
 /// What shares a scale in a filter of `type`, and the shape of the scales.
 Sharing getSharing(mlir::RankedTensorType type, unsigned axis,
-                   Granularity granularity, int64_t group);
+                   const ValuePlan &plan);
 llvm::SmallVector<int64_t> getScaleShape(mlir::RankedTensorType type,
                                          unsigned axis, Granularity granularity,
                                          int64_t group);
 
-/// The MLIR type of the elements of `format`.
+/// The MLIR type of the elements of `format`, and of scales.
 mlir::Type getElementType(const Format &format, mlir::MLIRContext *context);
+mlir::Type getElementType(ScaleFormat scales, mlir::MLIRContext *context);
+/// What scales of a type are stored in; nullopt for other types.
+std::optional<ScaleFormat> findScaleFormat(mlir::Type element);
 
 /// Parses the option `select` of the pass `flag` and numbers the layers. Emits
 /// a warning at `function` for each term that matches none of its products.

@@ -11,6 +11,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/ComputedScales.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Products.h"
 #include "passes/Quantize/StoredValues.h"
@@ -42,35 +43,6 @@ struct Grid {
   int64_t axis = 0, group = 0;
 };
 
-/// Creates operations named after one value, behind it.
-class Maker {
-public:
-  explicit Maker(Value value)
-      : builder(value.getContext()), loc(value.getLoc()),
-        base(getValueName(value)) {
-    builder.setInsertionPointAfterValue(value);
-  }
-  template <typename OpTy, typename... Args>
-  Value make(StringRef piece, Type type, Args &&...args) {
-    auto op = OpTy::create(builder, loc, type, std::forward<Args>(args)...);
-    setName(op, base + "/" + piece);
-    return op;
-  }
-  Value constant(StringRef piece, TypedAttr value) {
-    return makeNamedConstant(builder, loc, base + "/" + piece, value);
-  }
-  Value scalar(StringRef piece, float number) {
-    auto type = RankedTensorType::get({}, builder.getF32Type());
-    return constant(piece, DenseElementsAttr::get(type, number));
-  }
-
-  OpBuilder builder;
-
-private:
-  Location loc;
-  std::string base;
-};
-
 struct QuantizeActivations
     : public quantize::impl::QuantizeActivationsPassBase<QuantizeActivations> {
   using QuantizeActivationsPassBase::QuantizeActivationsPassBase;
@@ -87,6 +59,8 @@ private:
   llvm::Expected<Grid> makeChannels(Maker &maker, Value value,
                                     const ValuePlan &plan, StringRef piece);
 
+  void count(const ValuePlan &plan);
+
   Calibration known;
   llvm::DenseMap<Value, StoredValue> stored;
   Counts counts;
@@ -95,7 +69,20 @@ private:
 } // namespace
 
 /// Says what is wrong with a plan of an activation.
-static llvm::Error checkPlan(RankedTensorType type, const ValuePlan &plan) {
+static llvm::Error checkPlan(Value value, const ValuePlan &plan) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (plan.format->isLogarithmic) {
+    if (!value.getDefiningOp<SoftmaxOp>())
+      return llvm::createStringError(
+          "is no result of softmax, whose numbers log2 is for");
+    if (plan.isDynamic || plan.granularity != Granularity::Tensor ||
+        plan.scales != ScaleFormat::F32)
+      return llvm::createStringError("has logarithms, which have no scales");
+    return llvm::Error::success();
+  }
+  if (plan.format->isForWeights())
+    return llvm::createStringError("is an activation, and " +
+                                   plan.format->name + " is for weights");
   if (plan.isDynamic && plan.granularity == Granularity::Channel)
     return llvm::createStringError(
         "has dynamic scales per channel; these are static");
@@ -106,6 +93,12 @@ static llvm::Error checkPlan(RankedTensorType type, const ValuePlan &plan) {
   if (plan.isDynamic && !(plan.isSymmetric && plan.format->isSigned()))
     return llvm::createStringError(
         "has dynamic scales, which are signed and symmetric");
+  if (plan.scales != ScaleFormat::F32 && !plan.isDynamic)
+    return llvm::createStringError("has a static scale, which is f32");
+  if (plan.scales == ScaleFormat::F16)
+    return llvm::createStringError(
+        "has scales that are computed, which f16 may have no "
+        "numbers for");
   if (plan.format->isFloat() && !plan.isSymmetric)
     return llvm::createStringError(
         "has a format of floats, which is symmetric");
@@ -180,8 +173,7 @@ llvm::Expected<Grid> QuantizeActivations::makeChannels(Maker &maker,
   return grid;
 }
 
-/// The largest magnitude of the tensor, or of each row or group, over the
-/// largest number.
+/// The scales of the largest magnitude of the tensor, or of each row or group.
 static Grid makeDynamic(Maker &maker, Value value, const ValuePlan &plan) {
   auto type = cast<RankedTensorType>(value.getType());
   int64_t last = type.getRank() - 1;
@@ -213,12 +205,8 @@ static Grid makeDynamic(Maker &maker, Value value, const ValuePlan &plan) {
   Value largest = maker.make<ReduceMaxOp>(
       "largest", scaleType, magnitudes, axes,
       /*keep_dims=*/plan.granularity == Granularity::Token);
-  Value top = maker.scalar("largest_number",
-                           static_cast<float>(plan.format->getLargest()));
-  Value exact = maker.make<DivOp>("exact_scale", scaleType, largest, top);
   Grid grid;
-  grid.scale = maker.make<MaxOp>("scale", scaleType, exact,
-                                 maker.scalar("least_scale", minScale));
+  grid.scale = makeScales(maker, largest, plan);
   if (plan.granularity != Granularity::Tensor) {
     grid.axis = last;
     grid.group = plan.granularity == Granularity::Token ? type.getShape().back()
@@ -233,9 +221,13 @@ llvm::Expected<Value> QuantizeActivations::makeRounded(Value value,
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.getElementType().isF32())
     return llvm::createStringError("has elements other than f32");
-  if (llvm::Error error = checkPlan(type, plan))
+  if (llvm::Error error = checkPlan(value, plan))
     return error;
   Maker maker(value);
+  if (plan.format->isLogarithmic) {
+    count(plan);
+    return roundLogarithms(maker, value, *plan.format);
+  }
   llvm::Expected<Grid> grid = plan.isDynamic ? makeDynamic(maker, value, plan)
                               : plan.granularity == Granularity::Channel
                                   ? makeChannels(maker, value, plan, piece)
@@ -246,11 +238,16 @@ llvm::Expected<Value> QuantizeActivations::makeRounded(Value value,
   Value q =
       maker.make<QuantizeOp>((piece + "q").str(), codes, value, grid->scale,
                              grid->zero, grid->axis, grid->group);
+  count(plan);
+  return maker.make<DequantizeOp>((piece + "dq").str(), type, q, grid->scale,
+                                  grid->zero, grid->axis, grid->group,
+                                  /*levels=*/DenseF32ArrayAttr());
+}
+
+void QuantizeActivations::count(const ValuePlan &plan) {
   ++(plan.isDynamic ? counts.numDynamic : counts.numStatic);
   counts.bitsBefore += 32;
   counts.bitsAfter += plan.format->bits;
-  return maker.make<DequantizeOp>((piece + "dq").str(), type, q, grid->scale,
-                                  grid->zero, grid->axis, grid->group);
 }
 
 /// Whether `use` is of a product whose weight is quantized.
@@ -265,6 +262,8 @@ static bool isDone(Value value) {
   std::string forProducts = name + "/q",
               forOthers = name + "/" + storedPiece.str() + "q";
   return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    if (isa<LogOp>(user))
+      return getValueName(user->getResult(0)) == name + "/logarithms";
     if (!isa<QuantizeOp>(user))
       return false;
     std::string codes = getValueName(user->getResult(0));
@@ -278,7 +277,8 @@ llvm::Error QuantizeActivations::quantize(Value value, const ValuePlan &plan) {
   SmallVector<OpOperand *> products, others;
   if (plan.format)
     for (OpOperand &use : value.getUses())
-      if (isOfProduct(use))
+      if (isOfProduct(use) ||
+          (plan.format->isLogarithmic && isProduct(use.getOwner())))
         products.push_back(&use);
   if (plan.others)
     others = getOtherUses(value, stored.lookup(value).endsProduct, isOfProduct);

@@ -10,6 +10,7 @@
 #include "passes/Common/Report.h"
 #include "passes/Graph/Names.h"
 #include "passes/Quantize/Calibration.h"
+#include "passes/Quantize/Codes.h"
 #include "passes/Quantize/FloatConstants.h"
 #include "passes/Quantize/GptqLayer.h"
 #include "passes/Quantize/Passes.h"
@@ -30,7 +31,8 @@ using namespace cinch::quantize;
 namespace {
 
 struct Counts {
-  int64_t quantized = 0, unselected = 0, bytesBefore = 0, bytesAfter = 0;
+  int64_t quantized = 0, unselected = 0, widened = 0, bytesBefore = 0,
+          bytesAfter = 0;
   double squaredError = 0, squaredSum = 0;
   /// Of gptq: weights, and squared errors of outputs.
   int64_t compensated = 0, unshown = 0;
@@ -50,7 +52,7 @@ struct QuantizeWeights
 
 private:
   llvm::Error run(func::FuncOp function);
-  llvm::Error quantize(ConstantOp constant, const ValuePlan &plan,
+  llvm::Error quantize(ConstantOp constant, ValuePlan plan,
                        const Calibration &known, const Selector &selector);
   /// Rounds a weight that `readers` read, with scales along `axis`.
   llvm::Expected<RoundedWeights> round(ArrayRef<float> weights,
@@ -58,6 +60,10 @@ private:
                                        const ValuePlan &plan,
                                        const Readers &readers,
                                        const Calibration &known);
+  /// Lets `uses` of the constant read what it is rounded to.
+  llvm::Error replace(ConstantOp constant, const ValuePlan &plan, unsigned axis,
+                      const RoundedWeights &rounded,
+                      ArrayRef<OpOperand *> uses);
   void setReport(func::FuncOp function);
 
   Counts counts;
@@ -89,8 +95,12 @@ static llvm::Expected<Readers> getReaders(ConstantOp constant) {
   return readers;
 }
 
-/// Says what is wrong with a plan of weights.
-static llvm::Error checkPlan(const ValuePlan &plan) {
+/// Says what is wrong with a plan of weights of `type`.
+static llvm::Error checkPlan(const ValuePlan &plan, RankedTensorType type) {
+  if (!plan.format->isByElement() && type.getRank() != 2)
+    return llvm::createStringError(
+        "is a filter; " + plan.format->name +
+        " is packed by rows, which are short in filters");
   if (!plan.format->isSigned() || !plan.isSymmetric)
     return llvm::createStringError(
         "is a weight, which has a signed and symmetric format");
@@ -103,28 +113,6 @@ static llvm::Error checkPlan(const ValuePlan &plan) {
         "is a weight, which has static scales per tensor, channel "
         "or group");
   return llvm::Error::success();
-}
-
-/// A constant of the codes. Large ones, whose elements no text shows, go to a
-/// temporary file.
-static llvm::Expected<TypedAttr> makeCodes(RankedTensorType type,
-                                           const Format &format,
-                                           ArrayRef<uint8_t> codes,
-                                           bool isSmall) {
-  if (!isSmall)
-    return makeTemporaryConstant(type, [&](MutableArrayRef<char> bytes) {
-      packCodes(codes, format.bits, bytes);
-    });
-  if (format.isFloat()) {
-    SmallVector<APFloat> elements;
-    for (uint8_t code : codes)
-      elements.push_back(APFloat(*format.semantics, APInt(format.bits, code)));
-    return TypedAttr(DenseElementsAttr::get(type, elements));
-  }
-  SmallVector<APInt> elements;
-  for (uint8_t code : codes)
-    elements.push_back(APInt(format.bits, code));
-  return TypedAttr(DenseElementsAttr::get(type, elements));
 }
 
 llvm::Expected<RoundedWeights>
@@ -161,13 +149,11 @@ QuantizeWeights::round(ArrayRef<float> weights, RankedTensorType type,
     }
     ++counts.unshown;
   }
-  return roundWeights(weights,
-                      getSharing(type, axis, plan.granularity, plan.group),
-                      *plan.format, search);
+  return roundWeights(weights, getSharing(type, axis, plan), *plan.format,
+                      search);
 }
 
-llvm::Error QuantizeWeights::quantize(ConstantOp constant,
-                                      const ValuePlan &plan,
+llvm::Error QuantizeWeights::quantize(ConstantOp constant, ValuePlan plan,
                                       const Calibration &known,
                                       const Selector &selector) {
   llvm::Expected<Readers> readers = getReaders(constant);
@@ -181,52 +167,72 @@ llvm::Error QuantizeWeights::quantize(ConstantOp constant,
     ++counts.unselected;
     return llvm::Error::success();
   }
-  if (llvm::Error error = checkPlan(plan))
+  if (llvm::Error error =
+          checkPlan(plan, cast<RankedTensorType>(constant.getType())))
     return error;
-  auto type = cast<RankedTensorType>(constant.getType());
   llvm::Expected<std::vector<float>> weights = readFloats(constant.getValue());
   if (!weights)
     return weights.takeError();
   if (!llvm::all_of(*weights,
                     [](float weight) { return std::isfinite(weight); }))
     return llvm::createStringError("has a weight that is not finite");
+  auto type = cast<RankedTensorType>(constant.getType());
   unsigned axis = plan.granularity == Granularity::Group ? readers->inAxis
                                                          : readers->outAxis;
   if (plan.granularity == Granularity::Tensor)
     axis = 0;
+  if (!hasScales(*weights, getSharing(type, axis, plan), *plan.format)) {
+    constant.emitRemark("quantize-weights: '")
+        << getValueName(constant) << "' has weights whose scales "
+        << quantize::getName(plan.scales)
+        << " has no normal numbers for; they are f32";
+    plan.scales = ScaleFormat::F32;
+    ++counts.widened;
+  }
   llvm::Expected<RoundedWeights> rounded =
       round(*weights, type, axis, plan, *readers, known);
   if (!rounded)
     return rounded.takeError();
+  return replace(constant, plan, axis, *rounded, readers->uses);
+}
+
+llvm::Error QuantizeWeights::replace(ConstantOp constant, const ValuePlan &plan,
+                                     unsigned axis,
+                                     const RoundedWeights &rounded,
+                                     ArrayRef<OpOperand *> uses) {
+  auto type = cast<RankedTensorType>(constant.getType());
   bool isSmall = isa<DenseElementsAttr>(constant.getValue());
-  auto codeType = type.clone(getElementType(*plan.format, &getContext()));
-  llvm::Expected<TypedAttr> codes =
-      makeCodes(codeType, *plan.format, rounded->codes, isSmall);
-  if (!codes)
-    return codes.takeError();
   auto scaleType = RankedTensorType::get(
       getScaleShape(type, axis, plan.granularity, plan.group),
-      Float32Type::get(&getContext()));
+      getElementType(plan.scales, &getContext()));
+  llvm::Expected<TypedAttr> scales = makeFloats(
+      scaleType,
+      SmallVector<double>(rounded.scales.begin(), rounded.scales.end()),
+      /*isSmall=*/true);
+  if (!scales)
+    return scales.takeError();
   std::string name = getValueName(constant);
   OpBuilder builder(constant);
   Location loc = constant.getLoc();
-  auto q = makeNamedConstant(builder, loc, name + "/q", *codes);
+  llvm::Expected<Codes> codes =
+      makeCodes(builder, loc, name, type, *plan.format, rounded.codes, isSmall);
+  if (!codes)
+    return codes.takeError();
   if (keepOriginals)
-    q->setAttr(originalAttributeName, constant.getValue());
-  auto scale = makeNamedConstant(
-      builder, loc, name + "/scale",
-      DenseElementsAttr::get(scaleType, ArrayRef<float>(rounded->scales)));
+    codes->constant->setAttr(originalAttributeName, constant.getValue());
+  auto scale = makeNamedConstant(builder, loc, name + "/scale", *scales);
   auto dequantized = DequantizeOp::create(
-      builder, loc, type, q, scale, /*zero_point=*/Value(), axis,
-      plan.granularity == Granularity::Group ? plan.group : 0);
+      builder, loc, type, codes->value, scale, /*zero_point=*/Value(), axis,
+      plan.granularity == Granularity::Group ? plan.group : 0,
+      getLevels(*plan.format, &getContext()));
   setName(dequantized, name + "/dq");
-  for (OpOperand *use : readers->uses)
+  for (OpOperand *use : uses)
     use->set(dequantized);
   ++counts.quantized;
   counts.bytesBefore += *getStorageBytes(type);
-  counts.bytesAfter += *getStorageBytes(codeType) + *getStorageBytes(scaleType);
-  counts.squaredError += rounded->squaredError;
-  counts.squaredSum += rounded->squaredSum;
+  counts.bytesAfter += codes->bytes + *getStorageBytes(scaleType);
+  counts.squaredError += rounded.squaredError;
+  counts.squaredSum += rounded.squaredSum;
   if (constant.use_empty())
     constant.erase();
   return llvm::Error::success();
@@ -238,7 +244,8 @@ void QuantizeWeights::setReport(func::FuncOp function) {
       {"bytes_before", counts.bytesBefore},
       {"error_ppm", getRootPpm(counts.squaredError, counts.squaredSum)},
       {"quantized", counts.quantized},
-      {"unselected", counts.unselected}};
+      {"unselected", counts.unselected},
+      {"widened", counts.widened}};
   if (rounding == RoundingMethod::Gptq)
     numbers.append({{"compensated", counts.compensated},
                     {"output_ppm",

@@ -39,7 +39,7 @@ namespace {
 
 struct Counts {
   int64_t folded = 0, inserted = 0, unshown = 0, shared = 0, unselected = 0,
-          smoothed = 0, unsearched = 0;
+          smoothed = 0, unsearched = 0, unfolded = 0;
 };
 
 /// A value and the products that are to read it smoothed.
@@ -56,6 +56,13 @@ private:
   Readers collect(func::FuncOp function, const Selector &selector);
   /// Whether the output error of `readers` can be predicted.
   bool isSearched(ArrayRef<LinearOp> readers) const;
+  std::vector<double> getFactors(const ValueStatistics &input,
+                                 ArrayRef<double> weightMax,
+                                 double strength) const {
+    return rule == SmoothingFactors::Activations
+               ? getActivationScaling(input, strength)
+               : getSmoothing(input.channelMax, weightMax, strength);
+  }
   double findAlpha(const ValueStatistics &input, ArrayRef<double> weightMax,
                    ArrayRef<LinearOp> readers) const;
   llvm::Error smooth(Value value, ArrayRef<LinearOp> readers,
@@ -182,8 +189,7 @@ double SmoothActivations::findAlpha(const ValueStatistics &input,
   double best = alpha, least = INFINITY;
   for (int step = 0; step <= numSteps; ++step) {
     double candidate = static_cast<double>(step) / numSteps;
-    std::vector<double> factors =
-        getSmoothing(input.channelMax, weightMax, candidate);
+    std::vector<double> factors = getFactors(input, weightMax, candidate);
     double error = 0;
     for (auto [reader, weights] : llvm::zip_equal(readers, columns))
       error +=
@@ -239,8 +245,18 @@ llvm::Error SmoothActivations::smooth(Value value, ArrayRef<LinearOp> readers,
                                    "' cannot be read");
   counts.unsearched += mode == SmoothingMode::Search && !isSearched(readers);
   double strength = findAlpha(*input, *weightMax, readers);
-  std::vector<double> factors =
-      getSmoothing(input->channelMax, *weightMax, strength);
+  std::vector<double> factors = getFactors(*input, *weightMax, strength);
+  bool isOnlyReaders = llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    return use.getOperandNumber() == 0 &&
+           llvm::any_of(readers, [&](const LinearOp &reader) {
+             return reader.op == use.getOwner();
+           });
+  });
+  if (!inserts &&
+      !(isOnlyReaders && canFoldFactors(value, first.inAxis, first.numIn))) {
+    ++counts.unfolded;
+    return llvm::Error::success();
+  }
   llvm::MapVector<Value, Value> weights;
   for (const LinearOp &reader : readers) {
     Value weight = reader.op->getOperand(1);
@@ -270,12 +286,6 @@ llvm::Error SmoothActivations::smooth(Value value, ArrayRef<LinearOp> readers,
   }
   low = input->min < 0 ? -high : 0;
   high = input->max > 0 ? high : 0;
-  bool isOnlyReaders = llvm::all_of(value.getUses(), [&](OpOperand &use) {
-    return use.getOperandNumber() == 0 &&
-           llvm::any_of(readers, [&](const LinearOp &reader) {
-             return reader.op == use.getOwner();
-           });
-  });
   std::string smoothedName = rename(name);
   auto renameOthers = [&](StringRef other) {
     return other == name ? smoothedName : rename(other);
@@ -312,6 +322,7 @@ void SmoothActivations::setAttributes(func::FuncOp function) {
                                        {"inserted", counts.inserted},
                                        {"shared", counts.shared},
                                        {"smoothed", counts.smoothed},
+                                       {"unfolded", counts.unfolded},
                                        {"unsearched", counts.unsearched},
                                        {"unselected", counts.unselected},
                                        {"unshown", counts.unshown}}));
@@ -344,6 +355,7 @@ llvm::Error SmoothActivations::run(func::FuncOp function) {
     function.emitWarning("smooth-activations: nothing is smoothed: ")
         << counts.unshown << " values are not in the statistics, "
         << counts.shared << " have weights that others read, "
+        << counts.unfolded << " have no place to fold factors into, "
         << counts.unselected << " products are not selected";
   setAttributes(function);
   return llvm::Error::success();

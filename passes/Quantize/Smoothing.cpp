@@ -22,6 +22,28 @@ cinch::quantize::getSmoothing(llvm::ArrayRef<float> channelMax,
   return factors;
 }
 
+std::vector<double>
+cinch::quantize::getActivationScaling(const ValueStatistics &input,
+                                      double alpha) {
+  size_t width = input.channelMax.size();
+  double rows = static_cast<double>(input.getNumRows());
+  std::vector<double> factors;
+  double least = INFINITY, largest = 0;
+  for (size_t j = 0; j < width; ++j) {
+    double square = input.channelSquareSum[j] / rows;
+    double factor = square > 0 ? std::pow(square, alpha / 2) : 0;
+    if (factor > 0)
+      least = std::min(least, factor);
+    largest = std::max(largest, factor);
+    factors.push_back(factor);
+  }
+  for (double &factor : factors)
+    factor = factor > 0 ? std::clamp(factor / std::sqrt(least * largest),
+                                     smallestFactor, largestFactor)
+                        : 1;
+  return factors;
+}
+
 /// The median of the largest magnitude of independent normal numbers of the
 /// given mean squares.
 static double getMedianOfLargest(llvm::ArrayRef<double> meanSquares) {

@@ -16,6 +16,14 @@ std::vector<double> getSmoothing(llvm::ArrayRef<float> channelMax,
                                  llvm::ArrayRef<double> weightMax,
                                  double alpha);
 
+/// s_j = (root mean square of X_j)^alpha for each input channel j, over the
+/// root of the largest times the smallest of them: what is multiplied by more
+/// has a finer grid when weights are rounded (Lin et al., "AWQ", 2024, equation
+/// 4, with the mean of magnitudes). 1 where a channel is 0; kept within [1e-4,
+/// 1e4].
+std::vector<double> getActivationScaling(const ValueStatistics &input,
+                                         double alpha);
+
 /// How a layer is going to be quantized.
 struct LayerQuantization {
   const Format *activations; ///< null: they are not

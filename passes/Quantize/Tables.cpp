@@ -23,3 +23,12 @@ ConstantOp quantize::findTable(GatherOp gather, int64_t minElements) {
              ? constant
              : nullptr;
 }
+
+int64_t quantize::countConstantElements(func::FuncOp function) {
+  int64_t count = 0;
+  function.walk([&](ConstantOp constant) {
+    auto type = cast<RankedTensorType>(constant.getType());
+    count += type.getElementType().isF32() ? type.getNumElements() : 0;
+  });
+  return count;
+}

@@ -3,6 +3,7 @@
 #define CINCH_PASSES_QUANTIZE_TABLES_H
 
 #include "dialects/Graph/Graph.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace cinch::quantize {
 
@@ -13,6 +14,9 @@ bool isLookup(mlir::OpOperand &use);
 /// at least `minElements` elements, whose rows are all that is read of it. Else
 /// null.
 graph::ConstantOp findTable(graph::GatherOp gather, int64_t minElements);
+
+/// The number of elements of all constants of f32 in `function`.
+int64_t countConstantElements(mlir::func::FuncOp function);
 
 } // namespace cinch::quantize
 

@@ -1,6 +1,7 @@
 //===- WeightMatrix.cpp - constants as matrices ---------------------------===//
 #include "passes/Quantize/WeightMatrix.h"
 #include "dialects/Graph/Constants.h"
+#include "passes/Quantize/Codes.h"
 #include "passes/Quantize/FloatConstants.h"
 #include "passes/Quantize/Products.h"
 
@@ -42,38 +43,35 @@ llvm::Expected<Matrix> quantize::readMatrix(TypedAttr constant,
 
 llvm::Expected<Matrix> quantize::readDequantized(DequantizeOp weight,
                                                  bool isTransposed) {
-  auto type = cast<RankedTensorType>(weight.getInput().getType());
-  std::string element;
-  llvm::raw_string_ostream(element) << type.getElementType();
-  const Format *format = Format::find(element);
-  TypedAttr codes = getConstantValue(weight.getInput()),
-            scales = getConstantValue(weight.getScale());
-  if (!format || !codes || !scales || weight.getZeroPoint() ||
-      !getElementTypeOrSelf(scales.getType()).isF32())
+  RankedTensorType type = weight.getType();
+  const Format *format = findFormat(weight);
+  TypedAttr scales = getConstantValue(weight.getScale());
+  auto scaleFormat =
+      scales ? findScaleFormat(getElementTypeOrSelf(scales.getType()))
+             : std::nullopt;
+  if (!format || !findCodes(weight) || !scaleFormat || weight.getZeroPoint())
     return llvm::createStringError(
         "is dequantized in another way than quantize-weights does");
-  llvm::Expected<std::vector<float>> factors = readFloats(scales);
-  if (!factors)
-    return factors.takeError();
   SmallVector<char> storage;
-  llvm::Expected<ArrayRef<char>> bytes = getConstantBytes(codes, storage);
+  llvm::Expected<ArrayRef<char>> bytes = getConstantBytes(scales, storage);
   if (!bytes)
     return bytes.takeError();
-  Granularity granularity =
-      weight.getGroupSize() > 0 ? Granularity::Group
-      : cast<RankedTensorType>(scales.getType()).getRank() == 0
-          ? Granularity::Tensor
-          : Granularity::Channel;
-  Sharing sharing =
-      getSharing(type, weight.getAxis(), granularity, weight.getGroupSize());
-  if (sharing.getNumScales() != static_cast<int64_t>(factors->size()))
+  std::vector<float> factors = decodeScales(*bytes, *scaleFormat);
+  llvm::Expected<std::vector<float>> numbers = readCodes(weight, *format);
+  if (!numbers)
+    return numbers.takeError();
+  ValuePlan plan;
+  plan.group = weight.getGroupSize();
+  plan.granularity = plan.group > 0 ? Granularity::Group
+                     : cast<RankedTensorType>(scales.getType()).getRank() == 0
+                         ? Granularity::Tensor
+                         : Granularity::Channel;
+  Sharing sharing = getSharing(type, weight.getAxis(), plan);
+  if (sharing.getNumScales() != static_cast<int64_t>(factors.size()))
     return llvm::createStringError(
         "has scales of another shape than quantize-weights makes");
-  std::vector<float> numbers(type.getNumElements());
   for (int64_t number = 0; number < sharing.getNumScales(); ++number)
-    sharing.forEach(number, [&](int64_t i) {
-      double code = format->decode(unpackCode(*bytes, format->bits, i));
-      numbers[i] = static_cast<float>(code) * (*factors)[number];
-    });
-  return makeMatrix(type, numbers, isTransposed);
+    sharing.forEach(number,
+                    [&](int64_t i) { (*numbers)[i] *= factors[number]; });
+  return makeMatrix(type, *numbers, isTransposed);
 }

@@ -6,9 +6,6 @@
 
 using namespace cinch::quantize;
 
-/// Scales that a search for the least error tries.
-static constexpr int numRatios = 100;
-
 int64_t Sharing::getNumScales() const {
   switch (kind) {
   case Tensor:
@@ -53,7 +50,7 @@ static float roundSmall(float number) {
 static double getError(llvm::ArrayRef<float> numbers, float scale,
                        const Format &format) {
   double sum = 0;
-  if (format.isFloat()) {
+  if (format.isFloat() || format.levels) {
     for (float number : numbers) {
       double error = format.round(number / scale) * scale - number;
       sum += error * error;
@@ -76,7 +73,6 @@ RoundedWeights cinch::quantize::roundWeights(llvm::ArrayRef<float> weights,
                                              bool search) {
   RoundedWeights result;
   result.codes.resize(weights.size());
-  double top = format.getLargest();
   std::vector<float> numbers;
   for (int64_t cell = 0; cell < sharing.getNumScales(); ++cell) {
     numbers.clear();
@@ -85,17 +81,14 @@ RoundedWeights cinch::quantize::roundWeights(llvm::ArrayRef<float> weights,
       numbers.push_back(weights[i]);
       largest = std::max<double>(largest, std::fabs(weights[i]));
     });
-    auto getScale = [&](int ratio) {
-      double shrunken = largest * ratio / numRatios / top;
-      return std::max(static_cast<float>(shrunken), minScale);
-    };
-    float scale = getScale(numRatios);
+    float scale = makeScale(largest, format, sharing.scales);
     double least = getError(numbers, scale, format);
-    for (int ratio = numRatios - 1; search && ratio > 0; --ratio) {
-      double error = getError(numbers, getScale(ratio), format);
+    for (float other : search ? makeScales(largest, format, sharing.scales)
+                              : std::vector<float>()) {
+      double error = getError(numbers, other, format);
       if (error < least) {
         least = error;
-        scale = getScale(ratio);
+        scale = other;
       }
     }
     result.scales.push_back(scale);
@@ -108,20 +101,37 @@ RoundedWeights cinch::quantize::roundWeights(llvm::ArrayRef<float> weights,
   return result;
 }
 
+bool cinch::quantize::hasScales(llvm::ArrayRef<float> weights,
+                                const Sharing &sharing, const Format &format) {
+  for (int64_t cell = 0; cell < sharing.getNumScales(); ++cell) {
+    double largest = 0;
+    sharing.forEach(cell, [&](int64_t i) {
+      largest = std::max<double>(largest, std::fabs(weights[i]));
+    });
+    if (!hasScale(largest, format, sharing.scales))
+      return false;
+  }
+  return true;
+}
+
 void cinch::quantize::packCodes(llvm::ArrayRef<uint8_t> codes, unsigned bits,
                                 llvm::MutableArrayRef<char> bytes) {
-  size_t perByte = 8 / bits;
-  assert(bytes.size() == (codes.size() + perByte - 1) / perByte);
+  assert(bytes.size() == (codes.size() * bits + 7) / 8);
   std::fill(bytes.begin(), bytes.end(), 0);
   for (size_t i = 0; i < codes.size(); ++i) {
-    char &byte = bytes[i / perByte];
-    byte = static_cast<char>(byte | codes[i] << (i % perByte * bits));
+    size_t byte = i * bits / 8, shift = i * bits % 8;
+    unsigned word = unsigned(codes[i]) << shift;
+    bytes[byte] = static_cast<char>(bytes[byte] | word);
+    if (shift + bits > 8)
+      bytes[byte + 1] = static_cast<char>(word >> 8);
   }
 }
 
 uint8_t cinch::quantize::unpackCode(llvm::ArrayRef<char> bytes, unsigned bits,
                                     size_t i) {
-  size_t perByte = 8 / bits;
-  auto byte = static_cast<uint8_t>(bytes[i / perByte]);
-  return byte >> (i % perByte * bits) & ((1u << bits) - 1);
+  size_t byte = i * bits / 8, shift = i * bits % 8;
+  unsigned word = static_cast<uint8_t>(bytes[byte]);
+  if (shift + bits > 8)
+    word |= static_cast<unsigned>(static_cast<uint8_t>(bytes[byte + 1])) << 8;
+  return word >> shift & ((1u << bits) - 1);
 }

@@ -2,14 +2,15 @@
 #ifndef CINCH_PASSES_QUANTIZE_WEIGHTROUNDING_H
 #define CINCH_PASSES_QUANTIZE_WEIGHTROUNDING_H
 
-#include "passes/Quantize/Format.h"
+#include "passes/Quantize/ScaleFormat.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <vector>
 
 namespace cinch::quantize {
 
-/// Which elements of a row-major tensor [outer, extent, inner] share a scale.
+/// Which elements of a row-major tensor [outer, extent, inner] share a scale,
+/// and what scales are stored in.
 struct Sharing {
   enum Kind {
     Tensor,  ///< all: one scale
@@ -20,6 +21,7 @@ struct Sharing {
   Kind kind = Tensor;
   int64_t outer = 1, extent = 1, inner = 1;
   int64_t group = 0; ///< of Group, > 0
+  ScaleFormat scales = ScaleFormat::F32;
 
   int64_t getNumScales() const;
   /// Calls `visit` with every element of a scale, by number.
@@ -34,12 +36,17 @@ struct RoundedWeights {
   double squaredError = 0, squaredSum = 0;
 };
 
-/// Rounds `weights` to `format` symmetrically: a scale is the largest magnitude
-/// over the largest number. With `search` it is the one of least squared error
-/// of 100 shrunken ones (1/100 to 1). All zeros have `minScale` and codes of 0.
+/// Rounds `weights` to `format` symmetrically: a scale is that of `makeScale`
+/// for the largest magnitude, or with `search` the one of least squared error
+/// of `makeScales`. All zeros have the smallest scale and codes of 0.
 RoundedWeights roundWeights(llvm::ArrayRef<float> weights,
                             const Sharing &sharing, const Format &format,
                             bool search);
+
+/// Whether every scale of `weights` is within the range that `sharing.scales`
+/// has.
+bool hasScales(llvm::ArrayRef<float> weights, const Sharing &sharing,
+               const Format &format);
 
 /// Puts codes of `bits` bits one behind the other, the first in the low bits of
 /// the first byte, into `bytes`, which has room for exactly these.

@@ -110,7 +110,8 @@ def compile(model: "Path | bytes | ModelProto", output: Path | None = None, *,
         kernel, instead of a remark in `diagnostics`.
     allow_tf32: let a GPU round the factors of f32 products to 10 bits of
         mantissa, for which it has matrix instructions.
-    quantize: "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4", "fp8" to
+    quantize: "w8a8", "w8a8-dynamic", "w8a16", "w4a16", "w4a8", "w4a4", "w3a16", "nf4",
+        "fp8", "mxfp8", "mxfp4" to
         store weights and what products read in few bits, or "auto": the cheapest
         of these that holds `accuracy_goal` (docs/quantization.md).
     calibration_data: a .npz file or a folder of inputs that ranges are taken from.

@@ -53,6 +53,24 @@ def in_groups(values, bits, axis):
     return integers(values.reshape(shape), bits, axis + 1).reshape(values.shape)
 
 
+def with_half_scales(values):
+    """In groups along the first axis."""
+    parts = values.reshape(-1, GROUP, values.shape[1])
+    scale = (largest(parts, 1) / 7).astype(np.float16).astype(np.float32)
+    stored = quantization.to_grid(parts / scale, np.float32(1), -7, 7).astype(np.float64)
+    return (stored * scale).reshape(values.shape)
+
+
+def microscaled(values, axis):
+    """f8E4M3FN in groups of 32 with a power of two, of which the largest is 2^8."""
+    shape = [*values.shape]
+    shape[axis:axis + 1] = [-1, 32]
+    parts = values.reshape(shape)
+    scale = np.exp2(np.floor(np.log2(largest(parts, axis + 1))) - 8)
+    narrow = np.clip(parts / scale, -448, 448).astype(ml_dtypes.float8_e4m3fn)
+    return (narrow.astype(np.float64) * scale).reshape(values.shape)
+
+
 def same(values):
     return values.astype(np.float64)
 
@@ -64,9 +82,10 @@ RECIPES = {
     "recipe=w8a8-dynamic granularity=group": (lambda x: in_groups(x, 8, 1),
                                               lambda w: integers(w, 8, 0)),
     "recipe=w8a16": (same, lambda w: integers(w, 8, 0)),
-    "recipe=w4a16": (same, lambda w: in_groups(w, 4, 0)),
-    "recipe=w4a8": (lambda x: integers(x, 8, 1), lambda w: in_groups(w, 4, 0)),
-    "recipe=w4a4": (lambda x: integers(x, 4, 1), lambda w: in_groups(w, 4, 0)),
+    "recipe=w4a16": (same, with_half_scales),
+    "recipe=w4a16 weight-scales=f32": (same, lambda w: in_groups(w, 4, 0)),
+    "recipe=w4a8": (lambda x: integers(x, 8, 1), with_half_scales),
+    "recipe=w4a4": (lambda x: integers(x, 4, 1), with_half_scales),
     "recipe=fp8": (floats, lambda w: floats(w, 0)),
 }
 

@@ -52,7 +52,7 @@ def exact(tmp_path_factory):
 
 @pytest.mark.parametrize("recipe, more_bits", [
     ("w8a8", 0.003), ("w8a8-dynamic", 0.001), ("w8a16", 0.001), ("w4a16", 0.005),
-    ("w4a8", 0.006), ("w4a4", 0.03), ("fp8", 0.01)])
+    ("w4a8", 0.006), ("w4a4", 0.03), ("fp8", 0.01), ("nf4", 0.007), ("mxfp8", 0.005)])
 def test_tiny_lm(recipe, more_bits, samples, exact, tmp_path):
     binary, _ = compile_quantized("tiny_lm", tmp_path, f"--quantize={recipe}",
                                   f"--calibration-data={samples['tiny_lm']}")

@@ -83,12 +83,13 @@ static cl::opt<double> precisionGoal(
              "of each output on the samples, over its largest value, is at "
              "most this (default: 0, any)"),
     cl::cat(category));
-static cl::opt<std::string> quantize(
-    "quantize", cl::value_desc("recipe"),
-    cl::desc("Store weights and what products read in few bits: w8a8, "
-             "w8a8-dynamic, w8a16, w4a16, w4a8, w4a4, fp8, or auto: the "
-             "cheapest that holds --accuracy-goal"),
-    cl::cat(category));
+static cl::opt<std::string>
+    quantize("quantize", cl::value_desc("recipe"),
+             cl::desc("Store weights and what products read in few bits: w8a8, "
+                      "w8a8-dynamic, w8a16, w4a16, w4a8, w4a4, w3a16, nf4, "
+                      "fp8, mxfp8, mxfp4, or auto: the "
+                      "cheapest that holds --accuracy-goal"),
+             cl::cat(category));
 static cl::opt<std::string> calibrationData(
     "calibration-data", cl::value_desc("file.npz|folder"),
     cl::desc("With --quantize: samples of inputs that ranges are taken from"),

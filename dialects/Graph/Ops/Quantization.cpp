@@ -65,7 +65,35 @@ LogicalResult QuantizeOp::inferShapes(ShapeContext &context) {
 }
 
 LogicalResult DequantizeOp::inferShapes(ShapeContext &context) {
+  if (std::optional<ArrayRef<float>> levels = getLevels()) { // C3
+    constexpr unsigned maxBits = 4;
+    Type element = cast<TensorType>(getInput().getType()).getElementType();
+    unsigned bits = element.getIntOrFloatBitWidth();
+    bool fits = element.isUnsignedInteger() && bits <= maxBits &&
+                levels->size() == size_t(1) << bits && !getZeroPoint();
+    if (!fits)
+      return context.emitError()
+             << "expected a level for each code of unsigned integers of at "
+                "most "
+             << maxBits << " bits, and no zero point, but got "
+             << levels->size() << " for " << element;
+  }
   return inferQuantization(
       context, getAxis(), getGroupSize(),
       cast<TensorType>(getInput().getType()).getElementType());
+}
+
+LogicalResult UnpackOp::inferShapes(ShapeContext &context) {
+  constexpr int64_t byte = 8;
+  int64_t bits = getBits(), size = getSize();
+  Dims dims = context.operands[0].dims;
+  bool fits = bits >= 2 && bits < byte && size >= 0 && !dims.empty(); // C1
+  if (!fits || !requireEqual(dims.back(), Expr((size * bits + byte - 1) / byte),
+                             context, "rows of bytes hold all integers"))
+    return context.emitError()
+           << "expected rows of " << (size * bits + byte - 1) / byte
+           << " bytes for " << size << " integers of 2 to 7 bits, but got "
+           << toString(dims) << " for " << bits;
+  dims.back() = Expr(size);
+  return setDims(context, std::move(dims));
 }

@@ -28,7 +28,8 @@ static void splitWidening(func::FuncOp function) {
     if (widens16Bits(op) || isDecoded(op))
       widening.push_back(op);
   });
-  for (Operation *op : widening) {
+  // What reads integers that are unpacked first, so that each has its own.
+  for (Operation *op : llvm::reverse(widening)) {
     llvm::SetVector<Operation *> users(op->user_begin(), op->user_end());
     for (size_t number = users.size(); number-- > 0;) {
       Operation *user = users[number];
@@ -105,7 +106,8 @@ static graph::DequantizeOp moveBehindReshape(graph::DequantizeOp op) {
   }
   auto wide = graph::DequantizeOp::create(
       builder, loc, out, codes, scale, Value(),
-      isSingle ? 0 : out.getRank() - 1, /*group_size=*/isSingle ? 0 : 1);
+      isSingle ? 0 : out.getRank() - 1, /*group_size=*/isSingle ? 0 : 1,
+      op.getLevelsAttr());
   reshape->replaceAllUsesWith(wide);
   reshape->erase();
   op->erase();
@@ -143,8 +145,9 @@ static graph::DequantizeOp moveBehindUnsqueeze(graph::DequantizeOp op) {
   int64_t axis = op.getAxis();
   for (int64_t inserted : axes)
     axis += inserted <= axis;
-  auto wide = graph::DequantizeOp::create(builder, loc, out, codes, scale,
-                                          Value(), axis, op.getGroupSize());
+  auto wide =
+      graph::DequantizeOp::create(builder, loc, out, codes, scale, Value(),
+                                  axis, op.getGroupSize(), op.getLevelsAttr());
   unsqueeze->replaceAllUsesWith(wide);
   unsqueeze->erase();
   op->erase();
@@ -184,9 +187,9 @@ static graph::DequantizeOp moveBehindLookup(graph::DequantizeOp op) {
           out.getShape().drop_back(), ArrayRef<int64_t>{1}))),
       scales, ArrayRef<int64_t>{out.getRank() - 1});
   graph::setName(column, name + "/scale");
-  auto wide = graph::DequantizeOp::create(builder, loc, out, codes, column,
-                                          Value(), out.getRank() - 1,
-                                          /*group_size=*/out.getShape().back());
+  auto wide = graph::DequantizeOp::create(
+      builder, loc, out, codes, column, Value(), out.getRank() - 1,
+      /*group_size=*/out.getShape().back(), op.getLevelsAttr());
   lookup->replaceAllUsesWith(wide);
   lookup->erase();
   op->erase();

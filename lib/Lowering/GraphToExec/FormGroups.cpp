@@ -211,9 +211,11 @@ bool Grouping::mayJoinContraction(Operation *op, const Lowering &lowering,
   auto isContraction = [&](Operation *user) {
     return user == cluster.contraction || isa<graph::MatmulOp>(user);
   };
+  if (isDecoding(op, cluster))
+    return true;
   if (lowering.opClass != OpClass::Elementwise || !lowering.isCheap)
     return false;
-  if (mayJoinPanel(op, cluster) || isDecoding(op, cluster))
+  if (mayJoinPanel(op, cluster))
     return true;
   if (endsContraction(op) || feedsDecoding(op, cluster))
     return false;

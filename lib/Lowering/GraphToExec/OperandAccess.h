@@ -51,7 +51,7 @@ unsigned countReaders(mlir::Value value,
                       const llvm::DenseSet<mlir::Operation *> &live);
 
 /// True for a dequantization or conversion of elements of at most 8 bits to
-/// wider floats.
+/// wider floats, and for integers that are unpacked.
 bool isDecoded(mlir::Operation *op);
 /// True if the contraction that owns `operand` can compute such elements where
 /// it reads them.

@@ -35,6 +35,8 @@ bool Grouping::mayJoinPanel(Operation *op, const Cluster &cluster) const {
 }
 
 bool cinch::form::isDecoded(Operation *op) {
+  if (isa<graph::UnpackOp>(op))
+    return true;
   if (!isa<graph::DequantizeOp, graph::CastOp>(op))
     return false;
   Type from = getElementTypeOrSelf(op->getOperand(0).getType()),
@@ -47,6 +49,8 @@ bool cinch::form::isDecoded(Operation *op) {
 bool cinch::form::readsDecoded(OpOperand &operand) {
   if (isa<graph::MatmulOp>(operand.getOwner()))
     return true;
+  if (operand.get().getDefiningOp<graph::UnpackOp>())
+    return isa<graph::DequantizeOp>(operand.getOwner());
   // Of few channels a group sums in registers, from operands in memory.
   auto conv = dyn_cast<graph::ConvOp>(operand.getOwner());
   return conv && conv.getGroup() == 1 && operand.getOperandNumber() < 2;
@@ -64,7 +68,10 @@ bool Grouping::isDecoding(Operation *op, const Cluster &cluster) const {
     if (use.getOwner() == cluster.contraction || isScores)
       return readsDecoded(use);
     op = use.getOwner();
-    if (!readThrough.contains(op) || parts.lookup(op) != cluster.contraction)
+    bool isPart = readThrough.contains(op)
+                      ? parts.lookup(op) == cluster.contraction
+                      : isa<graph::DequantizeOp>(op);
+    if (!isPart)
       return false;
   }
   return false;

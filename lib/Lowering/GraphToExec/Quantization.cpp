@@ -61,7 +61,8 @@ static LogicalResult lowerScaled(OpTy op, KernelBody &body, Fn compute) {
                                  op.getGroupSize());
         return {compute(s, x[0], factor, offset)};
       });
-  if (isa<graph::DequantizeOp>(op))
+  auto decode = dyn_cast<graph::DequantizeOp>(op.getOperation());
+  if (decode && !decode.getLevels())
     results[0].getDefiningOp()->setAttr(exec::decodesAttrName,
                                         TypeAttr::get(in.element));
   body.define(op.getResult(), results[0]);
@@ -95,6 +96,29 @@ static LogicalResult lowerQuantize(Operation *operation, KernelBody &body) {
       });
 }
 
+/// The entry of `levels` that the low bits of a code are the number of, by
+/// whether each of its bits is set: selections, which vectors have, as loads
+/// from a table are one element at a time.
+static Value choose(Scalars &s, ArrayRef<Value> bits, ArrayRef<float> levels) {
+  if (levels.size() == 1)
+    return s.number(s.b.getF32Type(), levels.front());
+  size_t half = levels.size() / 2;
+  Value low = choose(s, bits.drop_back(), levels.take_front(half)),
+        high = choose(s, bits.drop_back(), levels.drop_front(half));
+  return s.select(bits.back(), high, low);
+}
+
+/// The entry of `levels`, a power of two many, that `code`, of i32, is the
+/// number of.
+static Value readLevel(Scalars &s, Value code, ArrayRef<float> levels) {
+  Type i32 = s.b.getI32Type();
+  SmallVector<Value> bits;
+  for (size_t bit = 1; bit < levels.size(); bit *= 2)
+    bits.push_back(s.ne(s.both(code, s.integer(i32, static_cast<int64_t>(bit))),
+                        s.integer(i32, 0)));
+  return choose(s, bits, levels);
+}
+
 static LogicalResult lowerDequantize(Operation *operation, KernelBody &body) {
   auto op = cast<graph::DequantizeOp>(operation);
   Type from = getElementTypeOrSelf(op.getInput().getType()),
@@ -108,6 +132,8 @@ static LogicalResult lowerDequantize(Operation *operation, KernelBody &body) {
         if (graph::isNarrowFloat(from))
           return s.narrow(s.mul(s.widen(x, from), scale), to);
         Value difference = s.cast(x, from, i32);
+        if (auto levels = op.getLevels())
+          return s.narrow(s.mul(readLevel(s, difference, *levels), scale), to);
         if (zero)
           difference = s.sub(difference, s.cast(zero, from, i32));
         return s.narrow(s.mul(s.make<arith::SIToFPOp>(f32, difference), scale),
@@ -115,9 +141,41 @@ static LogicalResult lowerDequantize(Operation *operation, KernelBody &body) {
       });
 }
 
+static LogicalResult lowerUnpack(Operation *operation, KernelBody &body) {
+  auto op = cast<graph::UnpackOp>(operation);
+  Tensor in = body.tensor(op.getInput());
+  int64_t bits = op.getBits(), width = (op.getSize() * bits + 7) / 8;
+  Value out = body.destination(op.getResult());
+  auto compute = [&](Scalars &s, ValueRange indices) -> Value {
+    Type i32 = s.b.getI32Type();
+    Value first = s.mul(indices.back(), s.index(bits));
+    Value byte = s.make<arith::DivUIOp>(first, s.index(8));
+    auto load = [&](Value at) {
+      SmallVector<Value> place(indices);
+      place.back() = at;
+      return s.cast(body.read(s, in, place), in.element, i32);
+    };
+    // The last integer may end with its row.
+    Value next = s.min(s.add(byte, s.index(1)), s.index(width - 1));
+    Value word = s.either(load(byte),
+                          s.make<arith::ShLIOp>(load(next), s.integer(i32, 8)));
+    Value shift = s.fromIndex(s.make<arith::RemUIOp>(first, s.index(8)), i32);
+    word = s.make<arith::ShRUIOp>(word, shift);
+    // The highest bit is the sign.
+    Value rest = s.integer(i32, 32 - bits);
+    Value number =
+        s.make<arith::ShRSIOp>(s.make<arith::ShLIOp>(word, rest), rest);
+    return s.make<arith::TruncIOp>(s.b.getI8Type(), number);
+  };
+  body.define(op.getResult(), body.indexed(in.rank(), out, compute));
+  return success();
+}
+
 void cinch::form::addQuantizationLowerings(LoweringTable &table) {
   table.add<graph::QuantizeOp>(
       {lowerQuantize, OpClass::Elementwise, /*isCheap=*/true});
   table.add<graph::DequantizeOp>(
       {lowerDequantize, OpClass::Elementwise, /*isCheap=*/true});
+  table.add<graph::UnpackOp>(
+      {lowerUnpack, OpClass::Movement, /*isCheap=*/true});
 }

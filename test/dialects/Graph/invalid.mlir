@@ -385,6 +385,42 @@ func.func @f(%a: tensor<2x3xf32>, %s: tensor<3xf32>) {
 
 // -----
 
+// graph.dequantize C3
+func.func @f(%a: tensor<2x3xui2>, %s: tensor<f32>) {
+  // expected-error @below {{'graph.dequantize' op expected a level for each code of unsigned integers of at most 4 bits, and no zero point, but got 3 for 'ui2'}}
+  %r0 = graph.dequantize %a scale %s {axis = 0 : i64, levels = array<f32: 0.0, 1.0, 2.0>} : tensor<2x3xui2>, tensor<f32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+// graph.dequantize C3
+func.func @f(%a: tensor<2x3xi2>, %s: tensor<f32>) {
+  // expected-error @below {{'graph.dequantize' op expected a level for each code of unsigned integers of at most 4 bits, and no zero point, but got 4 for 'i2'}}
+  %r0 = graph.dequantize %a scale %s {axis = 0 : i64, levels = array<f32: 0.0, 1.0, 2.0, 3.0>} : tensor<2x3xi2>, tensor<f32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+// graph.unpack C1
+func.func @f(%a: tensor<2x3xui8>) {
+  // expected-error @below {{'graph.unpack' op expected rows of 4 bytes for 9 integers of 2 to 7 bits, but got [2, 3] for 3}}
+  %r0 = graph.unpack %a {bits = 3 : i64, size = 9 : i64} : tensor<2x3xui8> -> tensor<2x9xi8>
+  return
+}
+
+// -----
+
+// graph.unpack C1
+func.func @f(%a: tensor<2x3xui8>) {
+  // expected-error @below {{'graph.unpack' op expected rows of 3 bytes for 3 integers of 2 to 7 bits, but got [2, 3] for 8}}
+  %r0 = graph.unpack %a {bits = 8 : i64, size = 3 : i64} : tensor<2x3xui8> -> tensor<2x3xi8>
+  return
+}
+
+// -----
+
 // graph.rnn C1
 func.func @f(%x: tensor<5x2x3xf32>, %w: tensor<1x4x3xf32>, %r: tensor<1x4x5xf32>) {
   // expected-error @below {{'graph.rnn' op expected recurrence [1, 4, 4], but got [1, 4, 5]}}

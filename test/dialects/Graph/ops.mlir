@@ -97,11 +97,15 @@ func.func @reductions(%x: tensor<2x4x?xf32>, %s: tensor<4xf32>, %k: tensor<1xi64
 }
 
 // CHECK-LABEL: func.func @quantization
-func.func @quantization(%x: tensor<4x8xf32>, %scale: tensor<8xf32>, %zero: tensor<8xui8>, %groups: tensor<4x2xf32>) {
+func.func @quantization(%x: tensor<4x8xf32>, %scale: tensor<8xf32>, %zero: tensor<8xui8>, %groups: tensor<4x2xf32>, %codes: tensor<4x2xui2>, %one: tensor<f32>, %bytes: tensor<64x12xui8>) {
   // CHECK: graph.quantize %{{.*}} scale %{{.*}} zero %{{.*}} : tensor<8xui8> {axis = 1 : i64} : tensor<4x8xf32>, tensor<8xf32> -> tensor<4x8xui8>
   %0 = graph.quantize %x scale %scale zero %zero : tensor<8xui8> {axis = 1 : i64} : tensor<4x8xf32>, tensor<8xf32> -> tensor<4x8xui8>
   // CHECK: graph.dequantize %{{.*}} scale %{{.*}} {axis = 1 : i64, group_size = 4 : i64} : tensor<4x8xui8>, tensor<4x2xf32> -> tensor<4x8xf32>
   %1 = graph.dequantize %0 scale %groups {axis = 1 : i64, group_size = 4 : i64} : tensor<4x8xui8>, tensor<4x2xf32> -> tensor<4x8xf32>
+  // CHECK: graph.dequantize %{{.*}} scale %{{.*}} {axis = 0 : i64, levels = array<f32: -1.000000e+00, 0.000000e+00, 5.000000e-01, 1.000000e+00>} : tensor<4x2xui2>, tensor<f32> -> tensor<4x2xf32>
+  %2 = graph.dequantize %codes scale %one {axis = 0 : i64, levels = array<f32: -1.0, 0.0, 0.5, 1.0>} : tensor<4x2xui2>, tensor<f32> -> tensor<4x2xf32>
+  // CHECK: graph.unpack %{{.*}} {bits = 3 : i64, size = 32 : i64} : tensor<64x12xui8> -> tensor<64x32xi8>
+  %q = graph.unpack %bytes {bits = 3 : i64, size = 32 : i64} : tensor<64x12xui8> -> tensor<64x32xi8>
   return
 }
 

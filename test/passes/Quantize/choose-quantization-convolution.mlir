@@ -2,6 +2,11 @@
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w4a4 min-elements=8}))' -o %t 2>&1 | FileCheck %s --check-prefix=WARNING
 // RUN: FileCheck %s --check-prefix=TOKEN --input-file=%t
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w4a8 granularity=tensor min-elements=8}))' | FileCheck %s --check-prefix=TENSOR
+// RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w3a16 min-elements=8 report}))' | FileCheck %s --check-prefix=THREE
+
+// THREE-LABEL: func.func @convolution
+// THREE-SAME: filters = 1
+// THREE-SAME: f = {format = "none", reason = "is a filter; i3 is packed by rows, which are short in filters"}
 
 // TENSOR-LABEL: func.func @convolution
 // TENSOR-SAME: f = {dynamic = {{[a-z]*}}, format = "i4", granularity = "channel"

@@ -4,6 +4,9 @@
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w4a16 group-size=4 min-elements=8 keep-ends weight-method=mse}))' | FileCheck %s --check-prefix=ENDS
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w8a8 min-elements=8 symmetric=false method=entropy}))' | FileCheck %s --check-prefix=AFFINE
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=fp8 min-elements=8}))' | FileCheck %s --check-prefix=FP8
+// RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=mxfp4 group-size=3 min-elements=8}))' | FileCheck %s --check-prefix=MX
+// RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w3a16 group-size=3 min-elements=8}))' | FileCheck %s --check-prefix=W3
+// RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=nf4 weight-scales=f8E8M0FNU group-size=3 min-elements=8}))' | FileCheck %s --check-prefix=NF4
 
 // Twice is once, also behind the passes that obey.
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w8a8-dynamic min-elements=8}))' -o %t.once
@@ -23,7 +26,7 @@
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(choose-quantization{recipe=w8a8-dynamic min-elements=8},choose-quantization{recipe=w4a16 group-size=4 min-elements=8 select=":^c$"}))' | FileCheck %s --check-prefix=MIXED
 
 // CHECK-LABEL: func.func @linear
-// CHECK-SAME: graph.choose_quantization_report = {activations = 2 : i64, computed = 1 : i64, depthwise = 0 : i64, ends = 0 : i64, quantized = 0 : i64, rotations = 0 : i64, shared = 1 : i64, stored = 0 : i64, tables = 0 : i64, tiny = 1 : i64, unselected = 0 : i64, unshown = 0 : i64, weights = 3 : i64, window = 0 : i64}
+// CHECK-SAME: graph.choose_quantization_report = {activations = 2 : i64, computed = 1 : i64, depthwise = 0 : i64, ends = 0 : i64, filters = 0 : i64, quantized = 0 : i64, rotations = 0 : i64, shared = 1 : i64, stored = 0 : i64, tables = 0 : i64, tiny = 1 : i64, unselected = 0 : i64, unshown = 0 : i64, weights = 3 : i64, window = 0 : i64}
 // CHECK-SAME: "a/sum" = {dynamic = false, format = "i8", granularity = "tensor", method = "minmax", reason = "w8a8: read by 'c'; one scale from samples (minmax)", symmetric = true}
 // CHECK-SAME: table = {format = "none", reason = "is also read by 'looked' (graph.gather), so that it would be stored twice"}
 // CHECK-SAME: tiny = {format = "none", reason = "has 6 elements, fewer than 8: too little to save"}
@@ -53,6 +56,19 @@
 // FP8-LABEL: func.func @linear
 // FP8-SAME: w1 = {dynamic = {{[a-z]*}}, format = "f8E4M3FN", granularity = "channel"
 // FP8-SAME: x = {dynamic = {{[a-z]*}}, format = "f8E4M3FN", granularity = "tensor"
+
+// Groups of MX are of 32 elements, more than these have.
+// MX-LABEL: func.func @linear
+// MX-SAME: w1 = {dynamic = false, format = "f4E2M1FN", granularity = "channel", {{[^}]*}}scales = "f8E8M0FNU"
+// MX-SAME: x = {dynamic = true, format = "f4E2M1FN", granularity = "token", {{[^}]*}}scales = "f8E8M0FNU"
+
+// W3-LABEL: func.func @linear
+// W3-SAME: w1 = {dynamic = false, format = "i3", granularity = "group", group = 3 : i64, {{[^}]*}}scales = "f16"
+// W3-NOT: x = {
+
+// NF4-LABEL: func.func @linear
+// NF4-SAME: w1 = {dynamic = false, format = "nf4", granularity = "group", group = 3 : i64, {{[^}]*}}scales = "f8E8M0FNU"
+// NF4-NOT: x = {
 
 // JSON: "cinch_quantization_plan": 1
 // JSON: "values": {

@@ -70,6 +70,15 @@ func.func @smoothed(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.sm
 
 // -----
 
+// expected-error @below {{quantize-activations: 'n' is no result of softmax, whose numbers log2 is for}}
+func.func @logarithms(%x: tensor<4x6xf32> {graph.name = "x"}, %y: tensor<6x2xf32> {graph.name = "y"}) attributes {graph.quantization_plan = {n = {format = "log2"}}} {
+  %n = graph.neg %x {names = ["n"]} : tensor<4x6xf32> -> tensor<4x6xf32>
+  %a = graph.matmul %n by %y {names = ["a"]} : tensor<4x6xf32> by tensor<6x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
 // expected-error @below {{quantize-activations: 'x' has a format of floats, which is symmetric}}
 func.func @float_affine(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "f8E5M2", symmetric = false}}} {
   %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
@@ -83,6 +92,39 @@ func.func @float_affine(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {grap
 
 // expected-error @below {{quantize-activations: 'x' has an unsigned format, which is not symmetric}}
 func.func @unsigned(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "ui8"}}} {
+  %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
+  %s = graph.constant dense<1.0> : tensor<f32> {names = ["w/scale"]}
+  %d = graph.dequantize %q scale %s {axis = 0 : i64, names = ["w/dq"]} : tensor<6x2xi8>, tensor<f32> -> tensor<6x2xf32>
+  %a = graph.matmul %x by %d {names = ["a"]} : tensor<4x6xf32> by tensor<6x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{quantize-activations: 'x' is an activation, and nf4 is for weights}}
+func.func @levels(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "nf4"}}} {
+  %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
+  %s = graph.constant dense<1.0> : tensor<f32> {names = ["w/scale"]}
+  %d = graph.dequantize %q scale %s {axis = 0 : i64, names = ["w/dq"]} : tensor<6x2xi8>, tensor<f32> -> tensor<6x2xf32>
+  %a = graph.matmul %x by %d {names = ["a"]} : tensor<4x6xf32> by tensor<6x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{quantize-activations: 'x' has a static scale, which is f32}}
+func.func @static_power(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "i8", scales = "f8E8M0FNU"}}} {
+  %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
+  %s = graph.constant dense<1.0> : tensor<f32> {names = ["w/scale"]}
+  %d = graph.dequantize %q scale %s {axis = 0 : i64, names = ["w/dq"]} : tensor<6x2xi8>, tensor<f32> -> tensor<6x2xf32>
+  %a = graph.matmul %x by %d {names = ["a"]} : tensor<4x6xf32> by tensor<6x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{quantize-activations: 'x' has scales that are computed, which f16 may have no numbers for}}
+func.func @half(%x: tensor<4x6xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {x = {format = "i8", granularity = "token", scales = "f16", dynamic = true}}} {
   %q = graph.constant dense<1> : tensor<6x2xi8> {names = ["w/q"]}
   %s = graph.constant dense<1.0> : tensor<f32> {names = ["w/scale"]}
   %d = graph.dequantize %q scale %s {axis = 0 : i64, names = ["w/dq"]} : tensor<6x2xi8>, tensor<f32> -> tensor<6x2xf32>

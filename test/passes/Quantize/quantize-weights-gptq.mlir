@@ -11,7 +11,7 @@
 // more, so it goes first and loses nothing but the scale's rounding; the first
 // one makes up for what it can. No sample shows what `n` is multiplied by.
 // CHECK-LABEL: func.func @main
-// CHECK-SAME: graph.quantize_weights_report = {bytes_after = {{[0-9]+}} : i64, bytes_before = 40 : i64, compensated = 1 : i64, error_ppm = {{[0-9]+}} : i64, output_ppm = {{[0-9]+}} : i64, quantized = 2 : i64, unselected = 1 : i64, unshown = 1 : i64}
+// CHECK-SAME: graph.quantize_weights_report = {bytes_after = {{[0-9]+}} : i64, bytes_before = 40 : i64, compensated = 1 : i64, error_ppm = {{[0-9]+}} : i64, output_ppm = {{[0-9]+}} : i64, quantized = 2 : i64, unselected = 1 : i64, unshown = 1 : i64, widened = 0 : i64}
 // CHECK: graph.constant dense<{{\[}}[0, 1, 1], [1, 1, 0]]> : tensor<2x3xi2> {names = ["w/q"]}
 // CHECK: names = ["n/q"]
 // CHECK-NOT: names = ["v/q"]

@@ -46,8 +46,24 @@ func.func @finite(%x: tensor<4x2xf32> {graph.name = "x"}) attributes {graph.quan
 
 // -----
 
-// expected-error @below {{quantize-weights: plan: 'w' has format "i3", which is not known; 3 bits have no packed format yet}}
-func.func @three_bits() attributes {graph.quantization_plan = {w = {format = "i3"}}} {
+// expected-error @below {{quantize-weights: plan: 'w' has format "i5", which is not known}}
+func.func @five_bits() attributes {graph.quantization_plan = {w = {format = "i5"}}} {
+  return
+}
+
+// -----
+
+// expected-error @below {{quantize-weights: plan: 'w' has scales "bf16", which is not known}}
+func.func @scales() attributes {graph.quantization_plan = {w = {format = "i4", scales = "bf16"}}} {
+  return
+}
+
+// -----
+
+// expected-error @below {{quantize-weights: 'f' is a filter; i3 is packed by rows, which are short in filters}}
+func.func @filter(%x: tensor<1x2x8xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {f = {format = "i3"}}} {
+  %f = graph.constant dense<0.5> : tensor<4x2x3xf32> {names = ["f"]}
+  %a = graph.conv %x by %f {strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, names = ["a"]} : tensor<1x2x8xf32> by tensor<4x2x3xf32> -> tensor<1x4x8xf32>
   return
 }
 

@@ -6,7 +6,7 @@
 // Columns of largest magnitude 127 and 1.27; a channel of zeros has the least
 // scale.
 // CHECK-LABEL: func.func @per_channel
-// CHECK-SAME: graph.quantize_weights_report = {bytes_after = 18 : i64, bytes_before = 24 : i64, error_ppm = 0 : i64, quantized = 1 : i64, unselected = 0 : i64}
+// CHECK-SAME: graph.quantize_weights_report = {bytes_after = 18 : i64, bytes_before = 24 : i64, error_ppm = 0 : i64, quantized = 1 : i64, unselected = 0 : i64, widened = 0 : i64}
 // CHECK: %[[Q:.*]] = graph.constant dense<{{\[}}[127, 100, 0], [-64, -127, 0]]> : tensor<2x3xi8> {names = ["w/q"]}
 // CHECK: %[[S:.*]] = graph.constant dense<[1.000000e+00, 0.00999999977, 1.17549435E-38]> : tensor<3xf32> {names = ["w/scale"]}
 // CHECK: %[[D:.*]] = graph.dequantize %[[Q]] scale %[[S]] {axis = 1 : i64, names = ["w/dq"]}
@@ -69,5 +69,68 @@ func.func @convolutions(%x: tensor<1x2x8xf32> {graph.name = "x"}) attributes {gr
   %b = graph.conv_transpose %x by %t {strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, output_padding = array<i64: 0>, names = ["b"]} : tensor<1x2x8xf32> by tensor<2x4x3xf32> -> tensor<1x4x8xf32>
   %c = graph.conv %a by %g {strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, names = ["c"]} : tensor<1x4x8xf32> by tensor<2x4x3xf32> -> tensor<1x2x8xf32>
   %d = graph.conv %x by %left {strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, names = ["d"]} : tensor<1x2x8xf32> by tensor<4x2x3xf32> -> tensor<1x4x8xf32>
+  return
+}
+
+// -----
+
+// 1/7 in f16 is 0x1.248p-3.
+// CHECK-LABEL: func.func @half_scales
+// CHECK: graph.constant dense<1.428220e-01> : tensor<1x1xf16> {names = ["w/scale"]}
+// CHECK: graph.dequantize %{{.*}} scale %{{.*}} {axis = 0 : i64, group_size = 2 : i64, names = ["w/dq"]} : tensor<2x1xi4>, tensor<1x1xf16> -> tensor<2x1xf32>
+func.func @half_scales(%x: tensor<4x2xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {w = {format = "i4", granularity = "group", group = 2 : i64, scales = "f16"}}} {
+  %w = graph.constant dense<[[1.0], [0.5]]> : tensor<2x1xf32> {names = ["w"]}
+  %y = graph.matmul %x by %w {names = ["y"]} : tensor<4x2xf32> by tensor<2x1xf32> -> tensor<4x1xf32>
+  return
+}
+
+// -----
+
+// Scales that f16 would make subnormal stay f32.
+// CHECK-LABEL: func.func @small_scales
+// CHECK-SAME: widened = 1 : i64
+// CHECK: graph.constant dense<{{.*}}> : tensor<1x2xf32> {names = ["w/scale"]}
+func.func @small_scales(%x: tensor<4x2xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {w = {format = "i4", granularity = "group", group = 2 : i64, scales = "f16"}}} {
+  %w = graph.constant dense<[[1.0, 1.0e-4], [0.5, 1.0e-4]]> : tensor<2x2xf32> {names = ["w"]}
+  %y = graph.matmul %x by %w {names = ["y"]} : tensor<4x2xf32> by tensor<2x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+// The largest power of two of f4E2M1FN is 4: 6 and 7 both have a scale of 1, by
+// which 7 saturates.
+// CHECK-LABEL: func.func @powers
+// CHECK: graph.constant dense<{{\[}}[6.000000e+00, 6.000000e+00], [3.000000e+00, -1.000000e+00]]> : tensor<2x2xf4E2M1FN> {names = ["w/q"]}
+// CHECK: graph.constant dense<1.000000e+00> : tensor<1x2xf8E8M0FNU> {names = ["w/scale"]}
+// CHECK: graph.dequantize %{{.*}} : tensor<2x2xf4E2M1FN>, tensor<1x2xf8E8M0FNU> -> tensor<2x2xf32>
+func.func @powers(%x: tensor<4x2xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {w = {format = "f4E2M1FN", granularity = "group", group = 2 : i64, scales = "f8E8M0FNU"}}} {
+  %w = graph.constant dense<[[6.0, 7.0], [3.0, -1.0]]> : tensor<2x2xf32> {names = ["w"]}
+  %y = graph.matmul %x by %w {names = ["y"]} : tensor<4x2xf32> by tensor<2x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+// Three integers of 3 bits, 3 and -3 = 101 and 1, in 9 bits: two bytes.
+// CHECK-LABEL: func.func @three_bits
+// CHECK-SAME: bytes_after = 8 : i64
+// CHECK: %[[B:.*]] = graph.constant dense<[{{\[}}107, 0], [128, 0]]> : tensor<2x2xui8> {names = ["w/q"]}
+// CHECK: %[[Q:.*]] = graph.unpack %[[B]] {bits = 3 : i64, names = ["w/codes"], size = 3 : i64} : tensor<2x2xui8> -> tensor<2x3xi8>
+// CHECK: graph.dequantize %[[Q]] scale %{{.*}} {axis = 0 : i64, names = ["w/dq"]} : tensor<2x3xi8>, tensor<f32> -> tensor<2x3xf32>
+func.func @three_bits(%x: tensor<4x2xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {w = {format = "i3"}}} {
+  %w = graph.constant dense<[[3.0, -3.0, 1.0], [0.0, 0.0, 2.0]]> : tensor<2x3xf32> {names = ["w"]}
+  %y = graph.matmul %x by %w {names = ["y"]} : tensor<4x2xf32> by tensor<2x3xf32> -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @normal_floats
+// CHECK: graph.constant dense<{{\[}}[15, 0], [7, 8]]> : tensor<2x2xui4> {names = ["w/q"]}
+// CHECK: graph.dequantize %{{.*}} {axis = 0 : i64, levels = array<f32: -1.000000e+00, -0.6961928, {{.*}}, 1.000000e+00>, names = ["w/dq"]} : tensor<2x2xui4>, tensor<f32> -> tensor<2x2xf32>
+func.func @normal_floats(%x: tensor<4x2xf32> {graph.name = "x"}) attributes {graph.quantization_plan = {w = {format = "nf4"}}} {
+  %w = graph.constant dense<[[2.0, -2.0], [0.0, 0.16]]> : tensor<2x2xf32> {names = ["w"]}
+  %y = graph.matmul %x by %w {names = ["y"]} : tensor<4x2xf32> by tensor<2x2xf32> -> tensor<4x2xf32>
   return
 }

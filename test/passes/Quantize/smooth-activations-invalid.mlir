@@ -16,7 +16,7 @@
 // ACTIVATIONS: smooth-activations: expected activation-bits of 4, 8 or 16, but got 32
 // GROUP: smooth-activations: expected group-size of at least 0, but got -1
 // CHANNELS: smooth-activations: 'x' has 3 channels, but 2 in the statistics
-// NOTHING: warning: smooth-activations: nothing is smoothed: 1 values are not in the statistics, 0 have weights that others read, 0 products are not selected
+// NOTHING: warning: smooth-activations: nothing is smoothed: 1 values are not in the statistics, 0 have weights that others read, 0 have no place to fold factors into, 0 products are not selected
 // OTHER: smooth-activations: {{.*}}: is of another model ({{[0-9a-f]*}}, this is {{[0-9a-f]*}}); calibrate again
 func.func @main(%x: tensor<4x3xf32> {graph.name = "x"}) -> (tensor<4x3xf32> {graph.name = "y"}) attributes {graph.entry} {
   %w = graph.constant dense<0.25> : tensor<3x3xf32> {names = ["w"]}

@@ -14,12 +14,22 @@
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(smooth-activations{calibration=%t.statistics mode=search granularity=token weight-bits=4}))' -o %t.search.mlir
 // RUN: cinch-compile %t.search.mlir -o %t.search.so --pipeline=reference --quiet
 // RUN: cinch-run %t.search.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-6 --quiet
+// RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(smooth-activations{calibration=%t.statistics factors=activations inserts=false activation-bits=16 report}))' -o %t.weights.mlir
+// RUN: FileCheck %s --check-prefix=WEIGHTS --input-file=%t.weights.mlir
+// RUN: cinch-compile %t.weights.mlir -o %t.weights.so --pipeline=reference --quiet
+// RUN: cinch-run %t.weights.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-6 --quiet
+
+// For weights alone, and only where it costs nothing.
+// WEIGHTS-LABEL: func.func @main
+// WEIGHTS-SAME: folded = 3 : i64, inserted = 0 : i64, shared = 0 : i64, smoothed = 0 : i64, unfolded = 1 : i64
+// WEIGHTS-NOT: "x/smoothed"
+// WEIGHTS: graph.matmul %{{.*}} by %{{.*}} {names = ["a"]}
 
 // The argument gets a multiplication; the gain and bias of the norm, the weights
 // and bias of the product and the relu behind it, and one side of the gate take
 // the factors in.
 // CHECK-LABEL: func.func @main
-// CHECK-SAME: graph.smooth_activations_report = {folded = 3 : i64, inserted = 1 : i64, shared = 0 : i64, smoothed = 0 : i64, unsearched = 0 : i64, unselected = 0 : i64, unshown = 1 : i64}
+// CHECK-SAME: graph.smooth_activations_report = {folded = 3 : i64, inserted = 1 : i64, shared = 0 : i64, smoothed = 0 : i64, unfolded = 0 : i64, unsearched = 0 : i64, unselected = 0 : i64, unshown = 1 : i64}
 // CHECK-SAME: graph.smoothed = {"n/smoothed" = [-4.000000e+00, 4.000000e+00], "r/smoothed" = [-4.000000e+00, 4.000000e+00], "u/smoothed" = [-4.000000e+00, 4.000000e+00], "x/smoothed" = [-4.000000e+00, 4.000000e+00]}
 // CHECK-SAME: graph.smoothing_alpha = {"n/smoothed" = 5.000000e-01
 // CHECK: %[[F:.*]] = graph.constant dense<[2.500000e-01, 1.000000e+00, 1.000000e+00]> : tensor<3xf32> {names = ["x/smoothed/factors"]}

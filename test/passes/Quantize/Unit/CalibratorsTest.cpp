@@ -45,7 +45,25 @@ TEST(FormatTest, RoundsAndEncodes) {
   EXPECT_EQ(f8.encode(1), 0x38);
   EXPECT_EQ(f8.encode(-448), 0xfe);
   EXPECT_EQ(format("f4E2M1FN").round(5), 4);
-  EXPECT_EQ(Format::find("i3"), nullptr);
+  EXPECT_EQ(format("i3").round(9), 3);
+  EXPECT_EQ(format("i3").encode(-3), 5);
+  EXPECT_EQ(format("i3").decode(5), -3);
+  EXPECT_EQ(Format::find("i5"), nullptr);
+}
+
+TEST(FormatTest, LevelsAreTheNearest) {
+  const Format &nf4 = format("nf4");
+  EXPECT_EQ(nf4.getLargest(), 1);
+  EXPECT_EQ(nf4.round(2), 1);
+  EXPECT_EQ(nf4.round(-7), -1);
+  for (uint8_t code = 0; code < 16; ++code) {
+    EXPECT_EQ(nf4.encode(nf4.decode(code)), code);
+    EXPECT_EQ(nf4.round(nf4.decode(code)), nf4.decode(code));
+  }
+  EXPECT_EQ(nf4.decode(7), 0);
+  // Between 0 and 0.0795803.
+  EXPECT_EQ(nf4.encode(0.0397), 7);
+  EXPECT_EQ(nf4.encode(0.0398), 8);
 }
 
 TEST(ScaleTest, FollowsTheFormulas) {

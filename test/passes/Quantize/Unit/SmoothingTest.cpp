@@ -83,6 +83,18 @@ struct Layer {
 
 } // namespace
 
+TEST(SmoothingTest, ScalingFollowsMagnitudes) {
+  ValueStatistics statistics;
+  std::vector<float> x = {4, 1, 0, -4, -1, 0};
+  EXPECT_FALSE(bool(statistics.add(x, 3, 1, Detail::SecondMoment)));
+  std::vector<double> factors = getActivationScaling(statistics, 0.5);
+  EXPECT_NEAR(factors[0], std::sqrt(2.0), 1e-12); // 2 over the root of 2
+  EXPECT_NEAR(factors[1], std::sqrt(0.5), 1e-12);
+  EXPECT_EQ(factors[2], 1); // nothing shows its magnitude
+  for (double factor : getActivationScaling(statistics, 0))
+    EXPECT_EQ(factor, 1);
+}
+
 TEST(SmoothingTest, FollowsTheFormula) {
   std::vector<double> factors =
       getSmoothing({16, 0, 2, 1e8f, 1e-12f}, {0.25, 1, 0, 1, 1}, 0.5);

@@ -116,4 +116,14 @@ TEST(PackCodesTest, PutsTheFirstIntoTheLowBits) {
   EXPECT_EQ(bytes, (std::vector<char>{0x39, 0x02}));
   packCodes({0xab, 0xcd}, 8, bytes);
   EXPECT_EQ(bytes, (std::vector<char>{char(0xab), char(0xcd)}));
+  // 8 of 3 bits in 3 bytes: 011 010 001, 1 000 111 1, 101 100 0 from the right.
+  bytes.resize(3);
+  std::vector<uint8_t> codes = {1, 2, 3, 7, 0, 3, 4, 5};
+  packCodes(codes, 3, bytes);
+  EXPECT_EQ(bytes, (std::vector<char>{char(0xd1), char(0x8e), char(0xb1)}));
+  for (size_t i = 0; i < codes.size(); ++i)
+    EXPECT_EQ(unpackCode(bytes, 3, i), codes[i]);
+  bytes.resize(2);
+  packCodes({7, 7, 7, 7}, 3, bytes);
+  EXPECT_EQ(bytes, (std::vector<char>{char(0xff), 0x0f}));
 }
