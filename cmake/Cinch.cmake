@@ -28,10 +28,14 @@ function(cinch_find_python_package out name)
 endfunction()
 
 # The wrapper lets ccache serve compilations that use a precompiled header:
-# their result does not depend on the time stamps it would compare.
+# their result does not depend on the time stamps it would compare. PCH_EXTSUM
+# makes it hash the header's .sum, not the header (see CinchPch). Its source,
+# one line with the path of cmake/Pch.h, differs between checkouts and is left
+# out.
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(_launcher ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1
+  set(_launcher ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+      CCACHE_IGNOREHEADERS=CMakeFiles/CinchPch.dir/cmake_pch.hxx
       CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       ${CCACHE_PROGRAM})
@@ -66,13 +70,21 @@ set(CMAKE_C_FLAGS_RELEASE ${_level})
 if(NOT CINCH_ENABLE_ASSERTIONS)
   add_compile_definitions($<$<CONFIG:Release>:NDEBUG>)
 endif()
-# g++ gives -Wmisleading-indentation up in sources as large as MLIR's headers make
-# ours, and says so each time.
 set(CINCH_WARNINGS -Wall -Wextra -Werror -Wno-unused-parameter
-    -Wno-missing-field-initializers -Wno-misleading-indentation)
-if(CMAKE_CXX_COMPILER_ID MATCHES "Clang") # for the fuzzers; g++ is the judge
-  set(CINCH_WARNINGS -Wno-deprecated-declarations)
+    -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # g++'s own std::stable_sort uses what C++17 deprecates.
+  list(APPEND CINCH_WARNINGS -Wno-deprecated-declarations)
+else()
+  # g++ gives this up in sources as large as MLIR's headers make ours, and says
+  # so each time.
+  list(APPEND CINCH_WARNINGS -Wno-misleading-indentation)
 endif()
+
+# For sources that include RapidJSON 1.1: clang refuses an unused template of it
+# where it parses it.
+set(CINCH_RAPIDJSON_OPTIONS
+    $<$<CXX_COMPILER_ID:Clang>:-fdelayed-template-parsing>)
 
 separate_arguments(_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 list(TRANSFORM _definitions REPLACE "^-D" "")
@@ -90,10 +102,31 @@ function(_cinch_compiler_options target)
   target_compile_definitions(${target} PRIVATE ${CINCH_LLVM_DEFINITIONS})
 endfunction()
 
-# The MLIR headers that nearly every compiler source includes, built once.
+# The MLIR headers that most compiler sources include, built once.
 add_library(CinchPch STATIC ${CMAKE_SOURCE_DIR}/cmake/Pch.cpp)
 _cinch_compiler_options(CinchPch)
 target_precompile_headers(CinchPch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/Pch.h)
+
+# What ccache hashes in place of the precompiled header, hundreds of megabytes:
+# the list of headers and the MLIR package they come from (flags and compiler it
+# hashes anyway).
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+             ${CMAKE_SOURCE_DIR}/cmake/Pch.h)
+file(SHA256 ${CMAKE_SOURCE_DIR}/cmake/Pch.h _pch_sum)
+file(TIMESTAMP ${MLIR_DIR}/MLIRConfig.cmake _mlir_time UTC)
+string(APPEND _pch_sum " ${LLVM_PACKAGE_VERSION} ${_mlir_time}")
+set(_pch ${CMAKE_BINARY_DIR}/CMakeFiles/CinchPch.dir/cmake_pch.hxx)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # CMake also gives the source of the header, by an absolute path that ccache
+  # takes as it is: other checkouts would not share compilations.
+  set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH
+      -Xclang -include-pch -Xclang <PCH_FILE>)
+  # clang's names its sources by absolute path: another folder's is of no use.
+  set_target_properties(CinchPch PROPERTIES CXX_COMPILER_LAUNCHER "")
+  file(CONFIGURE OUTPUT ${_pch}.pch.sum CONTENT ${_pch_sum})
+else()
+  file(CONFIGURE OUTPUT ${_pch}.gch.sum CONTENT ${_pch_sum})
+endif()
 
 # What programs that link libMLIR tell the address sanitizer.
 if(CINCH_SANITIZE MATCHES "address")

@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(
   # build
-  ca-certificates ccache cmake g++ ninja-build python3 python3-dev python3-venv
+  ca-certificates ccache clang-22 cmake g++ ninja-build python3 python3-dev python3-venv
   # compiler
   libmlir-22-dev llvm-22-dev mlir-22-tools lld-22
   libprotobuf-dev protobuf-compiler libxsmm-dev
@@ -19,7 +19,7 @@ packages=(
   # runtime and tools
   rapidjson-dev zlib1g-dev
   # tests
-  chromium-headless-shell clang-22 clang-format-22 clang-tidy-22
+  chromium-headless-shell clang-format-22 clang-tidy-22
   libclang-rt-22-dev libgmock-dev libgtest-dev
   llvm-22-tools
 )

@@ -14,6 +14,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -22,7 +23,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIDY, CLANG = "clang-tidy-22", "clang++-22"
 FOLDERS = ("dialects/", "lib/", "passes/", "runtime/", "tools/", "python/")
-# What g++ takes and clang does not, and its precompiled header.
+COMPILER = re.compile(r"(.*/)?(clang(\+\+)?|g?cc|[cg]\+\+)(-\d+)?")
+# What g++ takes and clang does not, and its precompiled header (clang's is in
+# -Xclang).
 DROPPED = ("-fpch-preprocess", "-Winvalid-pch")
 
 
@@ -35,20 +38,20 @@ def commands(build):
             if not path.startswith(FOLDERS):
                 continue
             words = shlex.split(entry["command"])
-            start = next(i for i, w in enumerate(words) if w.endswith(("g++", "c++",
-                                                                     "cc", "gcc")))
+            start = next(i for i, w in enumerate(words) if COMPILER.fullmatch(w))
             kept, skip = [], False
             for word in words[start + 1:]:
                 if skip:
                     skip = False
-                elif word in ("-o", "-c", "-include"):
+                elif word in ("-o", "-c", "-include", "-Xclang"):
                     skip = True
                 elif word not in DROPPED:
                     kept.append(word)
             kept += extra
             # GCC's own std::stable_sort uses what C++17 deprecates.
             kept.append("-Wno-deprecated-declarations")
-            found[path] = (entry["directory"], kept, "-include" in words)
+            found[path] = (entry["directory"], kept,
+                           "-include" in words or "-include-pch" in words)
     return found
 
 

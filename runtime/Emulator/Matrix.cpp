@@ -10,12 +10,13 @@ using namespace cinch::emulator;
 /// Instruction::flags of ldmatrix and stmatrix.
 static constexpr uint32_t kTransposed = 1;
 
-/// Element `i` (of 2) that a lane holds of an 8x8 matrix: row, column.
-static std::pair<unsigned, unsigned> placeOf(unsigned lane, unsigned i,
-                                             bool isTransposed) {
-  unsigned row = lane / 4, column = 2 * (lane % 4) + i;
-  return isTransposed ? std::make_pair(column, row)
-                      : std::make_pair(row, column);
+/// Element `i` (of 2) that a lane holds of an 8x8 matrix. Two functions: of a
+/// std::pair of both, clang 22.1 with -O3 makes addresses that fault.
+static unsigned rowOf(unsigned lane, unsigned i, bool isTransposed) {
+  return isTransposed ? 2 * (lane % 4) + i : lane / 4;
+}
+static unsigned columnOf(unsigned lane, unsigned i, bool isTransposed) {
+  return rowOf(lane, i, !isTransposed);
 }
 
 /// Arguments: `count` results, base. Lanes 8 i to 8 i + 7 hold the addresses of
@@ -33,7 +34,8 @@ static void runLdmatrix(Warp &warp, const Instruction &instruction,
       unsigned lane = __builtin_ctz(rest);
       uint16_t halves[2];
       for (unsigned i = 0; i < 2; ++i) {
-        auto [row, column] = placeOf(lane, i, instruction.flags & kTransposed);
+        unsigned row = rowOf(lane, i, instruction.flags & kTransposed);
+        unsigned column = columnOf(lane, i, instruction.flags & kTransposed);
         memcpy(&halves[i], rows[8 * matrix + row] + 2 * column, 2);
       }
       warp.setCell(args[matrix], lane, uint32_t(halves[1]) << 16 | halves[0]);
@@ -54,7 +56,8 @@ static void runStmatrix(Warp &warp, const Instruction &instruction,
       unsigned lane = __builtin_ctz(rest);
       auto bits = warp.get<uint32_t>(args[1 + matrix], lane);
       for (unsigned i = 0; i < 2; ++i) {
-        auto [row, column] = placeOf(lane, i, instruction.flags & kTransposed);
+        unsigned row = rowOf(lane, i, instruction.flags & kTransposed);
+        unsigned column = columnOf(lane, i, instruction.flags & kTransposed);
         uint16_t half = uint16_t(bits >> 16 * i);
         memcpy(rows[8 * matrix + row] + 2 * column, &half, 2);
       }
