@@ -174,8 +174,8 @@ def test_rotated_inputs_round_better(hot, recipe, most):
 
 
 # Without samples: (plain, inputs=middle, inputs=all), of docs/quantization.md.
-TINY_LM_W4A4 = (1.9620, 1.8525, 1.8468)
-MINILM_W4A4 = ((0.911, 0.780), (0.953, 0.915), (0.969, 0.926))
+TINY_LM_W4A4 = (1.9657, 1.8530, 1.8490)
+MINILM_W4A4 = ((0.911, 0.808), (0.953, 0.921), (0.969, 0.944))
 ROTATIONS = ("", "fold-normalization,rotate-activations{inputs=middle},",
              "fold-normalization,rotate-activations{inputs=all},")
 
@@ -199,5 +199,8 @@ def test_an_encoder_in_4_bits(tmp_path):
     exact = accuracy.embeddings(compiled("minilm_l3", "", tmp_path))
     for rotations, expected in zip(ROTATIONS, MINILM_W4A4):
         model = compiled("minilm_l3", f",{rotations}{W4A4}", tmp_path)
-        assert accuracy.cosine(accuracy.embeddings(model), exact) == \
-            pytest.approx(expected, abs=0.01)
+        mean, worst = accuracy.cosine(accuracy.embeddings(model), exact)
+        assert mean == pytest.approx(expected[0], abs=0.005)
+        # A single sentence: the order in which float products are summed turns some
+        # of its codes of 4 bits, and moves it by up to 0.03.
+        assert worst == pytest.approx(expected[1], abs=0.04)

@@ -6,18 +6,19 @@
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(smooth-activations{calibration=%t.statistics}))' -o %t.once.mlir
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(smooth-activations{calibration=%t.statistics},smooth-activations{calibration=%t.statistics}))' -o %t.twice.mlir
 // RUN: FileCheck %s --check-prefix=TWICE --input-file=%t.twice.mlir
-// What is computed stays the same, and so it does with the strength found.
+// What is computed stays the same, and so it does with the strength found: sums of
+// terms up to 26, each rounded to 2e-6, may cancel.
 // RUN: cinch-compile %s -o %t.so --pipeline=reference --quiet
 // RUN: cinch-run %t.so --seed=3 --outputs=%t.npz --quiet
 // RUN: cinch-compile %t.once.mlir -o %t.smooth.so --pipeline=reference --quiet
-// RUN: cinch-run %t.smooth.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-6 --quiet
+// RUN: cinch-run %t.smooth.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-5 --quiet
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(smooth-activations{calibration=%t.statistics mode=search granularity=token weight-bits=4}))' -o %t.search.mlir
 // RUN: cinch-compile %t.search.mlir -o %t.search.so --pipeline=reference --quiet
-// RUN: cinch-run %t.search.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-6 --quiet
+// RUN: cinch-run %t.search.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-5 --quiet
 // RUN: cinch-opt %s -pass-pipeline='builtin.module(func.func(smooth-activations{calibration=%t.statistics factors=activations inserts=false activation-bits=16 report}))' -o %t.weights.mlir
 // RUN: FileCheck %s --check-prefix=WEIGHTS --input-file=%t.weights.mlir
 // RUN: cinch-compile %t.weights.mlir -o %t.weights.so --pipeline=reference --quiet
-// RUN: cinch-run %t.weights.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-6 --quiet
+// RUN: cinch-run %t.weights.so --seed=3 --expect=%t.npz --rtol=1e-6 --atol=1e-5 --quiet
 
 // For weights alone, and only where it costs nothing.
 // WEIGHTS-LABEL: func.func @main
